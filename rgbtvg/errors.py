@@ -1,0 +1,17 @@
+"""Errors that a user can act on: one sentence naming the culprit and what to do."""
+
+
+class RGBTVGError(Exception):
+    """Base of every error that stands for bad input; command lines print its sentence and exit with status 1."""
+
+
+class ConfigError(RGBTVGError):
+    """A config file is missing, or says something that cannot be built."""
+
+
+class DataError(RGBTVGError):
+    """A dataset, annotation row, image or sentence cannot be used."""
+
+
+class CheckpointError(RGBTVGError):
+    """A checkpoint or initial-weight file is missing, refused, or belongs to another model."""

@@ -1,0 +1,124 @@
+"""What every method shares: the three modes, the streams, and the way from network boxes to pixels."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from rgbtvg.errors import ConfigError
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample, ImageFeatures
+from rgbtvg.structures.boxes import cxcywh_to_xyxy
+from rgbtvg.structures.frame import denormalise_boxes
+
+
+class BaseGrounder(BaseModel):
+    """A method: a subclass builds its parts and says in :meth:`encode` how data flows through them.
+
+    Args:
+        head: config of the head that turns the outputs into boxes, losses and predictions (`heads/`).
+        modality: ``'rgb'``, ``'ir'`` or ``'rgbt'``.
+        auxiliary_heads: heads that only add losses.
+        data_preprocessor: config of :class:`GroundingPreprocessor`.
+        init_cfg: MMEngine's.
+    """
+
+    def __init__(
+        self,
+        head: dict,
+        modality: str = "rgb",
+        auxiliary_heads: list[dict] | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        if modality not in MODALITY_STREAMS:
+            raise ConfigError(f"modality must be one of {sorted(MODALITY_STREAMS)}, got {modality!r}")
+        self.modality = modality
+        self.streams = MODALITY_STREAMS[modality]
+        self.head = MODELS.build(head)
+        self.auxiliary_heads = nn.ModuleList(MODELS.build(auxiliary) for auxiliary in auxiliary_heads or ())
+
+    @abstractmethod
+    def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
+        """From a batch to everything that heads and their losses read, by name.
+
+        ``pred_boxes`` (B, 4) or (B, Q, 4) cxcywh in [0, 1] of the padded input is the usual last entry. Names of
+        intermediate features are the method's own; the parity cases read them too.
+        """
+
+    def forward(
+        self, inputs: GroundingInputs, data_samples: list[GroundingSample] | None = None, mode: str = "tensor"
+    ) -> Any:
+        """MMEngine's entry: ``loss`` gives a dict of losses, ``predict`` the samples, ``tensor`` the raw outputs."""
+        if mode == "loss":
+            return self.loss(inputs, data_samples)
+        if mode == "predict":
+            return self.predict(inputs, data_samples)
+        if mode == "tensor":
+            return self.encode(inputs)
+        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
+
+    def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """Loss terms by name; those whose name contains ``loss`` are summed for the step."""
+        outputs = self.encode(inputs)
+        losses = self.head.loss(outputs, data_samples)
+        for head in self.auxiliary_heads:
+            losses.update(head.loss(outputs, data_samples))
+        return losses
+
+    def predict(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> list[GroundingSample]:
+        """The samples with ``pred_boxes`` (xyxy, pixels of the original image) and ``pred_scores`` added."""
+        for sample, prediction in zip(data_samples, self.head.predict(self.encode(inputs)), strict=True):
+            # The reference protocol clips the corners to the padded input before anything is measured.
+            corners = cxcywh_to_xyxy(prediction.boxes.float()).clamp(0, 1)
+            height, width = sample.input_shape
+            corners_px = corners * corners.new_tensor([width, height, width, height])
+            sample.pred_boxes = sample.frame.to_image(corners_px)
+            sample.pred_scores = prediction.scores.float()
+            if prediction.mask is not None:
+                sample.pred_mask = mask_to_image(prediction.mask, sample)
+        return data_samples
+
+    def encode_streams(self, encoder: nn.Module, inputs: GroundingInputs, **kwargs: Any) -> dict[str, ImageFeatures]:
+        """Run one shared image encoder over every stream of the modality, in one batched pass.
+
+        Returns stream name -> features. Streams with encoders or adapters of their own call them one by one instead.
+        """
+        images = torch.cat([inputs.images[stream] for stream in self.streams])
+        mask = inputs.padding_mask.repeat(len(self.streams), 1, 1)
+        joined = encoder(images, mask, **kwargs)
+        return dict(zip(self.streams, split_streams(joined, len(self.streams)), strict=True))
+
+
+def split_streams(features: ImageFeatures, count: int) -> list[ImageFeatures]:
+    """Features of `count` streams stacked along the batch, taken apart again."""
+    tokens, masks = features.tokens.chunk(count), features.mask.chunk(count)
+    levels = [level.chunk(count) for level in features.levels]
+    pooled = [None] * count if features.pooled is None else features.pooled.chunk(count)
+    return [
+        ImageFeatures(
+            tokens[i], masks[i], features.grid, features.num_prefix, tuple(level[i] for level in levels), pooled[i]
+        )
+        for i in range(count)
+    ]
+
+
+def mask_to_image(mask: Tensor, sample: GroundingSample) -> Tensor:
+    """A soft mask (H', W') over the padded input -> bool (H, W) in the original image, thresholded at 0.5."""
+    height, width = sample.input_shape
+    mask = nn.functional.interpolate(mask[None, None].float(), (height, width), mode="bilinear")[0, 0]
+    whole = denormalise_boxes(mask.new_tensor([0.5, 0.5, 1.0, 1.0]), (height, width))
+    left, top, right, bottom = sample.frame.to_image(whole).tolist()
+    # Sample the input at the centre of every pixel of the original image.
+    rows, cols = sample.ori_shape
+    x = (torch.arange(cols, device=mask.device) + 0.5 - left) / (right - left) * 2 - 1
+    y = (torch.arange(rows, device=mask.device) + 0.5 - top) / (bottom - top) * 2 - 1
+    if sample.frame.scale_x < 0:
+        x = -x
+    grid = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1)[None]
+    return nn.functional.grid_sample(mask[None, None], grid, align_corners=False)[0, 0] > 0.5

@@ -1,0 +1,37 @@
+"""What travels with an image pair through transforms, models, metrics and pictures."""
+
+from __future__ import annotations
+
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+
+class GroundingSample(BaseDataElement):
+    """One expression about one image (pair): the question, the truth and, after prediction, the answer.
+
+    Meta information:
+
+    - ``sample_id`` (str): unique in the dataset, ``dataset/split/000012``.
+    - ``dataset``, ``split`` (str), ``subsets`` (list of str, such as ``testA``), ``conditions`` (dict name -> value).
+    - ``expression`` (str), ``image_paths`` (dict modality -> path).
+    - ``ori_shape`` (H, W) of the image file; ``input_shape`` (H, W) of the padded network input.
+    - ``pad_offset`` (left, top) of the picture inside the padded input; ``frame`` (:class:`Frame`), image to input.
+
+    Data fields, present where known; N is the number of targets, 0 for a sentence that means nothing in the picture:
+
+    - ``token_ids`` (L,) int64 and ``token_mask`` (L,) bool, True at tokens.
+    - ``gt_boxes`` (N, 4) cxcywh in [0, 1] of the padded input, for the losses.
+    - ``gt_boxes_px`` (N, 4) xyxy in pixels of the original image, for metrics and pictures.
+    - ``gt_masks`` (N, H, W) uint8 in the padded input.
+    - ``pred_boxes`` (M, 4) xyxy pixels of the original image, ``pred_scores`` (M,) in [0, 1], best first.
+    - ``pred_mask`` (H, W) bool in the original image.
+    """
+
+    token_ids: Tensor
+    token_mask: Tensor
+    gt_boxes: Tensor
+    gt_boxes_px: Tensor
+    gt_masks: Tensor
+    pred_boxes: Tensor
+    pred_scores: Tensor
+    pred_mask: Tensor

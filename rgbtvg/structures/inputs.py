@@ -1,0 +1,38 @@
+"""The batch that every grounder takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+MODALITY_STREAMS = {"rgb": ("rgb",), "ir": ("ir",), "rgbt": ("rgb", "ir")}
+"""Image streams that each value of a config's `modality` reads."""
+
+
+@dataclass
+class GroundingInputs:
+    """A batch on its device, normalised and padded.
+
+    Args:
+        images: stream name (``rgb``, ``ir``) -> (B, C, H, W), zero where padded. Thermal has the channels that the
+            preprocessor was asked for (three equal ones by default, since every published encoder takes three).
+        padding_mask: (B, H, W) bool, True where padded.
+        token_ids: (B, L) int64.
+        token_mask: (B, L) bool, True at tokens.
+    """
+
+    images: dict[str, Tensor]
+    padding_mask: Tensor
+    token_ids: Tensor
+    token_mask: Tensor
+
+    @property
+    def batch_size(self) -> int:
+        return self.padding_mask.shape[0]
+
+    @property
+    def input_shape(self) -> tuple[int, int]:
+        """(H, W) of the padded input."""
+        height, width = self.padding_mask.shape[-2:]
+        return height, width
