@@ -1,0 +1,246 @@
+"""CLIP's two towers (Radford et al. 2021) with taps at any layer and slots for what methods plug into them.
+
+Parameter names follow Hugging Face's ``CLIPModel``. Weights of the usual files are read by ``clip_weights.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rgbtvg.errors import ConfigError
+from rgbtvg.models.backbones.clip_weights import load_clip_weights
+from rgbtvg.models.layers.clip import CLIPLayer
+from rgbtvg.models.layers.masks import patch_mask
+from rgbtvg.models.layers.positions import resize_grid_table
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import ImageFeatures, TextFeatures
+
+VISION_ARCHS = {
+    "B/16": dict(width=768, layers=12, heads=12, mlp_width=3072, patch_size=16, image_size=224, embed_dim=512),
+    "B/32": dict(width=768, layers=12, heads=12, mlp_width=3072, patch_size=32, image_size=224, embed_dim=512),
+    "L/14": dict(width=1024, layers=24, heads=16, mlp_width=4096, patch_size=14, image_size=224, embed_dim=768),
+    "L/14-336": dict(width=1024, layers=24, heads=16, mlp_width=4096, patch_size=14, image_size=336, embed_dim=768),
+}
+_TEXT_BASE = dict(
+    width=512, layers=12, heads=8, mlp_width=2048, vocabulary_size=49408, context_length=77, embed_dim=512
+)
+_TEXT_LARGE = dict(
+    width=768, layers=12, heads=12, mlp_width=3072, vocabulary_size=49408, context_length=77, embed_dim=768
+)
+TEXT_ARCHS = {"B/16": _TEXT_BASE, "B/32": _TEXT_BASE, "L/14": _TEXT_LARGE, "L/14-336": _TEXT_LARGE}
+
+
+def resolve_arch(arch: str | dict, known: dict[str, dict]) -> dict:
+    """Sizes of an architecture given by name, or by a dict that has all of them."""
+    if isinstance(arch, str):
+        if arch not in known:
+            raise ConfigError(
+                f"unknown CLIP architecture {arch!r}; known are {', '.join(known)}, or give a dict of sizes"
+            )
+        return dict(known[arch])
+    needed = set(next(iter(known.values())))
+    if set(arch) != needed:
+        raise ConfigError(
+            f"a CLIP architecture is a dict of {', '.join(sorted(needed))}; got {', '.join(sorted(arch))}"
+        )
+    return dict(arch)
+
+
+class CLIPTower(BaseModule):
+    """What both towers share: the layers, hidden states by index, and weights from a file.
+
+    Hidden state 0 enters the first layer, hidden state i is the output of layer i - 1.
+    """
+
+    part: str
+
+    def __init__(self, arch: dict, out_levels: Sequence[int], pretrained: str | None) -> None:
+        super().__init__()
+        self.pretrained = pretrained
+        self.arch = arch
+        self.width, self.embed_dim = arch["width"], arch["embed_dim"]
+        self.out_levels = tuple(out_levels)
+        if any(not 0 <= level <= arch["layers"] for level in self.out_levels):
+            raise ConfigError(f"out_levels must lie in 0..{arch['layers']}, got {self.out_levels}")
+        self.layers = nn.ModuleList(
+            CLIPLayer(arch["width"], arch["heads"], arch["mlp_width"]) for _ in range(arch["layers"])
+        )
+
+    def run_layers(
+        self, x: Tensor, language: TextFeatures | None = None, causal: bool = False
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """x (B, N, D) -> the last hidden state and those of `out_levels`."""
+        hidden = {0: x}
+        for index, layer in enumerate(self.layers, start=1):
+            x = layer(x, language, causal)
+            if index in self.out_levels:
+                hidden[index] = x
+        return x, tuple(hidden[level] for level in self.out_levels)
+
+    def init_weights(self) -> None:
+        """Read the pre-trained weights, or start from scratch where there are none."""
+        if self.pretrained is None:
+            self.reset_parameters()
+        else:
+            load_clip_weights(self, self.pretrained, self.part)
+
+    def reset_parameters(self) -> None:
+        """Start from scratch, as the CLIP paper's published code does: deviations shrink with width and depth."""
+        depth, width = len(self.layers), self.width
+        residual_std = width**-0.5 * (2 * depth) ** -0.5
+        for layer in self.layers:
+            for projection in (layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj):
+                nn.init.normal_(projection.weight, std=width**-0.5)
+                nn.init.zeros_(projection.bias)
+            for residual in (layer.self_attn.out_proj, layer.mlp.fc2):
+                nn.init.normal_(residual.weight, std=residual_std)
+                nn.init.zeros_(residual.bias)
+            nn.init.normal_(layer.mlp.fc1.weight, std=(2 * width) ** -0.5)
+            nn.init.zeros_(layer.mlp.fc1.bias)
+
+
+@MODELS.register_module()
+class CLIPVisionEncoder(CLIPTower):
+    """CLIP's vision Transformer.
+
+    Any image size works: the position table is resampled to the patch grid at every forward pass (bicubic,
+    antialiased, class row kept). CLIP itself sees padded pixels; the mask is for what comes after it.
+
+    Args:
+        arch: ``'B/16'``, ``'B/32'``, ``'L/14'``, ``'L/14-336'``, or a dict of `width`, `layers`, `heads`, `mlp_width`,
+            `patch_size`, `image_size` (of the position table) and `embed_dim`.
+        out_levels: hidden states to return; raw outputs of the residual stream, without normalisation.
+        project_tokens: whether `tokens` are all tokens after the last norm and the projection to `embed_dim`, as CLIP
+            does with the class token, instead of the raw last hidden state.
+        in_channels: channels of the images. Weights of a file for three are carried over (`clip_weights.py`).
+        patch_size: another patch size than the architecture's; weights of a file are resampled.
+        position_jitter: in training, shift every patch's place in the position table by up to this many patches,
+            uniformly ("fuzzy" positions, ViTAR, Fan et al. 2024, with 0.5). It softens a change of the image size.
+        pretrained: a Hugging Face directory or weight file, or OpenAI's ``.pt`` archive, read when training starts.
+    """
+
+    part = "vision"
+
+    def __init__(
+        self,
+        arch: str | dict = "B/16",
+        out_levels: Sequence[int] = (),
+        project_tokens: bool = False,
+        in_channels: int = 3,
+        patch_size: int | None = None,
+        position_jitter: float = 0.0,
+        pretrained: str | None = None,
+    ) -> None:
+        arch = resolve_arch(arch, VISION_ARCHS)
+        super().__init__(arch, out_levels, pretrained)
+        self.project_tokens = project_tokens
+        self.position_jitter = position_jitter
+        self.patch_size = patch_size or arch["patch_size"]
+        side = arch["image_size"] // arch["patch_size"]
+        self.class_embedding = nn.Parameter(torch.empty(self.width))
+        self.patch_embedding = nn.Conv2d(in_channels, self.width, self.patch_size, self.patch_size, bias=False)
+        self.position_embedding = nn.Parameter(torch.empty(1 + side * side, self.width))
+        self.pre_layernorm = nn.LayerNorm(self.width)
+        self.post_layernorm = nn.LayerNorm(self.width)
+        self.projection = nn.Linear(self.width, self.embed_dim, bias=False)
+        for parameter in (self.class_embedding, self.position_embedding, self.projection.weight):
+            nn.init.normal_(parameter, std=self.width**-0.5)
+
+    def grid_of(self, input_shape: tuple[int, int]) -> tuple[int, int]:
+        """Patch grid (h, w) of an input of (H, W) pixels."""
+        return input_shape[0] // self.patch_size, input_shape[1] // self.patch_size
+
+    def embed(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) -> hidden state 0, (B, 1 + h*w, D)."""
+        grid = self.grid_of(tuple(images.shape[-2:]))
+        patches = self.patch_embedding(images).flatten(2).transpose(1, 2)  # (B, h*w, D)
+        x = torch.cat((self.class_embedding.to(patches.dtype).expand(len(images), 1, -1), patches), dim=1)
+        return self.pre_layernorm(x + self.positions(grid))
+
+    def positions(self, grid: tuple[int, int]) -> Tensor:
+        """Position table (1 + h*w, D) of a patch grid."""
+        if self.training and self.position_jitter:
+            return jittered_grid_table(self.position_embedding, grid, self.position_jitter)
+        return resize_grid_table(self.position_embedding, grid, num_prefix=1)
+
+    def forward(self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None) -> ImageFeatures:
+        """Encode images.
+
+        Args:
+            images: (B, C, H, W), H and W multiples of the patch size.
+            padding_mask: (B, H, W) bool, True where padded.
+            language: handed to the modules in the layers' slots.
+        """
+        grid = self.grid_of(tuple(images.shape[-2:]))
+        last, levels = self.run_layers(self.embed(images), language)
+        if self.project_tokens:
+            tokens = self.projection(self.post_layernorm(last))
+            pooled = tokens[:, 0]
+        else:
+            tokens, pooled = last, self.projection(self.post_layernorm(last[:, 0]))
+        mask = F.pad(patch_mask(padding_mask, grid), (1, 0), value=False)
+        return ImageFeatures(tokens, mask, grid, num_prefix=1, levels=levels, pooled=pooled)
+
+
+@MODELS.register_module()
+class CLIPTextEncoder(CLIPTower):
+    """CLIP's text Transformer: causal, padding not masked (it comes after every word).
+
+    Args:
+        arch: as for the vision encoder, or a dict of `width`, `layers`, `heads`, `mlp_width`, `vocabulary_size`,
+            `context_length` and `embed_dim`.
+        out_levels: hidden states to return, before the final norm.
+        project_tokens: whether all tokens are projected to `embed_dim`, or left after the final norm.
+        pretrained: as for the vision encoder.
+    """
+
+    part = "text"
+
+    def __init__(
+        self,
+        arch: str | dict = "B/16",
+        out_levels: Sequence[int] = (),
+        project_tokens: bool = True,
+        pretrained: str | None = None,
+    ) -> None:
+        arch = resolve_arch(arch, TEXT_ARCHS)
+        super().__init__(arch, out_levels, pretrained)
+        self.project_tokens = project_tokens
+        self.token_embedding = nn.Embedding(arch["vocabulary_size"], self.width)
+        self.position_embedding = nn.Parameter(torch.empty(arch["context_length"], self.width))
+        self.final_layer_norm = nn.LayerNorm(self.width)
+        self.projection = nn.Linear(self.width, self.embed_dim, bias=False)
+        nn.init.normal_(self.token_embedding.weight, std=0.02)
+        nn.init.normal_(self.position_embedding, std=0.01)
+        nn.init.normal_(self.projection.weight, std=self.width**-0.5)
+
+    def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
+        """token_ids (B, L) int64, token_mask (B, L) True at tokens; the largest id ends the sentence and pools it."""
+        length = token_ids.shape[1]
+        if length > len(self.position_embedding):
+            raise ConfigError(
+                f"{length} tokens are more than the {len(self.position_embedding)} that CLIP's text encoder takes"
+            )
+        x = self.token_embedding(token_ids) + self.position_embedding[:length]
+        last, levels = self.run_layers(x, causal=True)
+        tokens = self.final_layer_norm(last)
+        projected = self.projection(tokens)
+        pooled = projected[torch.arange(len(projected)), token_ids.argmax(dim=-1)]
+        return TextFeatures(projected if self.project_tokens else tokens, token_mask, levels=levels, pooled=pooled)
+
+
+def jittered_grid_table(table: Tensor, grid: tuple[int, int], amount: float) -> Tensor:
+    """Position table (1 + h*w, D) sampled at a grid's places, each moved by up to `amount` patches."""
+    side = round((len(table) - 1) ** 0.5)
+    picture = table[1:].reshape(1, side, side, -1).permute(0, 3, 1, 2).float()
+    places = [torch.arange(count, device=table.device) + 0.5 for count in grid]
+    places = torch.stack(torch.meshgrid(*places, indexing="ij"), dim=-1)  # (h, w, 2) as (y, x)
+    places = places + (2 * torch.rand_like(places) - 1) * amount
+    places = places / places.new_tensor(grid) * 2 - 1
+    sampled = F.grid_sample(picture, places.flip(-1)[None], padding_mode="border", align_corners=False)  # (1, D, h, w)
+    return torch.cat((table[:1], sampled.flatten(2)[0].t().to(table.dtype)))

@@ -1,0 +1,80 @@
+"""The building blocks of CLIP (Radford et al. 2021), which the modules that are added to it are made of too."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class QuickGELU(nn.Module):
+    """CLIP's activation ``x * sigmoid(1.702 x)``.
+
+    Written through SiLU, which keeps one tensor for the backward pass instead of two.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(1.702 * x) / 1.702
+
+
+class CLIPAttention(nn.Module):
+    """Multi-head attention with one Linear per projection, so that each can be adapted on its own.
+
+    Args:
+        width: channels of query, context and output.
+        num_heads: heads.
+    """
+
+    def __init__(self, width: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.q_proj = nn.Linear(width, width)
+        self.k_proj = nn.Linear(width, width)
+        self.v_proj = nn.Linear(width, width)
+        self.out_proj = nn.Linear(width, width)
+
+    def split_heads(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (B, heads, N, D / heads)
+
+    def forward(self, x: Tensor, context: Tensor | None = None, causal: bool = False) -> Tensor:
+        """x (B, N, D) asks `context` (B, M, D), or itself -> (B, N, D)."""
+        context = x if context is None else context
+        query = self.split_heads(self.q_proj(x))
+        key = self.split_heads(self.k_proj(context))
+        value = self.split_heads(self.v_proj(context))
+        x = F.scaled_dot_product_attention(query, key, value, is_causal=causal)
+        return self.out_proj(x.transpose(1, 2).flatten(2))
+
+
+class CLIPMLP(nn.Module):
+    """Linear, QuickGELU, Linear."""
+
+    def __init__(self, width: int, hidden_width: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, hidden_width)
+        self.act = QuickGELU()
+        self.fc2 = nn.Linear(hidden_width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(self.act(self.fc1(x)))
+
+
+class CLIPLayer(nn.Module):
+    """A pre-norm Transformer layer with places to plug modules in.
+
+    ``slots`` is empty in plain CLIP. A module put there runs between attention and MLP as
+    ``x = module(x, language)`` with x (B, N, D), in the order of insertion, and adds its own residual.
+    """
+
+    def __init__(self, width: int, num_heads: int, mlp_width: int) -> None:
+        super().__init__()
+        self.self_attn = CLIPAttention(width, num_heads)
+        self.layer_norm1 = nn.LayerNorm(width)
+        self.mlp = CLIPMLP(width, mlp_width)
+        self.layer_norm2 = nn.LayerNorm(width)
+        self.slots = nn.ModuleDict()
+
+    def forward(self, x: Tensor, language: object = None, causal: bool = False) -> Tensor:
+        x = x + self.self_attn(self.layer_norm1(x), causal=causal)
+        for module in self.slots.values():
+            x = module(x, language)
+        return x + self.mlp(self.layer_norm2(x))

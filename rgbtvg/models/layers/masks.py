@@ -1,0 +1,23 @@
+"""Padding masks at the resolution of a feature grid."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def patch_mask(padding_mask: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Which patches count as padded, by the rule of the CLIP-based references.
+
+    The 0/1 mask is resized bilinearly with antialiasing and rounded half to even, so a patch is masked when more than
+    half of its triangle-weighted neighbourhood is padding.
+
+    Args:
+        padding_mask: (B, H, W) bool, True where padded.
+        grid: (h, w).
+
+    Returns:
+        (B, h*w) bool, True where padded.
+    """
+    share = F.interpolate(padding_mask[:, None].float(), grid, mode="bilinear", align_corners=False, antialias=True)
+    return share.round().bool().flatten(1)
