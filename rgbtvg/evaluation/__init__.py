@@ -1,0 +1,21 @@
+"""Metrics, their tables by split and condition, and comparisons between runs."""
+
+from rgbtvg.evaluation.comparison import Comparison, compare_runs
+from rgbtvg.evaluation.grec_metric import GRECMetric
+from rgbtvg.evaluation.grounding_metric import GroundingMetric
+from rgbtvg.evaluation.intervals import Estimate
+from rgbtvg.evaluation.mask_metric import MaskMetric
+from rgbtvg.evaluation.predictions import load_predictions, save_predictions
+from rgbtvg.evaluation.result import EvaluationResult
+
+__all__ = [
+    "Comparison",
+    "Estimate",
+    "EvaluationResult",
+    "GRECMetric",
+    "GroundingMetric",
+    "MaskMetric",
+    "compare_runs",
+    "load_predictions",
+    "save_predictions",
+]

@@ -1,0 +1,50 @@
+"""Per-sample predictions on disk: one JSON file keyed by sample id, one line per sample.
+
+A row holds ``sample_id``, ``dataset``, ``split``, ``subsets``, ``conditions``, ``expression``, ``image_paths``,
+``gt_boxes`` and ``pred_boxes`` (xyxy, pixels of the original image), ``pred_scores``, what the metric measured (``iou``
+...) and, for a sample that could not be read, the reason in ``error``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rgbtvg.errors import DataError
+
+FILE_NAME = "predictions.json"
+
+
+def save_predictions(rows: list[dict[str, Any]], path: str | Path) -> None:
+    """Write the rows, in their order."""
+    lines = (f"{json.dumps(row['sample_id'])}: {json.dumps(row, ensure_ascii=False)}" for row in rows)
+    Path(path).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def load_predictions(path: str | Path) -> dict[str, dict[str, Any]]:
+    """Sample id -> row, from the file or from the only ``predictions.json`` below a folder.
+
+    Raises:
+        DataError: there is no such file, or more than one below the folder, or it is not a predictions file.
+    """
+    path = _find(Path(path))
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"Cannot read the predictions file {path}: {error.strerror}.") from error
+    except ValueError as error:
+        raise DataError(f"{path} is not a predictions file: it is no JSON ({error}).") from error
+    if not isinstance(rows, dict) or not all(isinstance(row, dict) and "sample_id" in row for row in rows.values()):
+        raise DataError(f"{path} is not a predictions file: it must map sample ids to rows.")
+    return rows
+
+
+def _find(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    found = sorted(path.rglob(FILE_NAME))
+    if len(found) != 1:
+        what = "no" if not found else f"{len(found)} files named"
+        raise DataError(f"The folder {path} has {what} {FILE_NAME} below it: name the file itself.")
+    return found[0]

@@ -1,0 +1,61 @@
+"""The result does not depend on the number of processes or the batch size: real processes, gloo."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from conftest import predicted_sample, wide_box
+from mmengine.dataset import DefaultSampler
+from mmengine.evaluator import Evaluator
+
+from rgbtvg.errors import DataError
+from rgbtvg.evaluation import GroundingMetric
+
+PROCESSES, SIZES, BATCHES = range(1, 5), range(1, 10), range(1, 5)
+FILES = ("predictions.json", "results.json", "results.csv")
+
+
+def evaluate_shard(rank: int, world: int, size: int, batch: int, out_dir: Path) -> dict:
+    """One rank's part of a test run, repeated samples included, whose predictions are made to differ."""
+    evaluator = Evaluator(GroundingMetric(out_dir=str(out_dir), brief=True))
+    indices = list(DefaultSampler(range(size), shuffle=False))
+    for start in range(0, len(indices), batch):
+        samples = []
+        for position in range(start, min(start + batch, len(indices))):
+            index = indices[position]
+            repeated = position * world + rank >= size
+            conditions = {"lighting": ("weak", "normal")[index % 2]}
+            samples.append(
+                predicted_sample(index, wide_box(0.0 if repeated else 1 - index / 10), conditions=conditions)
+            )
+        evaluator.process(samples)
+    return evaluator.evaluate(size)
+
+
+def work(rank: int, folder: Path) -> None:
+    for world in PROCESSES:
+        if rank < world:
+            dist.init_process_group("gloo", init_method=f"file://{folder}/store{world}", rank=rank, world_size=world)
+            for size, batch in itertools.product(SIZES, BATCHES):
+                out_dir = folder / f"{world}_{size}_{batch}"
+                metrics = evaluate_shard(rank, world, size, batch, out_dir)
+                (folder / f"metrics_{world}_{size}_{batch}_{rank}").write_text(repr(metrics))
+            with pytest.raises(DataError, match="results for 9 sample ids but the dataset has 10"):
+                metric = GroundingMetric()
+                metric.process(None, [predicted_sample(i, wide_box(1.0)) for i in range(rank, 9, world)])
+                metric.evaluate(10)
+            dist.destroy_process_group()
+
+
+def test_one_to_four_processes_write_the_same_files(tmp_path):
+    mp.spawn(work, (tmp_path,), nprocs=max(PROCESSES))
+    for size in SIZES:
+        expected = {name: (tmp_path / f"1_{size}_1" / name).read_bytes() for name in FILES}
+        metrics = (tmp_path / f"metrics_1_{size}_1_0").read_text()
+        for world, batch in itertools.product(PROCESSES, BATCHES):
+            found = {name: (tmp_path / f"{world}_{size}_{batch}" / name).read_bytes() for name in FILES}
+            assert found == expected, (world, size, batch)
+            for rank in range(world):
+                assert (tmp_path / f"metrics_{world}_{size}_{batch}_{rank}").read_text() == metrics

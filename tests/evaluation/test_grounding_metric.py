@@ -1,0 +1,176 @@
+import csv
+import json
+import math
+
+import pytest
+from mmengine.evaluator import Evaluator
+
+from rgbtvg.errors import DataError
+from rgbtvg.evaluation import EvaluationResult, GroundingMetric, load_predictions
+from rgbtvg.registry import METRICS
+
+
+def run(samples, size=None, **options):
+    metric = METRICS.build({"type": "GroundingMetric", **options})
+    evaluator = Evaluator(metric)
+    evaluator.process(samples)
+    return evaluator.evaluate(len(samples) if size is None else size)
+
+
+def test_accuracies_and_mean_iou(predicted_sample, wide_box):
+    ious = [1.0, 0.8, 0.5, 0.4]
+    metrics = run([predicted_sample(i, wide_box(iou)) for i, iou in enumerate(ious)])
+    assert metrics == {
+        "grounding/acc@0.5": 0.75,
+        "grounding/acc@0.75": 0.5,
+        "grounding/acc@[0.5:0.95]": pytest.approx((1.0 + 0.7 + 0.1) / 4),
+        "grounding/miou": pytest.approx(2.7 / 4),
+    }
+
+
+def test_agrees_with_the_reference_protocol_on_given_boxes(predicted_sample, reference_metrics):
+    case = reference_metrics["accuracy_at_0.5"]
+    boxes = zip(case["inputs"]["pred"], case["inputs"]["gt"], strict=True)
+    metric = GroundingMetric()
+    metric.process(None, [predicted_sample(i, [pred], [gt]) for i, (pred, gt) in enumerate(boxes)])
+    assert [row["iou"] for row in metric.results] == pytest.approx(case["output"]["iou"], abs=1e-4)
+    metrics = metric.evaluate(len(case["inputs"]["gt"]))
+    assert metrics["grounding/acc@0.5"] == case["output"]["percent"] / 100
+
+
+def test_only_the_best_box_counts(predicted_sample, wide_box):
+    metrics = run([predicted_sample(0, [*wide_box(0.2), *wide_box(1.0)])])
+    assert metrics["grounding/miou"] == pytest.approx(0.2)
+
+
+def test_no_target_is_right_only_when_nothing_is_predicted(predicted_sample, wide_box):
+    metrics = run([predicted_sample(0, [], gt_boxes=[]), predicted_sample(1, wide_box(1.0), gt_boxes=[])])
+    assert metrics["grounding/acc@0.5"] == 0.5
+
+
+@pytest.mark.parametrize("pred_boxes", [None, [], [[math.nan, 0.0, 1.0, 1.0]]])
+def test_a_sample_without_a_usable_prediction_is_wrong(predicted_sample, wide_box, pred_boxes, tmp_path):
+    samples = [predicted_sample(0, pred_boxes), predicted_sample(1, wide_box(1.0))]
+    assert run(samples, out_dir=str(tmp_path))["grounding/acc@0.5"] == 0.5
+    assert load_predictions(tmp_path)["rgbtvg_flir/test/000000"]["pred_boxes"] == []
+
+
+def test_an_unreadable_sample_is_wrong_and_listed(predicted_sample, wide_box, tmp_path):
+    broken = predicted_sample(1, [], gt_boxes=[], error="cannot read ir/1.png")
+    metrics = run([predicted_sample(0, wide_box(1.0)), broken], out_dir=str(tmp_path))
+    assert metrics["grounding/acc@0.5"] == 0.5
+    result = EvaluationResult.load(tmp_path / "results.json")
+    assert result.errors == {"rgbtvg_flir/test/000001": "cannot read ir/1.png"}
+    assert "000001: cannot read ir/1.png" in result.table()
+    assert load_predictions(tmp_path)["rgbtvg_flir/test/000001"]["error"] == "cannot read ir/1.png"
+
+
+def test_groups_by_split_subset_and_condition(predicted_sample, wide_box, tmp_path):
+    samples = [
+        predicted_sample(0, wide_box(1.0), subsets=["testA"], conditions={"lighting": "strong", "size": "normal"}),
+        predicted_sample(
+            1, wide_box(0.0), subsets=["testB", "testC"], conditions={"lighting": "weak", "size": "small"}
+        ),
+        predicted_sample(2, wide_box(1.0), subsets=["testB"], conditions={"lighting": "weak", "size": "normal"}),
+        predicted_sample(3, wide_box(0.0), split="val", conditions={"lighting": "weak", "size": "normal"}),
+    ]
+    metrics = run(samples, out_dir=str(tmp_path))
+    assert metrics["grounding/acc@0.5"] == 0.5
+    assert metrics["grounding/val/acc@0.5"] == 0.0
+    assert metrics["grounding/test/acc@0.5"] == pytest.approx(2 / 3)
+    result = EvaluationResult.load(tmp_path / "results.json")
+    found = {(r.group.split, r.group.label): (r.count, round(r.scores["acc@0.5"].value, 3)) for r in result.groups}
+    assert found == {
+        ("all", "all"): (4, 0.5),
+        ("val", "all"): (1, 0.0),
+        ("val", "lighting: weak"): (1, 0.0),
+        ("val", "size: normal"): (1, 0.0),
+        ("test", "all"): (3, 0.667),
+        ("test", "subset: testA"): (1, 1.0),
+        ("test", "subset: testB"): (2, 0.5),
+        ("test", "subset: testC"): (1, 0.0),
+        ("test", "lighting: weak"): (2, 0.5),
+        ("test", "lighting: strong"): (1, 1.0),
+        ("test", "size: small"): (1, 0.0),
+        ("test", "size: normal"): (2, 1.0),
+    }
+    # Values come in the benchmark's order: weak before strong.
+    labels = [result.group.label for result in result.groups]
+    assert labels.index("lighting: weak") < labels.index("lighting: strong")
+
+
+def test_several_datasets_are_told_apart(predicted_sample, wide_box, tmp_path):
+    other = predicted_sample(1, wide_box(0.0), dataset="rgbtvg_m3fd")
+    run([predicted_sample(0, wide_box(1.0)), other], out_dir=str(tmp_path))
+    result = EvaluationResult.load(tmp_path / "results.json")
+    accuracy = {r.group.value: r.scores["acc@0.5"].value for r in result.groups if r.group.by == "dataset"}
+    assert accuracy == {"rgbtvg_flir": 1.0, "rgbtvg_m3fd": 0.0}
+
+
+def test_files_hold_the_same_figures(predicted_sample, wide_box, tmp_path):
+    run(
+        [predicted_sample(i, wide_box(i / 10), conditions={"weather": "foggy"}) for i in range(11)],
+        out_dir=str(tmp_path),
+    )
+    result = EvaluationResult.load(tmp_path / "results.json")
+    with (tmp_path / "results.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert [int(line["count"]) for line in lines] == [r.count for r in result.groups]
+    for line, group in zip(lines, result.groups, strict=True):
+        for name, estimate in group.scores.items():
+            assert [float(line[name]), float(line[f"{name}_low"]), float(line[f"{name}_high"])] == [
+                estimate.value,
+                estimate.low,
+                estimate.high,
+            ]
+            assert estimate.low <= estimate.value <= estimate.high
+    assert {line.count("|") for line in result.table().splitlines()} == {8}
+
+
+def test_predictions_file_is_keyed_by_sample_id_in_order(predicted_sample, wide_box, tmp_path):
+    run([predicted_sample(i, wide_box(0.5)) for i in (2, 0, 1)], out_dir=str(tmp_path))
+    rows = json.loads((tmp_path / "predictions.json").read_text())
+    assert list(rows) == [f"rgbtvg_flir/test/{i:06d}" for i in range(3)]
+    assert rows["rgbtvg_flir/test/000002"] == {
+        "sample_id": "rgbtvg_flir/test/000002",
+        "dataset": "rgbtvg_flir",
+        "split": "test",
+        "subsets": [],
+        "conditions": {},
+        "expression": "the car number 2",
+        "image_paths": {"rgb": "rgb/2.png", "ir": "ir/2.png"},
+        "gt_boxes": [[0.0, 0.0, 10.0, 10.0]],
+        "pred_boxes": [[0.0, 0.0, 5.0, 10.0]],
+        "pred_scores": [1.0],
+        "iou": 0.5,
+    }
+
+
+def test_missing_samples_are_refused(predicted_sample, wide_box):
+    with pytest.raises(DataError, match="results for 1 sample ids but the dataset has 2 samples"):
+        run([predicted_sample(0, wide_box(1.0))], size=2)
+
+
+def test_two_samples_with_one_id_are_refused(predicted_sample, wide_box):
+    samples = [predicted_sample(0, wide_box(1.0)), predicted_sample(0, wide_box(1.0), expression="another")]
+    with pytest.raises(DataError, match="share the id 'rgbtvg_flir/test/000000' but differ in expression"):
+        run(samples)
+
+
+def test_an_unwritable_folder_does_not_lose_the_figures(predicted_sample, wide_box, tmp_path):
+    (tmp_path / "file").write_text("")
+    metrics = run([predicted_sample(0, wide_box(1.0))], out_dir=str(tmp_path / "file"))
+    assert metrics["grounding/acc@0.5"] == 1.0
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"groups": [{}]}'])
+def test_loading_something_else_says_so(tmp_path, content):
+    path = tmp_path / "results.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match="is not a result file"):
+        EvaluationResult.load(path)
+
+
+def test_loading_a_folder_without_predictions_says_so(tmp_path):
+    with pytest.raises(DataError, match=r"has no predictions\.json below it"):
+        load_predictions(tmp_path)
