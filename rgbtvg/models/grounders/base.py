@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample, ImageFeatures
+from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample, ImageFeatures, TextFeatures
 from rgbtvg.structures.boxes import cxcywh_to_xyxy
 from rgbtvg.structures.frame import denormalise_boxes
 
@@ -65,7 +65,10 @@ class BaseGrounder(BaseModel):
 
     def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """Loss terms by name; those whose name contains ``loss`` are summed for the step."""
-        outputs = self.encode(inputs)
+        return self.losses(self.encode(inputs), data_samples)
+
+    def losses(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """Loss terms of all heads on given outputs of :meth:`encode`."""
         losses = self.head.loss(outputs, data_samples)
         for head in self.auxiliary_heads:
             losses.update(head.loss(outputs, data_samples))
@@ -84,15 +87,31 @@ class BaseGrounder(BaseModel):
                 sample.pred_mask = mask_to_image(prediction.mask, sample)
         return data_samples
 
-    def encode_streams(self, encoder: nn.Module, inputs: GroundingInputs, **kwargs: Any) -> dict[str, ImageFeatures]:
+    def encode_streams(
+        self, encoder: nn.Module, inputs: GroundingInputs, language: TextFeatures | None = None
+    ) -> dict[str, ImageFeatures]:
         """Run one shared image encoder over every stream of the modality, in one batched pass.
+
+        `language` goes to the encoder, once per stream, for the modules in its slots.
 
         Returns stream name -> features. Streams with encoders or adapters of their own call them one by one instead.
         """
         images = torch.cat([inputs.images[stream] for stream in self.streams])
         mask = inputs.padding_mask.repeat(len(self.streams), 1, 1)
-        joined = encoder(images, mask, **kwargs)
+        if language is not None:
+            language = repeat_text(language, len(self.streams))
+        joined = encoder(images, mask, language)
         return dict(zip(self.streams, split_streams(joined, len(self.streams)), strict=True))
+
+
+def repeat_text(text: TextFeatures, count: int) -> TextFeatures:
+    """The batch of sentences `count` times in a row, for as many streams stacked along the batch."""
+    return TextFeatures(
+        text.tokens.repeat(count, 1, 1),
+        text.mask.repeat(count, 1),
+        tuple(level.repeat(count, 1, 1) for level in text.levels),
+        None if text.pooled is None else text.pooled.repeat(count, 1),
+    )
 
 
 def split_streams(features: ImageFeatures, count: int) -> list[ImageFeatures]:

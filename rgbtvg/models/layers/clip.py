@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rgbtvg.models.layers.slots import Slots
+
 
 class QuickGELU(nn.Module):
     """CLIP's activation ``x * sigmoid(1.702 x)``.
@@ -71,10 +73,9 @@ class CLIPLayer(nn.Module):
         self.layer_norm1 = nn.LayerNorm(width)
         self.mlp = CLIPMLP(width, mlp_width)
         self.layer_norm2 = nn.LayerNorm(width)
-        self.slots = nn.ModuleDict()
+        self.slots = Slots()
 
     def forward(self, x: Tensor, language: object = None, causal: bool = False) -> Tensor:
         x = x + self.self_attn(self.layer_norm1(x), causal=causal)
-        for module in self.slots.values():
-            x = module(x, language)
+        x = self.slots(x, language)
         return x + self.mlp(self.layer_norm2(x))

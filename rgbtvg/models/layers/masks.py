@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,3 +22,9 @@ def patch_mask(padding_mask: Tensor, grid: tuple[int, int]) -> Tensor:
     """
     share = F.interpolate(padding_mask[:, None].float(), grid, mode="bilinear", align_corners=False, antialias=True)
     return share.round().bool().flatten(1)
+
+
+def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Mean of (B, L, D) over the positions where the mask (B, L) is True; zero where there is none."""
+    weights = mask.to(tokens.dtype)
+    return torch.einsum("bld,bl->bd", tokens, weights) / weights.sum(1, keepdim=True).clamp(min=1)

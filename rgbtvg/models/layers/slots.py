@@ -1,0 +1,28 @@
+"""The one way in which language gets inside an image encoder."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from rgbtvg.structures import TextFeatures
+
+
+class Slots(nn.ModuleDict):
+    """Modules that a method has plugged into one place of an image encoder, by name; empty in the plain encoder.
+
+    A plugged module is called as ``module(x, language)`` with the state ``x`` of that place ((B, N, D) tokens or a (B, C, h, w)
+    map) and gives a tensor of its shape. Layers document their places, which are of two kinds:
+
+    * in series (calling the slots): each module's answer replaces the state, in the order of insertion;
+    * beside the encoder's own computation (:meth:`beside`): the answer of the module of that name is added to its result.
+    """
+
+    def forward(self, x: Tensor, language: TextFeatures | None = None) -> Tensor:
+        """The state after all modules, one after the other."""
+        for module in self.values():
+            x = module(x, language)
+        return x
+
+    def beside(self, name: str, result: Tensor, x: Tensor, language: TextFeatures | None = None) -> Tensor:
+        """`result`, with what the module called `name` makes of the state `x` added where there is one."""
+        return result + self[name](x, language) if name in self else result

@@ -1,0 +1,77 @@
+"""Configs and layouts of parts that several methods share, from a case's config."""
+
+from __future__ import annotations
+
+from cases import Case
+from torch import Tensor
+
+
+def is_benchmark(case: Case) -> bool:
+    """Whether the reference is the RGB-T benchmark's variant, not the authors' own code."""
+    return "RGBTVG" in case.spec["reference"]
+
+
+def resnet_detr(case: Case, modality: str) -> dict:
+    config = case.spec["config"]
+    return dict(
+        type="ResNetDETR",
+        depth=int(config["backbone"].removeprefix("resnet")),
+        width=config["hidden_dim"],
+        num_layers=config["enc_layers"],
+        num_heads=config["nheads"],
+        ffn_width=config["dim_feedforward"],
+        dilation=config["dilation"],
+        use_padding_mask=not (is_benchmark(case) and modality == "rgbt"),
+    )
+
+
+def bert(case: Case, prefix: str = "textmodel.bert", num_layers: int | None = None, **kwargs: object) -> dict:
+    """BERT of the sizes in the state dict; heads are 64 wide, as in every published size.
+
+    `num_layers` is how many are kept (default: all of them).
+    """
+    shapes = case.spec["state_dict"]
+    vocabulary, width = shapes[f"{prefix}.embeddings.word_embeddings.weight"]
+    stem = f"{prefix}.encoder.layer."
+    stored = 1 + max(
+        (int(name.removeprefix(stem).split(".")[0]) for name in shapes if name.startswith(stem)), default=-1
+    )
+    arch = dict(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        num_hidden_layers=stored,
+        num_attention_heads=max(width // 64, 1),
+        max_position_embeddings=shapes[f"{prefix}.embeddings.position_embeddings.weight"][0],
+    )
+    if stored:
+        arch["intermediate_size"] = shapes[f"{stem}0.intermediate.dense.weight"][0]
+    return dict(type="BertEncoder", arch=arch, num_layers=num_layers, **kwargs)
+
+
+def bert_layer(case: Case) -> int:
+    """How many BERT layers are read: the benchmark's index is one off."""
+    number = case.spec["config"]["bert_enc_num"]
+    return number - 1 if is_benchmark(case) else number
+
+
+def joint_encoder(case: Case) -> dict:
+    config = case.spec["config"]
+    return dict(
+        type="JointEncoder",
+        width=config["vl_hidden_dim"],
+        depth=config["vl_enc_layers"],
+        num_heads=config["vl_nheads"],
+        ffn_width=config["vl_dim_feedforward"],
+        pre_norm=config.get("normalize_before", False),
+    )
+
+
+def per_stream(named: dict[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, Tensor]:
+    """Outputs of one batched pass over the streams, taken apart under the reference's prefix of each stream."""
+    if len(prefixes) == 1:
+        return {prefixes[0] + name: tensor for name, tensor in named.items()}
+    return {
+        prefix + name: part
+        for name, tensor in named.items()
+        for prefix, part in zip(prefixes, tensor.chunk(len(prefixes)), strict=True)
+    }
