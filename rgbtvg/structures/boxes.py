@@ -51,16 +51,21 @@ def pairwise_iou(boxes_a: Tensor, boxes_b: Tensor, eps: float = 1e-16) -> Tensor
     return aligned_iou(boxes_a[:, None], boxes_b[None, :], eps)
 
 
-def aligned_giou(boxes_a: Tensor, boxes_b: Tensor) -> Tensor:
-    """Generalised IoU (...) of boxes in xyxy, element by element (Rezatofighi et al. 2019, eq. 3).
+def aligned_giou(boxes_a: Tensor, boxes_b: Tensor, eps: float = 0.0) -> Tensor:
+    """Generalised IoU (...) of boxes in xyxy, element by element (Rezatofighi et al. 2019, eq. 3); shapes broadcast.
 
-    No epsilon is added where areas are positive, so that the values are the references'; two boxes of zero area give 0
-    instead of a division by zero.
+    `eps` is added to both areas that are divided by. With the default 0 the values are those of most references; two boxes
+    of zero area give 0 instead of a division by zero.
     """
     intersection, union = intersection_and_union(boxes_a, boxes_b)
+    iou = intersection / positive(union + eps)
     top_left = torch.minimum(boxes_a[..., :2], boxes_b[..., :2])
     bottom_right = torch.maximum(boxes_a[..., 2:], boxes_b[..., 2:])
     width, height = (bottom_right - top_left).clamp(min=0).unbind(-1)
     hull = width * height
-    iou = intersection / union.where(union > 0, torch.ones_like(union))
-    return iou - (hull - union) / hull.where(hull > 0, torch.ones_like(hull))
+    return iou - (hull - union) / positive(hull + eps)
+
+
+def positive(areas: Tensor) -> Tensor:
+    """Areas that can be divided by: 1 in place of what is not positive."""
+    return areas.where(areas > 0, torch.ones_like(areas))

@@ -1,0 +1,8 @@
+"""Image and text encoders."""
+
+from rgbtvg.models.backbones.beit3 import BEiT3
+from rgbtvg.models.backbones.bert import BertEncoder
+from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
+from rgbtvg.models.backbones.resnet_detr import ResNetDETR
+
+__all__ = ["BEiT3", "BertEncoder", "CLIPTextEncoder", "CLIPVisionEncoder", "ResNetDETR"]

@@ -1,0 +1,70 @@
+"""BERT as a text encoder (Devlin et al. 2019), on the `transformers` implementation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.model import BaseModule
+from torch import Tensor
+from transformers import BertConfig, BertModel
+
+from rgbtvg.errors import CheckpointError
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import TextFeatures
+
+
+@MODELS.register_module()
+class BertEncoder(BaseModule):
+    """Hidden states of one BERT layer for every token.
+
+    Args:
+        arch: values of ``transformers.BertConfig`` that differ from ``bert-base-uncased``.
+        num_layers: how many layers are kept; the output of the last one is used. 0 gives the bare word vectors.
+            The RGB-T benchmark's variants read the 11th layer of 12 by an index that is one off: 11 there.
+        pretrained: directory with ``config.json`` and weights in Hugging Face's layout, read when training starts.
+        frozen: keep every weight fixed.
+    """
+
+    def __init__(
+        self,
+        arch: dict[str, Any] | None = None,
+        num_layers: int | None = None,
+        pretrained: str | None = None,
+        frozen: bool = False,
+    ) -> None:
+        super().__init__()
+        config = BertConfig(**(arch or {}))
+        if num_layers is not None:
+            config.num_hidden_layers = num_layers
+        self.bert = BertModel(config, add_pooling_layer=False)
+        self.width: int = config.hidden_size
+        self.pretrained = pretrained
+        if frozen:
+            self.requires_grad_(False)
+
+    def init_weights(self) -> None:
+        """Read the pre-trained weights; a missing directory is one sentence."""
+        if self.pretrained is None:
+            return
+        if not Path(self.pretrained, "config.json").is_file():
+            raise CheckpointError(
+                f"BERT weights not found: {self.pretrained} must be a directory with config.json and model.safetensors or "
+                "pytorch_model.bin (bert-base-uncased); put it there, or set the text encoder's pretrained=None."
+            )
+        config = self.bert.config
+        loaded = BertModel.from_pretrained(
+            self.pretrained,
+            local_files_only=True,
+            add_pooling_layer=False,
+            num_hidden_layers=config.num_hidden_layers,
+            use_safetensors=Path(self.pretrained, "model.safetensors").is_file(),
+        )
+        self.bert.load_state_dict(loaded.state_dict())
+
+    def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
+        """(B, L) int64 and (B, L) bool, True at tokens -> tokens (B, L, D)."""
+        if self.bert.config.num_hidden_layers == 0:
+            return TextFeatures(self.bert.embeddings.word_embeddings(token_ids), token_mask)
+        hidden = self.bert(input_ids=token_ids, attention_mask=token_mask.long()).last_hidden_state
+        return TextFeatures(hidden, token_mask)

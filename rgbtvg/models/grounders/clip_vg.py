@@ -1,0 +1,104 @@
+"""CLIP-VG: self-paced curriculum adapting of CLIP for visual grounding (Xiao et al., IEEE TMM 2023)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
+
+
+@MODELS.register_module()
+class CLIPVG(BaseGrounder):
+    """Frozen CLIP, all of whose tokens go through one joint transformer; its regression token gives the box.
+
+    In rgbt both streams pass through the same frozen CLIP and are put side by side along the channels.
+
+    Args:
+        image_encoder: config of :class:`CLIPVisionEncoder`. With `out_levels` the channels of those layers are
+            concatenated (the multi-level model that the authors released); without, its last tokens are used (the
+            RGB-T benchmark).
+        text_encoder: config of :class:`CLIPTextEncoder`.
+        fusion: config of :class:`JointEncoder`, without the token counts.
+        head: config of :class:`BoxHead`.
+        neck: config of the modality neck, :class:`ConcatChannels` by default.
+        image_size: side of the square network input in pixels.
+        max_length: tokens of a sentence.
+        learn_image_positions: let CLIP's image position table learn, as the multi-level model does.
+        prompt_ids: token ids put before every sentence, whose end is cut to keep `max_length` (``ML_CLIP_VG_PROMPT``).
+        kwargs: see :class:`BaseGrounder`.
+    """
+
+    def __init__(
+        self,
+        image_encoder: dict,
+        text_encoder: dict,
+        fusion: dict,
+        head: dict,
+        neck: dict | None = None,
+        image_size: int = 224,
+        max_length: int = 77,
+        learn_image_positions: bool = False,
+        prompt_ids: Sequence[int] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(head=head, **kwargs)
+        self.image_encoder = MODELS.build(image_encoder).requires_grad_(False)
+        self.text_encoder = MODELS.build(text_encoder).requires_grad_(False)
+        if learn_image_positions:
+            self.image_encoder.position_embedding.requires_grad_(True)
+        self.neck = MODELS.build(neck or dict(type="ConcatChannels"))
+        rows, columns = self.image_encoder.grid_of((image_size, image_size))
+        num_image = self.neck.num_tokens(rows * columns, 1, len(self.streams))
+        self.fusion = MODELS.build(dict(fusion, num_image=num_image, num_text=max_length))
+        self.image_proj = nn.Linear(self.neck.width(self.image_width, len(self.streams)), self.fusion.width)
+        self.text_proj = nn.Linear(self.text_encoder.embed_dim, self.fusion.width)
+        self.register_buffer("prompt_ids", torch.tensor(prompt_ids, dtype=torch.int64), persistent=False)
+
+    @property
+    def image_width(self) -> int:
+        """Channels of one stream before the neck."""
+        levels = len(self.image_encoder.out_levels)
+        return self.image_encoder.width * levels if levels else self.image_encoder.embed_dim
+
+    def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
+        """Joint features and the box of the regression token."""
+        streams = self.encode_streams(self.image_encoder, inputs)
+        features = self.neck({name: join_levels(stream) for name, stream in streams.items()}, inputs)
+        image = replace(features, tokens=self.image_proj(features.tokens))  # (B, 1 + h*w, D)
+        words = self.encode_text(inputs)
+        text = replace(words, tokens=self.text_proj(words.tokens))  # (B, L, D)
+        joint = self.fusion(image, text)
+        return {
+            "streams": streams,
+            "image_features": features,
+            "text_features": words,
+            "image": image,
+            "text": text,
+            "joint": joint,
+            "pred_boxes": self.head(joint.regression),
+        }
+
+    def encode_text(self, inputs: GroundingInputs) -> TextFeatures:
+        """Words (B, L, 512), behind the prompt where there is one."""
+        token_ids, token_mask = inputs.token_ids, inputs.token_mask
+        if len(self.prompt_ids):
+            length = token_ids.shape[1]
+            prompt = self.prompt_ids.expand(len(token_ids), -1)
+            token_ids = torch.cat((prompt, token_ids), dim=1)[:, :length]
+            token_mask = torch.cat((torch.ones_like(prompt, dtype=torch.bool), token_mask), dim=1)[:, :length]
+        return self.text_encoder(token_ids, token_mask)
+
+
+def join_levels(stream: ImageFeatures) -> ImageFeatures:
+    """Levels concatenated along the channels as the stream's tokens; without levels the stream as it is."""
+    if not stream.levels:
+        return stream
+    tokens: Tensor = torch.cat(stream.levels, dim=-1)  # (B, 1 + h*w, levels * D)
+    return replace(stream, tokens=tokens)

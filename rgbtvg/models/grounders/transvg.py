@@ -1,0 +1,70 @@
+"""TransVG: end-to-end visual grounding with transformers (Deng et al., ICCV 2021)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import GroundingInputs
+
+
+@MODELS.register_module()
+class TransVG(BaseGrounder):
+    """ResNet + DETR encoder and BERT, joined by one transformer whose regression token gives the box.
+
+    In rgbt both streams pass through the same image encoder and their cells stand side by side in the joint sequence.
+
+    Args:
+        image_encoder: config of :class:`ResNetDETR`.
+        text_encoder: config of :class:`BertEncoder`.
+        fusion: config of :class:`JointEncoder`, without the token counts.
+        head: config of :class:`BoxHead`.
+        neck: config of the modality neck, :class:`ConcatTokens` by default.
+        image_size: side of the square network input in pixels.
+        max_length: tokens of a sentence.
+        project_image: apply a linear layer to the image cells before they are joined (the paper). The RGB-T benchmark's
+            variant creates that layer and never applies it: False for its checkpoints.
+        kwargs: see :class:`BaseGrounder`.
+    """
+
+    def __init__(
+        self,
+        image_encoder: dict,
+        text_encoder: dict,
+        fusion: dict,
+        head: dict,
+        neck: dict | None = None,
+        image_size: int = 640,
+        max_length: int = 20,
+        project_image: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(head=head, **kwargs)
+        self.image_encoder = MODELS.build(image_encoder)
+        self.text_encoder = MODELS.build(text_encoder)
+        self.neck = MODELS.build(neck or dict(type="ConcatTokens"))
+        num_image = self.neck.num_tokens(self.image_encoder.num_tokens(image_size), 0, len(self.streams))
+        self.fusion = MODELS.build(dict(fusion, num_image=num_image, num_text=max_length))
+        width = self.fusion.width
+        self.image_proj = nn.Linear(self.image_encoder.width, width) if project_image else nn.Identity()
+        self.text_proj = nn.Linear(self.text_encoder.width, width)
+
+    def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
+        """Joint features and the box of the regression token."""
+        streams = self.encode_streams(self.image_encoder, inputs)
+        image = self.neck(streams, inputs)  # (B, S*N, D)
+        image = replace(image, tokens=self.image_proj(image.tokens))
+        text = self.text_encoder(inputs.token_ids, inputs.token_mask)  # (B, L, 768)
+        text = replace(text, tokens=self.text_proj(text.tokens))
+        joint = self.fusion(image, text)
+        return {
+            "streams": streams,
+            "image": image,
+            "text": text,
+            "joint": joint,
+            "pred_boxes": self.head(joint.regression),
+        }

@@ -1,0 +1,60 @@
+"""One box from one token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rgbtvg.errors import DataError
+from rgbtvg.models.layers import MLP
+from rgbtvg.models.losses import box_losses
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import GroundingSample, Prediction
+
+
+@MODELS.register_module()
+class BoxHead(nn.Module):
+    """Three linear layers and a sigmoid on the regression token (TransVG, Deng et al. 2021, section 3.3).
+
+    Args:
+        width: channels of the token and the hidden layers.
+        num_layers: linear layers.
+        l1_weight, giou_weight: loss weights.
+    """
+
+    def __init__(self, width: int, num_layers: int = 3, l1_weight: float = 1.0, giou_weight: float = 1.0) -> None:
+        super().__init__()
+        self.mlp = MLP([width] * num_layers + [4])
+        self.l1_weight = l1_weight
+        self.giou_weight = giou_weight
+
+    def forward(self, token: Tensor) -> Tensor:
+        """(B, D) -> boxes (B, 4) cxcywh in [0, 1] of the padded input."""
+        return self.mlp(token).sigmoid()
+
+    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """L1 and generalised IoU of ``pred_boxes`` (B, 4)."""
+        boxes = outputs["pred_boxes"]
+        return box_losses(boxes, single_targets(data_samples).to(boxes), self.l1_weight, self.giou_weight)
+
+    def predict(self, outputs: dict[str, Any]) -> list[Prediction]:
+        """One box per sample; the method gives no score, so it is 1."""
+        boxes = outputs["pred_boxes"]
+        return [Prediction(box[None], box.new_ones(1)) for box in boxes]
+
+
+def single_targets(data_samples: list[GroundingSample]) -> Tensor:
+    """Target boxes (B, 4) of samples that mean exactly one object each.
+
+    Raises:
+        DataError: a sentence has no target or several; naming the sample.
+    """
+    for sample in data_samples:
+        if len(sample.gt_boxes) != 1:
+            raise DataError(
+                f"{sample.get('sample_id', 'a sample')} has {len(sample.gt_boxes)} target boxes, but this method learns from "
+                "exactly one box per sentence; use a method with a set head, or filter the dataset"
+            )
+    return torch.cat([sample.gt_boxes for sample in data_samples])

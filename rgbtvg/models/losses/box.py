@@ -1,0 +1,19 @@
+"""Losses on one box per sentence."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from rgbtvg.structures.boxes import aligned_giou, cxcywh_to_xyxy
+
+
+def box_losses(
+    pred_boxes: Tensor, target_boxes: Tensor, l1_weight: float = 1.0, giou_weight: float = 1.0
+) -> dict[str, Tensor]:
+    """L1 and generalised IoU of aligned boxes (B, 4), cxcywh in [0, 1] (TransVG, Deng et al. 2021, eq. 4).
+
+    The L1 term sums the four coordinates; both are means over the samples.
+    """
+    l1 = (pred_boxes - target_boxes).abs().sum(-1).mean()
+    giou = aligned_giou(cxcywh_to_xyxy(pred_boxes), cxcywh_to_xyxy(target_boxes))
+    return {"loss_bbox": l1_weight * l1, "loss_giou": giou_weight * (1 - giou).mean()}

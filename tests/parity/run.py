@@ -1,0 +1,237 @@
+"""Compare our model with what a reference implementation answered.
+
+    python tests/parity/run.py CASE.json [CASE.json ...]
+
+Builds our model from the case's config, fills the reference's state dict (`fill.py`), passes it through our converter,
+runs, and prints the largest error of every output, loss and gradient norm that both have. Exit status 1 when anything
+is outside tolerance, a reference name is unused, a parameter of ours is unfilled, or an end result of the case is
+missing in ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import fnmatch
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import cases
+from harness import Listener, ParityMethod
+
+from rgbtvg.checkpoints.converters import get_converter
+from rgbtvg.checkpoints.rules import Converted
+
+BOX_ATOL = 1e-4
+LOSS_RTOL = 1e-4
+REST_RTOL = 1e-3
+NOISE = 1e-5  # below this share of a model's largest gradient (or of order-one values) float32 says nothing
+
+
+@dataclasses.dataclass
+class Row:
+    """One line of the report."""
+
+    kind: str
+    name: str
+    error: float
+    limit: float
+
+    @property
+    def passed(self) -> bool:
+        return self.error <= self.limit
+
+
+@dataclasses.dataclass
+class Report:
+    """All comparisons of one case."""
+
+    case: str
+    rows: list[Row] = dataclasses.field(default_factory=list)
+    faults: list[str] = dataclasses.field(default_factory=list)
+    not_compared: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.rows) and not self.faults and all(row.passed for row in self.rows)
+
+    def text(self, verbose: bool = True) -> str:
+        lines = [f"{self.case}: {'passed' if self.passed else 'FAILED'}, {len(self.rows)} comparisons"]
+        for row in self.rows:
+            if verbose or not row.passed:
+                mark = "ok  " if row.passed else "FAIL"
+                lines.append(f"  {mark} {row.kind:9s} {row.name:70s} {row.error:.2e} (limit {row.limit:.0e})")
+        lines += [f"  FAIL {fault}" for fault in self.faults]
+        if verbose and self.not_compared:
+            lines.append(f"  not compared: {', '.join(self.not_compared)}")
+        return "\n".join(lines)
+
+
+def run_case(path: str | Path) -> Report:
+    """Run one case file and compare everything that it holds."""
+    case = cases.load(path)
+    report = Report(case.name)
+    method: ParityMethod = importlib.import_module(f"methods.{case.spec['method']}").METHOD
+    special = method.special(case)
+    if special is not None:
+        compare_outputs(case, special, report)
+        return report
+    model = method.build(case)
+    converted = load_reference(case, model, report)
+    if case.inputs:
+        run_model(case, method, model, converted, report)
+    else:  # a case of names and shapes only
+        report.rows.append(Row("names", "converted", float(len(report.faults)), 0.0))
+    return report
+
+
+def load_reference(case: cases.Case, model: nn.Module, report: Report) -> Converted:
+    """Fill the reference's state dict into our model through its converter; faults go to the report."""
+    weights = {name: torch.from_numpy(values) for name, values in case.weights().items()}
+    own = model.state_dict()
+    converted = get_converter(case.spec["method"]).to_ours(weights, wanted=own)
+    report.faults += [f"unused reference name: {name}" for name in converted.unknown]
+    report.faults += [f"no such parameter of ours: {name}" for name in converted.state if name not in own]
+    constant = constants(model)
+    report.faults += [f"unfilled: {name}" for name in own if name not in converted.state and name not in constant]
+    for name, tensor in converted.state.items():
+        if name in own and own[name].shape != tensor.shape:
+            report.faults.append(f"shape of {name}: {tuple(own[name].shape)}, converted {tuple(tensor.shape)}")
+    check_idle(case, converted, report)
+    fitting = {name: t for name, t in converted.state.items() if name in own and own[name].shape == t.shape}
+    model.load_state_dict(fitting, strict=False)
+    return converted
+
+
+def constants(model: nn.Module) -> set[str]:
+    """Entries of our state dict that are no weights: integer counters and index tables."""
+    return {name for name, tensor in model.state_dict().items() if not tensor.is_floating_point()}
+
+
+def check_idle(case: cases.Case, converted: Converted, report: Report) -> None:
+    """A converter may leave out only what does nothing in the reference: no gradient ever reaches it there."""
+    if not case.spec.get("grad_norms"):
+        return
+    learning = {name for name, norm in case.spec["grad_norms"].items() if norm}
+    aliases = case.spec.get("aliases", {})
+    for name, reason in converted.idle.items():
+        if name in learning and name not in aliases:
+            report.faults.append(f"left out as idle ({reason}), but the reference has a gradient there: {name}")
+
+
+def run_model(case: cases.Case, method: ParityMethod, model: nn.Module, converted: Converted, report: Report) -> None:
+    listener = Listener(model, method.taps(case))
+    outputs = model.encode(method.inputs(case))
+    tapped = listener.tapped()
+    compare_outputs(case, method.outputs(case, outputs, tapped), report)
+    wanted = dict(case.spec.get("losses", {}))
+    if case.spec.get("loss_total") is not None:
+        wanted["loss_total"] = case.spec["loss_total"]
+    if wanted:
+        losses = method.losses(case, model.losses(outputs, method.samples(case)), outputs)
+        compare_losses(wanted, losses, report)
+        compare_gradients(case, method, model, converted, losses["total"], report)
+    compare_trainable(case, method, model, converted, report)
+
+
+def compare_outputs(case: cases.Case, outputs: dict[str, Tensor], report: Report) -> None:
+    for name in case.spec.get("outputs", {}):
+        if name not in outputs:
+            report.not_compared.append(name)
+            continue
+        try:
+            error, scale = case.compare(name, outputs[name].detach().float().cpu().numpy())
+        except ValueError as fault:
+            report.faults.append(str(fault))
+            continue
+        is_box = "box" in name and "logit" not in name
+        limit = BOX_ATOL if is_box else REST_RTOL
+        report.rows.append(Row("output", name, error if is_box else error / max(scale, NOISE), limit))
+    if "pred_box" in report.not_compared:
+        report.faults.append("pred_box is not among our outputs")
+
+
+def compare_losses(wanted: dict[str, float], losses: dict[str, Tensor], report: Report) -> None:
+    for name, value in wanted.items():
+        if name not in losses:
+            report.faults.append(f"loss {name} is missing in ours")
+            continue
+        error = abs(float(losses[name].detach()) - value) / max(abs(value), NOISE)
+        report.rows.append(Row("loss", name, error, LOSS_RTOL))
+
+
+def compare_gradients(
+    case: cases.Case, method: ParityMethod, model: nn.Module, converted: Converted, total: Tensor, report: Report
+) -> None:
+    """L2 norms of the gradient of the total loss, by the reference's names."""
+    norms = case.spec.get("grad_norms") or {}
+    if not norms:
+        return
+    model.zero_grad()
+    total.backward()
+    squares: dict[str, float] = {}
+    for name, parameter in model.named_parameters():
+        if name in converted.sources and parameter.grad is not None:
+            source = converted.sources[name]
+            squares[source] = squares.get(source, 0.0) + float(parameter.grad.double().pow(2).sum())
+    aliases = case.spec.get("aliases", {})
+    floor = NOISE * max((norm for norm in norms.values() if norm), default=1.0)
+    for name, norm in norms.items():
+        source = name if name in squares else aliases.get(name, name)
+        ours = squares.get(source, 0.0) ** 0.5
+        if not norm:
+            report.rows.append(Row("gradient", name, ours / floor * REST_RTOL, REST_RTOL))
+        else:
+            report.rows.append(Row("gradient", name, abs(ours - norm) / max(norm, floor), REST_RTOL))
+
+
+def compare_trainable(
+    case: cases.Case, method: ParityMethod, model: nn.Module, converted: Converted, report: Report
+) -> None:
+    """Which parameters require a gradient, by the reference's names; those that get none there may differ."""
+    if not case.spec.get("trainable"):
+        return
+    theirs = set(case.spec["trainable"])
+    excused = [pattern.split(" ")[0] for pattern in case.spec.get("no_gradient") or ()]
+    excused += list(method.idle_trainable(case))
+    ours = dict(model.named_parameters())
+    for name, source in converted.sources.items():
+        if name not in ours or any(matches(source, pattern) for pattern in excused):
+            continue
+        if ours[name].requires_grad != (source in theirs):
+            wants = "trainable" if source in theirs else "frozen"
+            report.faults.append(f"{source} is {wants} in the reference, not in ours ({name})")
+
+
+def matches(name: str, pattern: str) -> bool:
+    if fnmatch.fnmatchcase(name, pattern):
+        return True
+    try:
+        return re.fullmatch(pattern, name) is not None
+    except re.error:
+        return False
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="+", type=Path, metavar="CASE.json")
+    parser.add_argument("--brief", action="store_true", help="print failures only")
+    args = parser.parse_args()
+    reports = []
+    for path in args.cases:
+        reports.append(run_case(path))
+        print(reports[-1].text(verbose=not args.brief), flush=True)
+    failed = sum(not report.passed for report in reports)
+    print(f"{len(reports) - failed} of {len(reports)} cases passed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
