@@ -1,5 +1,29 @@
-"""Adapters: what is added to a pre-trained encoder."""
+"""What is added to a pre-trained encoder: low-rank and bottleneck adapters, guides, and the choice of what learns."""
 
+from rgbtvg.models.adapters.adalora import AdaLoRA
+from rgbtvg.models.adapters.clip_adapter import CLIPAdapter
 from rgbtvg.models.adapters.conditional import ConditionalMap, ConditionalTokens, ConditionGate
+from rgbtvg.models.adapters.guides import CrossModalBridge, TextGuidedBlock
+from rgbtvg.models.adapters.lora import ALL_ATTENTION, SELF_ATTENTION, AdaptedLinear, LoRA, LowRank, adapted_linears
+from rgbtvg.models.adapters.routing import PerStream, StreamRouting
+from rgbtvg.models.adapters.tuning import open_layers, slot_modules
 
-__all__ = ["ConditionGate", "ConditionalMap", "ConditionalTokens"]
+__all__ = [
+    "ALL_ATTENTION",
+    "SELF_ATTENTION",
+    "AdaLoRA",
+    "AdaptedLinear",
+    "CLIPAdapter",
+    "ConditionGate",
+    "ConditionalMap",
+    "ConditionalTokens",
+    "CrossModalBridge",
+    "LoRA",
+    "LowRank",
+    "PerStream",
+    "StreamRouting",
+    "TextGuidedBlock",
+    "adapted_linears",
+    "open_layers",
+    "slot_modules",
+]

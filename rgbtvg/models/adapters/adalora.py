@@ -1,0 +1,123 @@
+"""AdaLoRA (Zhang et al. 2023): low-rank updates in the form of a singular value decomposition whose ranks share a
+budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rgbtvg.models.adapters.lora import SELF_ATTENTION, LoRA, LowRank
+from rgbtvg.registry import MODELS
+
+SMOOTHING = 0.85  # beta_1 = beta_2 of the paper, sections 3.2 and 4
+
+
+class AdaptiveLowRank(LowRank):
+    """The update ``scale * up @ diag(values) @ down``; `values` is zero at the start and where the budget has cut it.
+
+    Every backward pass refreshes the smoothed importance of each triplet: a row of `down`, a value, a column of `up`.
+    """
+
+    def __init__(self, in_features: int, out_features: int, rank: int, alpha: float, dropout: float = 0.0) -> None:
+        super().__init__(in_features, out_features, rank, alpha, dropout)
+        self.values = nn.Parameter(torch.zeros(rank))
+        nn.init.normal_(self.down, std=0.02)
+        nn.init.normal_(self.up, std=0.02)
+        for name in ("down", "values", "up"):
+            parameter = self.get_parameter(name)
+            self.register_buffer(f"{name}_sensitivity", torch.zeros_like(parameter))
+            self.register_buffer(f"{name}_uncertainty", torch.zeros_like(parameter))
+
+    def factors(self) -> tuple[Tensor, Tensor]:
+        down, up = self.down * (self.values * self.scale)[:, None], self.up
+        return (down.detach(), up.detach()) if self.detached else (down, up)
+
+    @torch.no_grad()
+    def observe(self) -> None:
+        """Take the present gradients into the smoothed importance (eq. 9 and 10)."""
+        for name in ("down", "values", "up"):
+            parameter = self.get_parameter(name)
+            if parameter.grad is None:
+                continue
+            sensitivity = self.get_buffer(f"{name}_sensitivity")
+            now = (parameter * parameter.grad).abs()
+            self.get_buffer(f"{name}_uncertainty").lerp_((now - sensitivity).abs(), 1 - SMOOTHING)
+            sensitivity.lerp_(now, 1 - SMOOTHING)
+
+    def importance(self) -> Tensor:
+        """Importance (rank,) of the triplets (eq. 11 and 12)."""
+        down, values, up = (
+            self.get_buffer(f"{name}_sensitivity") * self.get_buffer(f"{name}_uncertainty")
+            for name in ("down", "values", "up")
+        )
+        return values + down.mean(1) + up.mean(0)
+
+    def orthogonality(self) -> Tensor:
+        """Squared distance of both factors from orthonormal ones (eq. 4)."""
+        eye = torch.eye(self.rank, device=self.down.device)
+        return (self.up.t() @ self.up - eye).square().sum() + (self.down @ self.down.t() - eye).square().sum()
+
+
+@MODELS.register_module()
+class AdaLoRA(LoRA):
+    """:class:`LoRA` whose groups start at their `rank` and end at `target_rank` on average, kept where they matter
+    most.
+
+    Args:
+        target_rank: rank per Linear at the end, averaged over all adapted Linears.
+        warmup, cooldown: shares of the training in which the budget stays at the start and at the end.
+        orthogonality_weight: weight of the regularisation that keeps the factors orthonormal.
+        groups, alpha, dropout, targets, untrained_groups: see :class:`LoRA`.
+    """
+
+    update = AdaptiveLowRank
+
+    def __init__(
+        self,
+        groups: Mapping[str, Mapping[str, Any]],
+        target_rank: int,
+        alpha: float = 16.0,
+        dropout: float = 0.1,
+        targets: str = SELF_ATTENTION,
+        untrained_groups: Sequence[str] = (),
+        warmup: float = 0.1,
+        cooldown: float = 0.3,
+        orthogonality_weight: float = 0.1,
+    ) -> None:
+        super().__init__(groups, alpha, dropout, targets, untrained_groups)
+        self.target_rank = target_rank
+        self.warmup = warmup
+        self.cooldown = cooldown
+        self.orthogonality_weight = orthogonality_weight
+
+    def budget(self, start: int, end: int, progress: float) -> int:
+        """Triplets to keep at a share of the training: cubic from `start` to `end` (eq. 13)."""
+        moving = 1 - self.warmup - self.cooldown
+        remaining = 1 - min(max((progress - self.warmup) / moving, 0.0), 1.0)
+        return round(end + (start - end) * remaining**3)
+
+    @torch.no_grad()
+    def allocate(self, model: nn.Module, progress: float) -> int:
+        """Cut the values of the least important triplets of the whole model; returns how many are kept."""
+        updates = adaptive_updates(model)
+        start = sum(update.rank for update in updates)
+        kept = self.budget(start, min(self.target_rank * len(updates), start), progress)
+        if kept < start:
+            importance = torch.cat([update.importance() for update in updates])
+            threshold = importance.topk(kept).values[-1] if kept else float("inf")
+            for update in updates:
+                update.values.mul_(update.importance() >= threshold)
+        return kept
+
+    def loss(self, model: nn.Module) -> Tensor:
+        """The orthogonality regularisation, averaged over the updates that learn."""
+        terms = [update.orthogonality() for update in adaptive_updates(model) if update.up.requires_grad]
+        return self.orthogonality_weight * torch.stack(terms).mean() if terms else torch.zeros(())
+
+
+def adaptive_updates(model: nn.Module) -> list[AdaptiveLowRank]:
+    """Every adaptive update inside a model."""
+    return [module for module in model.modules() if isinstance(module, AdaptiveLowRank)]

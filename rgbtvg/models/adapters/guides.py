@@ -1,0 +1,118 @@
+"""Blocks that let the sentence guide the image encoder from a slot of its layers.
+
+A guide runs as ``x = guide(x, language)``: x (S*B, N, D) holds the S running streams one after another, language (B,
+L, D).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rgbtvg.models.layers.clip import CLIPMLP, CLIPAttention
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import TextFeatures
+
+
+def interleave(tokens: Tensor) -> Tensor:
+    """(B, L, D) -> the same shape, with the words of all samples dealt out over the batch.
+
+    Sample b gets the rows b*L ... b*L + L - 1 of the tensor (L, B, D) laid flat: some word positions of *every*
+    sample. It is what a missing transpose does in two references; with B = 1 nothing moves.
+    """
+    return tokens.transpose(0, 1).reshape(tokens.shape)
+
+
+class AdaptiveTextGate(nn.Module):
+    """Several text layers, each weighted per position and channel, joined by a Linear (HiVG, section 3.2).
+
+    Args:
+        num_levels: text layers.
+        text_width, text_length: of the text encoder.
+        width: of the image encoder.
+    """
+
+    def __init__(self, num_levels: int, text_width: int, text_length: int, width: int) -> None:
+        super().__init__()
+        self.weights = nn.ParameterList(torch.randn(text_length, text_width) for _ in range(num_levels))
+        self.gate = nn.Linear(num_levels * text_width, width)
+
+    def forward(self, levels: tuple[Tensor, ...]) -> Tensor:
+        """Each (B, L, text_width) -> (B, L, width)."""
+        return self.gate(
+            torch.cat(
+                [level * (1 + w[: level.shape[1]]) for level, w in zip(levels, self.weights, strict=True)], dim=-1
+            )
+        )
+
+
+@MODELS.register_module()
+class CrossModalBridge(nn.Module):
+    """HiVG's bridge (MACB): image tokens ask the words; attention and MLP make one residual.
+
+    Args:
+        width, num_heads, mlp_width: of the image encoder.
+        text_width, text_length: of the text encoder.
+        num_text_levels: text layers for the adaptive gate. 0: the words are ``language.tokens``, already of `width`.
+        interleave_text: hand every image the words of the whole batch (:func:`interleave`), as HiVG's published code
+            does, so that its answers depend on who shares the batch; its released checkpoints were trained that way.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        num_heads: int,
+        mlp_width: int,
+        text_width: int,
+        text_length: int,
+        num_text_levels: int = 0,
+        interleave_text: bool = False,
+    ) -> None:
+        super().__init__()
+        self.interleave_text = interleave_text
+        self.gate = AdaptiveTextGate(num_text_levels, text_width, text_length, width) if num_text_levels else None
+        self.cross_norm = nn.LayerNorm(width)
+        self.cross_attn = CLIPAttention(width, num_heads)
+        self.cross_mlp = CLIPMLP(width, mlp_width)
+
+    def forward(self, x: Tensor, language: TextFeatures) -> Tensor:
+        words = language.tokens if self.gate is None else self.gate(language.levels)
+        if self.interleave_text:
+            words = interleave(words)
+        words = words.repeat(len(x) // len(words), 1, 1)  # (S*B, L, D)
+        return x + self.cross_mlp(self.cross_attn(self.cross_norm(x), words))
+
+
+class TextGuidedAttention(CLIPAttention):
+    """Words look at the image, and the image gathers what they saw by the same weights (LAVS, RGBT-VGNet)."""
+
+    def forward(self, x: Tensor, words: Tensor) -> Tensor:
+        """x (B, N, D), words (B, L, D) -> (B, N, D)."""
+        query = self.split_heads(self.q_proj(words))
+        key = self.split_heads(self.k_proj(x))
+        value = self.split_heads(self.v_proj(x))
+        seen = (query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1)).softmax(-1)  # (B, heads, L, N)
+        gathered = seen.transpose(-2, -1) @ (seen @ value)  # (B, heads, N, D / heads)
+        return self.out_proj(gathered.transpose(1, 2).flatten(2))
+
+
+@MODELS.register_module()
+class TextGuidedBlock(nn.Module):
+    """The text-guided residual block of language-aware visual synergy (LAVS, RGBT-VGNet).
+
+    Args:
+        width, num_heads, mlp_width: of the image encoder.
+        interleave_text: as in :class:`CrossModalBridge`; the RGBT-VGNet reference does it too.
+    """
+
+    def __init__(self, width: int, num_heads: int, mlp_width: int, interleave_text: bool = False) -> None:
+        super().__init__()
+        self.interleave_text = interleave_text
+        self.cross_norm = nn.LayerNorm(width)
+        self.cross_attn = TextGuidedAttention(width, num_heads)
+        self.cross_mlp = CLIPMLP(width, mlp_width)
+
+    def forward(self, x: Tensor, language: TextFeatures) -> Tensor:
+        words = interleave(language.tokens) if self.interleave_text else language.tokens
+        words = words.repeat(len(x) // len(words), 1, 1)  # (S*B, L, D)
+        return x + self.cross_mlp(self.cross_attn(self.cross_norm(x), words))

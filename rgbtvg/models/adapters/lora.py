@@ -1,0 +1,200 @@
+"""Low-rank adapters (LoRA, Hu et al. 2022) in named groups, each serving the streams that it is meant for.
+
+RGBT-VGNet's asymmetric modality adaptation, one group of rank 16 for RGB and text and one of rank 48 for thermal, is
+``groups=dict(rgb=dict(rank=16, streams=('rgb', 'text')), ir=dict(rank=48, streams=('ir',)))``. Which group a forward
+pass uses follows from the streams that run (`routing.py`), which parameters learn from their ``requires_grad`` alone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rgbtvg.errors import ConfigError
+from rgbtvg.models.adapters.routing import StreamRouting
+from rgbtvg.registry import MODELS
+
+SELF_ATTENTION = r"(^|\.)self_attn\.(q|k|v|out)_proj$"
+ALL_ATTENTION = r"_attn\.(q|k|v|out)_proj$"
+
+
+class LowRank(nn.Module):
+    """The update ``scale * up @ down`` of a Linear, zero at the start.
+
+    Args:
+        in_features, out_features: of the Linear.
+        rank: rows of `down` (rank, in) and columns of `up` (out, rank).
+        alpha: the update is scaled by alpha / rank.
+        dropout: on the input of the update, in training.
+    """
+
+    def __init__(self, in_features: int, out_features: int, rank: int, alpha: float, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.rank = rank
+        self.scale = alpha / rank
+        self.dropout = dropout
+        # Whether the update learns; see `LoRA.untrained_groups`.
+        self.detached = False
+        self.down = nn.Parameter(torch.empty(rank, in_features))
+        self.up = nn.Parameter(torch.zeros(out_features, rank))
+        nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
+
+    def factors(self) -> tuple[Tensor, Tensor]:
+        """(down, up) with the scale in the smaller one's place, so that the update is ``up @ down``."""
+        down, up = self.down * self.scale, self.up
+        return (down.detach(), up.detach()) if self.detached else (down, up)
+
+    def weight(self) -> Tensor:
+        """The update (out, in)."""
+        down, up = self.factors()
+        return up @ down
+
+    def forward(self, x: Tensor, base: Tensor) -> Tensor:
+        """base (..., out) plus the update of x (..., in)."""
+        down, up = self.factors()
+        hidden = F.linear(F.dropout(x, self.dropout, self.training), down)
+        return torch.addmm(base.flatten(0, -2), hidden.flatten(0, -2), up.t()).view(base.shape)
+
+
+class AdaptedLinear(nn.Linear):
+    """A Linear with low-rank updates, taking over the parameters of the one that it replaces.
+
+    Args:
+        base: the Linear.
+        routing: says which streams run.
+        stream_groups: stream -> group of its update; other streams see the plain Linear.
+        updates: group -> update.
+    """
+
+    def __init__(
+        self,
+        base: nn.Linear,
+        routing: StreamRouting,
+        stream_groups: Mapping[str, str],
+        updates: Mapping[str, LowRank],
+    ) -> None:
+        super().__init__(base.in_features, base.out_features, base.bias is not None, device="meta")
+        self.weight, self.bias = base.weight, base.bias
+        self.routing = routing
+        self.stream_groups = dict(stream_groups)
+        self.lora = nn.ModuleDict(updates)
+        self.merged = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        groups = [self.stream_groups.get(stream) for stream in self.routing.streams]
+        if len(set(groups)) <= 1:
+            return self._adapt(x, groups[0] if groups else None)
+        parts = zip(x.chunk(len(groups)), groups, strict=True)
+        return torch.cat([self._adapt(part, group) for part, group in parts])
+
+    def _adapt(self, x: Tensor, group: str | None) -> Tensor:
+        if self.merged:
+            return F.linear(x, self._merged_weight(group), self.bias)
+        base = F.linear(x, self.weight, self.bias)
+        return base if group is None else self.lora[group](x, base)
+
+    def _merged_weight(self, group: str | None) -> Tensor:
+        return self.weight if group is None else self.get_buffer(f"merged_{group}")
+
+    @torch.no_grad()
+    def merge(self) -> None:
+        """Keep one ready-made weight per group; the plain weight and the updates stay for :meth:`unmerge`."""
+        for group, update in self.lora.items():
+            self.register_buffer(f"merged_{group}", self.weight + update.weight(), persistent=False)
+        self.merged = True
+
+    def unmerge(self) -> None:
+        """Undo :meth:`merge`, exactly."""
+        if self.merged:
+            for group in self.lora:
+                delattr(self, f"merged_{group}")
+        self.merged = False
+
+    def train(self, mode: bool = True) -> AdaptedLinear:
+        """Training needs the updates apart."""
+        if mode:
+            self.unmerge()
+        return super().train(mode)
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self.unmerge()
+        super()._load_from_state_dict(*args)
+
+
+@MODELS.register_module()
+class LoRA:
+    """Puts low-rank updates on the Linears of an encoder.
+
+    Args:
+        groups: name -> ``dict(rank=..., streams=(...))`` and, where it differs, ``alpha``. Streams are ``'rgb'``,
+            ``'ir'`` and ``'text'``; a stream in no group runs the plain encoder.
+        alpha: updates are scaled by alpha / rank.
+        dropout: on the input of the updates, in training.
+        targets: regular expression on module names inside the encoder; by default the projections of every
+            self-attention.
+        untrained_groups: groups whose updates act but never get a gradient. That is what the RGBT-VGNet reference
+            does to its
+            thermal group: switching adapters there also switches off the gradient of all others, and RGB comes last.
+    """
+
+    update = LowRank
+
+    def __init__(
+        self,
+        groups: Mapping[str, Mapping[str, Any]],
+        alpha: float = 16.0,
+        dropout: float = 0.1,
+        targets: str = SELF_ATTENTION,
+        untrained_groups: Sequence[str] = (),
+    ) -> None:
+        self.groups = {name: dict(group) for name, group in groups.items()}
+        self.alpha = alpha
+        self.dropout = dropout
+        self.targets = re.compile(targets)
+        self.untrained_groups = tuple(untrained_groups)
+        self.stream_groups: dict[str, str] = {}
+        for name, group in self.groups.items():
+            if set(group) - {"rank", "streams", "alpha"} or not {"rank", "streams"} <= set(group):
+                raise ConfigError(f"LoRA group {name!r} needs rank and streams (and may have alpha), got {group}")
+            for stream in group["streams"]:
+                if stream in self.stream_groups:
+                    raise ConfigError(
+                        f"stream {stream!r} is in two LoRA groups, {self.stream_groups[stream]!r} and {name!r}"
+                    )
+                self.stream_groups[stream] = name
+
+    def attach(self, encoder: nn.Module, routing: StreamRouting, streams: Sequence[str]) -> None:
+        """Replace the targeted Linears.
+
+        Only the groups that serve one of `streams`, the streams which the encoder will run, are made.
+        """
+        wanted = {stream: group for stream, group in self.stream_groups.items() if stream in streams}
+        if not wanted:
+            return
+        names = [n for n, module in encoder.named_modules() if isinstance(module, nn.Linear) and self.targets.search(n)]
+        if not names:
+            raise ConfigError(f"LoRA targets {self.targets.pattern!r} match no Linear of {type(encoder).__name__}")
+        for name in names:
+            parent_name, _, child = name.rpartition(".")
+            parent = encoder.get_submodule(parent_name)
+            base = getattr(parent, child)
+            updates = {group: self._update(base, group) for group in dict.fromkeys(wanted.values())}
+            setattr(parent, child, AdaptedLinear(base, routing, wanted, updates))
+
+    def _update(self, base: nn.Linear, group: str) -> LowRank:
+        options = self.groups[group]
+        alpha = options.get("alpha", self.alpha)
+        update = self.update(base.in_features, base.out_features, options["rank"], alpha, self.dropout)
+        update.detached = group in self.untrained_groups
+        return update
+
+
+def adapted_linears(module: nn.Module) -> Iterator[AdaptedLinear]:
+    """Every adapted Linear inside a module."""
+    return (child for child in module.modules() if isinstance(child, AdaptedLinear))
