@@ -1,0 +1,115 @@
+"""Configs: references, overrides, the nearest name, and configs that come with a checkpoint."""
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from rgbtvg.engine.config import config_from_checkpoint, load_config
+from rgbtvg.errors import CheckpointError, ConfigError
+
+TEXT = """
+modality = 'rgbt'
+size = 64
+streams = '$modality'
+widths = [32, '$size']
+network = 'Tiny'
+model = dict(type='$network', modality='$streams', parts=dict(sizes=('$size', 2), name='price $5'))
+val_dataloader = dict(dataset=dict(modality='$modality'))
+"""
+
+
+@pytest.fixture
+def config_file(tmp_path):
+    path = tmp_path / "tiny_rgbt.py"
+    path.write_text(TEXT)
+    return path
+
+
+def test_references_are_resolved_after_overrides(config_file):
+    config = load_config(config_file, {"modality": "ir", "size": 32})
+    assert config.model == dict(type="Tiny", modality="ir", parts=dict(sizes=(32, 2), name="price $5"))
+    assert config.widths == [32, 32]
+    assert config.val_dataloader.dataset.modality == "ir"
+    assert config.default_scope == "rgbtvg"
+    assert config.work_dir == "work_dirs/tiny_rgbt"
+
+
+def test_override_inside_a_part_wins(config_file):
+    assert load_config(config_file, {"model.modality": "rgb"}).model.modality == "rgb"
+
+
+def test_resolved_config_runs_again_as_it_is(config_file, tmp_path):
+    first = load_config(config_file, {"modality": "ir"}, work_dir=tmp_path / "run")
+    first.dump(tmp_path / "dumped.py")
+    again = load_config(tmp_path / "dumped.py")
+    assert again.to_dict() == first.to_dict()
+    assert again.work_dir == str(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a = '$b'\nb = ['$c']\nc = '$a'", r"circle: a -> b -> c -> a"),
+        ("modality = 1\nmodel = dict(modality='$modalty')", r"'\$modalty' .*; modality\?"),
+        ("a = = 1", "cannot be read: .*[Ss]yntax"),
+        ("_base_ = 'missing.py'", "cannot be read"),
+    ],
+)
+def test_bad_config_is_one_sentence(tmp_path, text, message):
+    (tmp_path / "bad.py").write_text(text)
+    with pytest.raises(ConfigError, match=message) as error:
+        load_config(tmp_path / "bad.py")
+    assert "\n" not in str(error.value)
+
+
+def test_missing_config_names_the_nearest(config_file):
+    with pytest.raises(ConfigError, match=r"no such config: .*tiny_rgb\.py; did you mean .*tiny_rgbt\.py"):
+        load_config(config_file.with_name("tiny_rgb.py"))
+
+
+def checkpoint_with(path, text):
+    torch.save({"meta": {"cfg": text}, "state_dict": {}}, path)
+    return path
+
+
+def test_config_of_a_checkpoint(config_file, tmp_path):
+    config = load_config(config_file, work_dir=tmp_path / "elsewhere")
+    path = checkpoint_with(tmp_path / "epoch_1.pth", config.pretty_text)
+    carried = config_from_checkpoint(path, {"val_dataloader.dataset.modality": "ir"})
+    assert carried.model == config.model
+    assert carried.val_dataloader.dataset.modality == "ir"
+    assert carried.work_dir == "work_dirs/tiny_rgbt"
+    assert carried.filename == "tiny_rgbt.py"
+
+
+def test_every_dumped_form_is_read(tmp_path):
+    values = dict(a=-1.5, b=(1, None, True), c={"1.x": 2, "$": [dict(type="Adam")]}, d='it\'s "q"\n', e=1e-4)
+    path = checkpoint_with(tmp_path / "x.pth", Config(values).pretty_text)
+    assert {key: config_from_checkpoint(path)[key] for key in values} == values
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os\nos.system('touch {marker}')",
+        "model = __import__('os').system('touch {marker}')",
+        "model = dict(type='os.system', command='touch {marker}')",
+        "hooks = [dict(a=dict(type='subprocess.call', args='touch {marker}'))]",
+        "model = dict(type='antigravity')",
+        "custom_imports = dict(imports=['antigravity'])",
+        "model = [x for x in ().__class__.__mro__]",
+        "model = dict(**open('{marker}', 'w'))",
+    ],
+)
+def test_hostile_config_of_a_checkpoint_is_refused(tmp_path, text):
+    marker = tmp_path / "ran"
+    path = checkpoint_with(tmp_path / "x.pth", text.format(marker=marker))
+    with pytest.raises(CheckpointError, match="before --load-from"):
+        config_from_checkpoint(path)
+    assert not marker.exists()
+
+
+def test_checkpoint_without_config(tmp_path):
+    torch.save({"model": {}}, tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match=r"x\.pth carries no config"):
+        config_from_checkpoint(tmp_path / "x.pth")
