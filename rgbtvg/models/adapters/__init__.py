@@ -5,6 +5,7 @@ from rgbtvg.models.adapters.clip_adapter import CLIPAdapter
 from rgbtvg.models.adapters.conditional import ConditionalMap, ConditionalTokens, ConditionGate
 from rgbtvg.models.adapters.guides import CrossModalBridge, TextGuidedBlock
 from rgbtvg.models.adapters.lora import ALL_ATTENTION, SELF_ATTENTION, AdaptedLinear, LoRA, LowRank, adapted_linears
+from rgbtvg.models.adapters.query_modulation import QueryModulation
 from rgbtvg.models.adapters.routing import PerStream, StreamRouting
 from rgbtvg.models.adapters.tuning import open_layers, slot_modules
 
@@ -21,6 +22,7 @@ __all__ = [
     "LoRA",
     "LowRank",
     "PerStream",
+    "QueryModulation",
     "StreamRouting",
     "TextGuidedBlock",
     "adapted_linears",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from rgbtvg.registry import MODELS
 
+
+@MODELS.register_module()
 class CLIPAdapter(nn.Module):
     """``x + ratio * MLP(x)`` with a two-layer ReLU bottleneck whose output starts at zero.
 

@@ -2,7 +2,10 @@
 
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.models.grounders.clip_vg import CLIPVG
+from rgbtvg.models.grounders.hivg import HiVG
 from rgbtvg.models.grounders.mmca import MMCA
+from rgbtvg.models.grounders.qrnet import QRNet
+from rgbtvg.models.grounders.oneref import OneRef
 from rgbtvg.models.grounders.transvg import TransVG
 
-__all__ = ["CLIPVG", "MMCA", "BaseGrounder", "TransVG"]
+__all__ = ["CLIPVG", "MMCA", "BaseGrounder", "HiVG", "OneRef", "QRNet", "TransVG"]

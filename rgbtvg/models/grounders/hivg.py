@@ -1,0 +1,230 @@
+"""HiVG: hierarchical multimodal fine-grained modulation for visual grounding (Xiao et al., ACM MM 2024)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rgbtvg.errors import ConfigError
+from rgbtvg.models.adapters import PerStream, StreamRouting, adapted_linears, open_layers, slot_modules
+from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
+from rgbtvg.models.fusion.joint_encoder import JointFeatures
+from rgbtvg.models.grounders.base import BaseGrounder, split_streams
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
+
+SENTENCE_TOKENS = ("end", "after_first_stream")
+
+
+@MODELS.register_module()
+class HiVG(BaseGrounder):
+    """CLIP adapted by low-rank updates, guided by the sentence from inside, and one joint transformer.
+
+    Both streams of a pair pass through the same CLIP in one batched pass, and part only where they have weights of
+    their own. Everything outside CLIP learns; of CLIP itself, :meth:`open_layers` decides what learns.
+
+    Args:
+        image_encoder: config of :class:`CLIPVisionEncoder`; its `out_levels` are concatenated and projected.
+        text_encoder: config of :class:`CLIPTextEncoder`; its `out_levels` feed the guides that gate several text
+            layers.
+        fusion: config of :class:`JointEncoder`; token counts are filled in.
+        head: config of :class:`BoxHead`.
+        neck: config of the modality neck.
+        guide: config of the block that is put into a slot of `guide_layers` (:class:`CrossModalBridge`,
+            :class:`TextGuidedBlock`), without sizes; None for none.
+        guide_layers: layers of the image encoder, from 0.
+        guide_per_stream: one guide per stream instead of a shared one.
+        adapter: config of :class:`LoRA` or :class:`AdaLoRA`; None for none.
+        level_adapter: config of :class:`CLIPAdapter` on the levels, one per stream: ``dict(type='CLIPAdapter',
+            levels=[0])`` with indices into `out_levels`; None for none.
+        tuned_weights: which pre-trained weights learn in open layers, see :func:`open_layers`.
+        image_depth, text_depth: open layers at the start, see :meth:`open_layers`.
+        projections_per_stream: of ``'level_proj'`` and ``'image_proj'``, those that thermal has a copy of.
+        frozen_guides: streams whose guides do not learn. The reference with two bridges leaves the thermal one at
+            random.
+        sentence_token: which fused token stands for the sentence in the auxiliary losses: ``'end'``, the sentence's
+            end token; or ``'after_first_stream'``, the token as far behind the first stream's patches as the end
+            token is behind the sentence's start. With two streams side by side that is a thermal patch, which the
+            RGB-T references read by mistake.
+        image_size: side of the square network input in pixels.
+        max_length: tokens of a sentence.
+        kwargs: see :class:`BaseGrounder`.
+    """
+
+    def __init__(
+        self,
+        image_encoder: dict,
+        text_encoder: dict,
+        fusion: dict,
+        head: dict,
+        neck: dict | None = None,
+        guide: dict | None = None,
+        guide_layers: Sequence[int] = (0, 3, 7, 11),
+        guide_per_stream: bool = False,
+        adapter: dict | None = None,
+        level_adapter: dict | None = None,
+        tuned_weights: str = "none",
+        image_depth: int | float = 0,
+        text_depth: int | float | None = None,
+        projections_per_stream: Sequence[str] = (),
+        frozen_guides: Sequence[str] = (),
+        sentence_token: str = "end",
+        image_size: int = 224,
+        max_length: int = 77,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(head=head, **kwargs)
+        if sentence_token not in SENTENCE_TOKENS:
+            raise ConfigError(f"sentence_token must be one of {', '.join(SENTENCE_TOKENS)}, got {sentence_token!r}")
+        self.sentence_token = sentence_token
+        self.tuned_weights = tuned_weights
+        self.frozen_guides = tuple(frozen_guides)
+        self.routing = StreamRouting()
+        self.image_encoder: CLIPVisionEncoder = MODELS.build(image_encoder)
+        self.text_encoder: CLIPTextEncoder = MODELS.build(text_encoder)
+        self.neck = MODELS.build(neck or dict(type="ConcatTokens"))
+        self._build_guides(guide, guide_layers, guide_per_stream)
+        self.adapter = None if adapter is None else MODELS.build(adapter)
+        if self.adapter is not None:
+            self.adapter.attach(self.image_encoder, self.routing, self.streams)
+            self.adapter.attach(self.text_encoder, self.routing, ("text",))
+        self._build_level_adapters(level_adapter)
+        self._build_fusion(fusion, projections_per_stream, image_size, max_length)
+        self.open_layers(image_depth, text_depth)
+
+    def _build_guides(self, guide: dict | None, layers: Sequence[int], per_stream: bool) -> None:
+        """Put a guide into every named layer's slot."""
+        self.guide_proj = None
+        if guide is None:
+            return
+        arch, text = self.image_encoder.arch, self.text_encoder
+        sizes = dict(width=arch["width"], num_heads=arch["heads"], mlp_width=arch["mlp_width"])
+        if guide["type"] == "CrossModalBridge":
+            sizes.update(text_width=text.width, text_length=text.arch["context_length"])
+        for index in layers:
+            build = [MODELS.build({**sizes, **guide}) for _ in (self.streams if per_stream else [None])]
+            module = PerStream(dict(zip(self.streams, build, strict=True)), self.routing) if per_stream else build[0]
+            self.image_encoder.layers[index].slots["guide"] = module
+        if not guide.get("num_text_levels"):
+            self.guide_proj = nn.Linear(text.embed_dim, arch["width"])
+
+    def _build_level_adapters(self, level_adapter: dict | None) -> None:
+        """One bottleneck adapter per chosen level and stream."""
+        self.level_adapters = nn.ModuleDict()
+        if level_adapter is None:
+            return
+        options = dict(level_adapter)
+        for level in options.pop("levels"):
+            adapters = {stream: MODELS.build(dict(options, width=self.image_encoder.width)) for stream in self.streams}
+            index = range(len(self.image_encoder.out_levels))[level]
+            self.level_adapters[str(index)] = PerStream(adapters, self.routing)
+
+    def _build_fusion(self, fusion: dict, per_stream: Sequence[str], image_size: int, max_length: int) -> None:
+        rows, columns = self.image_encoder.grid_of((image_size, image_size))
+        num_image = self.neck.num_tokens(rows * columns, 1, len(self.streams))
+        self.fusion = MODELS.build({"num_image": num_image, "num_text": max_length, **fusion})
+        width, encoder = self.fusion.width, self.image_encoder
+        self.level_proj = nn.Linear(len(encoder.out_levels) * encoder.width, encoder.embed_dim)
+        self.image_proj = nn.Linear(encoder.embed_dim, width)
+        self.text_proj = nn.Linear(self.text_encoder.embed_dim, width)
+        for name in per_stream:
+            linear = getattr(self, name)
+            copies = {stream: nn.Linear(linear.in_features, linear.out_features) for stream in self.streams}
+            setattr(self, name, PerStream(copies, self.routing))
+
+    def init_weights(self) -> None:
+        """Pre-trained CLIP, and the projection of the levels as the sum of CLIP's own projections of each."""
+        super().init_weights()
+        tiled = self.image_encoder.projection.weight.data.repeat(1, len(self.image_encoder.out_levels))
+        linears = self.level_proj.values() if isinstance(self.level_proj, PerStream) else [self.level_proj]
+        for linear in linears:
+            linear.weight.data.copy_(tiled)
+
+    # What learns, and how the weights are stored
+
+    def open_layers(self, image_depth: int | float, text_depth: int | float | None = None) -> None:
+        """Let CLIP's first layers learn (adapters, and weights by `tuned_weights`) and freeze the rest; stages call
+        this.
+
+        Args:
+            image_depth: layers of the image encoder, as a count or a share of its depth.
+            text_depth: layers of the text encoder; like `image_depth` by default.
+        """
+        text_depth = image_depth if text_depth is None else text_depth
+        open_layers(self.image_encoder, image_depth, self.tuned_weights)
+        open_layers(self.text_encoder, text_depth, self.tuned_weights)
+        for module in slot_modules(self.image_encoder):
+            module.requires_grad_(True)
+            for stream in self.frozen_guides:
+                if isinstance(module, PerStream) and stream in module:
+                    module[stream].requires_grad_(False)
+
+    def merge_adapters(self) -> None:
+        """For inference: fold every group of low-rank updates into a ready weight of its own. Training unfolds them."""
+        for linear in adapted_linears(self):
+            linear.merge()
+
+    def unmerge_adapters(self) -> None:
+        """Undo :meth:`merge_adapters`, exactly."""
+        for linear in adapted_linears(self):
+            linear.unmerge()
+
+    # The way of the data
+
+    def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
+        """Joint features, the box of the regression token, and what the auxiliary losses read."""
+        words = self.encode_text(inputs)
+        streams = self.encode_images(inputs, words)
+        image = self.neck(streams, inputs)  # (B, 1 + S*h*w or 1 + h*w, D)
+        text = replace(words, tokens=self.text_proj(words.tokens))  # (B, L, D)
+        joint = self.fusion(image, text)
+        rows, columns = image.grid
+        return {
+            "words": words,
+            "streams": streams,
+            "image": image,
+            "text": text,
+            "joint": joint,
+            "grid": image.grid,
+            "patches": joint.image[:, 1 : 1 + rows * columns],
+            "sentence": F.normalize(self.sentence_vector(joint, inputs, rows * columns), dim=-1),
+            "text_embedding": F.normalize(words.pooled, dim=-1),
+            "image_embeddings": {name: F.normalize(stream.pooled, dim=-1) for name, stream in streams.items()},
+            "pred_boxes": self.head(joint.regression),
+        }
+
+    def encode_text(self, inputs: GroundingInputs) -> TextFeatures:
+        """Words (B, L, E) in the image-text space."""
+        with self.routing.use("text"):
+            return self.text_encoder(inputs.token_ids, inputs.token_mask)
+
+    def encode_images(self, inputs: GroundingInputs, words: TextFeatures) -> dict[str, ImageFeatures]:
+        """Stream -> its levels, projected to the fusion's width (B, 1 + h*w, D)."""
+        images = torch.cat([inputs.images[stream] for stream in self.streams])  # (S*B, C, H, W)
+        mask = inputs.padding_mask.repeat(len(self.streams), 1, 1)
+        language = words if self.guide_proj is None else replace(words, tokens=self.guide_proj(words.tokens))
+        with self.routing.use(*self.streams):
+            features = self.image_encoder(images, mask, language)
+            levels = self.adapt_levels(features.levels)
+            tokens = self.image_proj(self.level_proj(torch.cat(levels, dim=-1)))
+        features = replace(features, tokens=tokens, levels=levels)
+        return dict(zip(self.streams, split_streams(features, len(self.streams)), strict=True))
+
+    def adapt_levels(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Levels (S*B, 1 + h*w, width) behind their bottleneck adapters, where there are any."""
+        return tuple(
+            self.level_adapters[str(index)](level) if str(index) in self.level_adapters else level
+            for index, level in enumerate(levels)
+        )
+
+    def sentence_vector(self, joint: JointFeatures, inputs: GroundingInputs, num_patches: int) -> Tensor:
+        """The fused token (B, D) that stands for the sentence."""
+        samples, end = torch.arange(inputs.batch_size), inputs.token_ids.argmax(dim=-1)
+        if self.sentence_token == "end":
+            return joint.text[samples, end]
+        return joint.sequence[samples, 2 + num_patches + end]

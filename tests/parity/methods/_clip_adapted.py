@@ -1,0 +1,92 @@
+"""What the parity modules of HiVG and RGBT-VGNet share."""
+
+from __future__ import annotations
+
+import torch
+from cases import Case
+
+STAGE_DEPTHS = {0: 0, 1: 5, 2: 8, 3: 12}
+
+
+def image_encoder(clip: dict, out_levels: list[int]) -> dict:
+    vision = clip["vision_config"]
+    return dict(
+        type="CLIPVisionEncoder",
+        arch=dict(
+            width=vision["hidden_size"],
+            layers=vision["num_hidden_layers"],
+            heads=vision["num_attention_heads"],
+            mlp_width=vision["intermediate_size"],
+            patch_size=vision["patch_size"],
+            image_size=vision["image_size"],
+            embed_dim=clip["projection_dim"],
+        ),
+        out_levels=out_levels,
+    )
+
+
+def text_encoder(clip: dict, out_levels: list[int]) -> dict:
+    text = clip["text_config"]
+    return dict(
+        type="CLIPTextEncoder",
+        arch=dict(
+            width=text["hidden_size"],
+            layers=text["num_hidden_layers"],
+            heads=text["num_attention_heads"],
+            mlp_width=text["intermediate_size"],
+            vocabulary_size=text["vocab_size"],
+            context_length=text["max_position_embeddings"],
+            embed_dim=clip["projection_dim"],
+        ),
+        out_levels=out_levels,
+    )
+
+
+def auxiliary_heads(args: dict) -> list[dict]:
+    width = args["vl_hidden_dim"]
+    aligned = dict(use_masks=True) if args["use_rtcc_constrain_loss"] else dict(focal_weight=0.0, dice_weight=0.0)
+    masked = dict(use_masks=True) if args["use_mask_loss"] else dict(focal_weight=0.0, dice_weight=0.0)
+    return [
+        dict(type="ContrastiveHead", loss_weight=float(args["use_contrastive_loss"])),
+        dict(type="TokenAlignmentHead", width=width, **aligned),
+        dict(type="SentenceMaskHead", width=width, **masked),
+    ]
+
+
+def fusion_encoder(args: dict) -> dict:
+    return dict(
+        type="JointEncoder",
+        order=("image", "text"),
+        width=args["vl_hidden_dim"],
+        depth=args["vl_enc_layers"],
+        num_heads=args["vl_nheads"],
+        ffn_width=args["vl_dim_feedforward"],
+        pre_norm=args["normalize_before"],
+    )
+
+
+def indices(case: Case, pattern: str) -> list[int]:
+    """The numbers at the place of ``#`` in the names of the case's outputs."""
+    before, after = pattern.split("#")
+    found = set()
+    for name in case.spec["outputs"]:
+        middle = name.removeprefix(before).removesuffix(after)
+        if name.startswith(before) and name.endswith(after) and middle.isdecimal():
+            found.add(int(middle))
+    return sorted(found)
+
+
+def upsampled(head: torch.nn.Module, outputs: dict) -> torch.Tensor:
+    """The mask head's map (B, D, 4h, 4w) as the reference computes it, convolution by convolution, before the last one."""
+    x = outputs["patches"].transpose(1, 2).unflatten(2, outputs["grid"])
+    for convolution in head.convolutions:
+        x = convolution(x)
+    return x
+
+
+def auxiliary_losses(losses: dict, args: dict) -> dict:
+    """Our auxiliary losses under the reference's names."""
+    renamed = {name.replace("loss_align_focal", "loss_algin_focal"): value for name, value in losses.items()}
+    if not args["use_contrastive_loss"]:
+        renamed.pop("loss_contrastive")
+    return renamed
