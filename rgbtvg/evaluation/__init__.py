@@ -5,7 +5,7 @@ from rgbtvg.evaluation.grec_metric import GRECMetric
 from rgbtvg.evaluation.grounding_metric import GroundingMetric
 from rgbtvg.evaluation.intervals import Estimate
 from rgbtvg.evaluation.mask_metric import MaskMetric
-from rgbtvg.evaluation.predictions import load_predictions, save_predictions
+from rgbtvg.evaluation.predictions import load_predictions, load_runs, save_predictions
 from rgbtvg.evaluation.result import EvaluationResult
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "MaskMetric",
     "compare_runs",
     "load_predictions",
+    "load_runs",
     "save_predictions",
 ]

@@ -17,12 +17,13 @@ from rgbtvg.evaluation.table import text_table
 
 Rows = dict[str, dict[str, Any]]
 
-SAMPLE_SCORES: dict[str, Callable[[float], float]] = {
-    "acc@0.5": lambda iou: float(iou >= 0.5),
-    "acc@0.75": lambda iou: float(iou >= 0.75),
-    "miou": lambda iou: iou,
+SAMPLE_SCORES: dict[str, tuple[str, Callable[[float], float]]] = {
+    "acc@0.5": ("iou", lambda iou: float(iou >= 0.5)),
+    "acc@0.75": ("iou", lambda iou: float(iou >= 0.75)),
+    "miou": ("iou", float),
+    "pr@f1": ("f1", lambda f1: float(f1 >= 1)),
 }
-"""Metrics that are a mean over samples, from the IoU of a sample."""
+"""Metrics that are a mean over samples: the figure of a row they read, and what it scores."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,11 @@ class Comparison:
 
 
 def compare_runs(
-    runs: dict[str, Sequence[Rows]], metric: str = "acc@0.5", resamples: int = 10_000, seed: int = 0
+    runs: dict[str, Sequence[Rows]],
+    metric: str = "acc@0.5",
+    resamples: int = 10_000,
+    seed: int = 0,
+    split: str | None = None,
 ) -> Comparison:
     """Compare runs with the first one, split by split and condition by condition.
 
@@ -110,19 +115,23 @@ def compare_runs(
         metric: a name of :data:`SAMPLE_SCORES`.
         resamples: size of the bootstrap.
         seed: of the bootstrap.
+        split: compare on the samples of this split only.
 
     Raises:
-        DataError: the runs were not measured on the same samples.
+        DataError: the runs were not measured on the same samples, or have none in the split, or hold another metric.
     """
-    score = SAMPLE_SCORES[metric]
-    _check_same_samples(runs)
-    ids = sorted(next(iter(runs.values()))[0])
-    # name -> (seeds, samples)
-    scores = {
-        name: np.array([[score(rows[key]["iou"]) for key in ids] for rows in seeds]) for name, seeds in runs.items()
-    }
+    figure, score = SAMPLE_SCORES[metric]
+    _check_same_samples(runs, figure)
     first, *others = runs
     reference = runs[first][0]
+    ids = sorted(key for key, row in reference.items() if split in (None, row["split"]))
+    if not ids:
+        splits = sorted({row["split"] for row in reference.values()})
+        raise DataError(f"the runs have no samples of split {split!r}; they have {', '.join(splits) or 'none at all'}")
+    # name -> (seeds, samples)
+    scores = {
+        name: np.array([[score(rows[key][figure]) for key in ids] for rows in seeds]) for name, seeds in runs.items()
+    }
     position = {key: index for index, key in enumerate(ids)}
     generator = np.random.default_rng(seed)
     groups = []
@@ -167,11 +176,13 @@ def _chunks(total: int, width: int, limit: int = 10_000_000) -> list[int]:
     return [min(step, total - start) for start in range(0, total, step)]
 
 
-def _check_same_samples(runs: dict[str, Sequence[Rows]]) -> None:
+def _check_same_samples(runs: dict[str, Sequence[Rows]], figure: str) -> None:
     first = next(iter(runs))
     expected = runs[first][0].keys()
     for name, seeds in runs.items():
         for rows in seeds:
+            if not all(figure in row for row in rows.values()):
+                raise DataError(f"The predictions of {name!r} hold no {figure}: they belong to another metric.")
             different = expected ^ rows.keys()
             if different:
                 raise DataError(

@@ -27,7 +27,7 @@ class MaskMetric(SampleMetric):
 
     default_prefix = "mask"
     file_prefix = "mask_"
-    wrong = {"mask_iou": 0.0}
+    wrong = {"iou": 0.0}
 
     def measure(self, sample: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         if "gt_rles" not in sample:
@@ -43,11 +43,11 @@ class MaskMetric(SampleMetric):
             "pred_mask": encode_mask(predicted),
             "intersection": intersection,
             "union": union,
-            "mask_iou": intersection / union if union else 1.0,
+            "iou": intersection / union if union else 1.0,
         }
 
     def score(self, rows: list[dict[str, Any]]) -> dict[str, Estimate]:
-        ious = np.array([row["mask_iou"] for row in rows])
+        ious = np.array([row["iou"] for row in rows])
         scores = {
             "miou": mean(ious),
             "oiou": ratio([row["intersection"] for row in rows], [row["union"] for row in rows]),

@@ -1,13 +1,14 @@
 """Per-sample predictions on disk: one JSON file keyed by sample id, one line per sample.
 
 A row holds ``sample_id``, ``dataset``, ``split``, ``subsets``, ``conditions``, ``expression``, ``image_paths``,
-``gt_boxes`` and ``pred_boxes`` (xyxy, pixels of the original image), ``pred_scores``, what the metric measured (``iou``
-...) and, for a sample that could not be read, the reason in ``error``.
+``size`` (height, width) of the original image, ``gt_boxes`` and ``pred_boxes`` (xyxy, its pixels), ``pred_scores``,
+what the metric measured (``iou`` ...) and, for a sample that could not be read, the reason in ``error``.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,21 @@ def load_predictions(path: str | Path) -> dict[str, dict[str, Any]]:
     if not isinstance(rows, dict) or not all(isinstance(row, dict) and "sample_id" in row for row in rows.values()):
         raise DataError(f"{path} is not a predictions file: it must map sample ids to rows.")
     return rows
+
+
+def load_runs(arguments: Sequence[str]) -> dict[str, list[dict[str, dict[str, Any]]]]:
+    """Name -> predictions of each of its seeds, from arguments ``[NAME=]PATH[,PATH...]``.
+
+    A path without a name goes by itself. A name that comes again adds seeds.
+
+    Raises:
+        DataError: see :func:`load_predictions`.
+    """
+    runs: dict[str, list] = {}
+    for argument in arguments:
+        name, _, paths = argument.rpartition("=")
+        runs.setdefault(name or paths, []).extend(load_predictions(path) for path in paths.split(","))
+    return runs
 
 
 def _find(path: Path) -> Path:

@@ -109,6 +109,7 @@ def make_row(sample: dict[str, Any]) -> dict[str, Any]:
         "conditions": dict(sample.get("conditions") or {}),
         "expression": sample["expression"],
         "image_paths": {stream: str(path) for stream, path in sample["image_paths"].items()},
+        "size": list(sample["ori_shape"]),
         "gt_boxes": plain_boxes(sample["gt_boxes_px"]),
         "pred_boxes": [],
         "pred_scores": [],

@@ -139,6 +139,7 @@ def test_predictions_file_is_keyed_by_sample_id_in_order(predicted_sample, wide_
         "conditions": {},
         "expression": "the car number 2",
         "image_paths": {"rgb": "rgb/2.png", "ir": "ir/2.png"},
+        "size": [20, 20],
         "gt_boxes": [[0.0, 0.0, 10.0, 10.0]],
         "pred_boxes": [[0.0, 0.0, 5.0, 10.0]],
         "pred_scores": [1.0],

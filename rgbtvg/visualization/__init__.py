@@ -1,0 +1,15 @@
+"""Pictures of answers: boxes and masks on the pair, one at a time or many on a page."""
+
+from rgbtvg.visualization.drawing import contact_sheet, draw_boxes, draw_grounding, overlay_mask, save_picture
+from rgbtvg.visualization.predictions import draw_row, draw_sheet, select_rows
+
+__all__ = [
+    "contact_sheet",
+    "draw_boxes",
+    "draw_grounding",
+    "draw_row",
+    "draw_sheet",
+    "overlay_mask",
+    "save_picture",
+    "select_rows",
+]

@@ -1,0 +1,52 @@
+"""Draw saved predictions: one page of pairs with sentence, truth (green), prediction (cyan) and IoU.
+
+python tools/analysis/draw_predictions.py work_dirs/quickstart/test/predictions.json --out sheet.png
+python tools/analysis/draw_predictions.py work_dirs/quickstart --split testB --where lighting="very weak" --order worst
+"""
+
+import argparse
+
+from rgbtvg.cli import run
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("predictions", help="predictions.json, or a folder with one below it")
+    parser.add_argument("--out", default="predictions.png", help="picture to write (.png or .jpg)")
+    parser.add_argument("--num", type=int, default=16, help="how many samples")
+    parser.add_argument("--split", help="split or subset such as testA; all by default")
+    parser.add_argument("--where", nargs="*", default=[], metavar="CONDITION=VALUE", help="only samples of this kind")
+    parser.add_argument("--order", default="random", choices=["random", "worst", "best", "first"])
+    parser.add_argument("--seed", type=int, default=0, help="of the random choice")
+    parser.add_argument("--modality", default="rgbt", choices=["rgb", "ir", "rgbt"], help="which pictures to draw")
+    parser.add_argument("--width", type=int, default=360, help="of each picture in pixels")
+    parser.add_argument("--columns", type=int, default=4, help="samples side by side")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from rgbtvg.errors import ConfigError
+    from rgbtvg.evaluation import load_predictions
+    from rgbtvg.visualization import draw_sheet, save_picture, select_rows
+
+    for condition in args.where:
+        if "=" not in condition:
+            raise ConfigError(f"--where takes CONDITION=VALUE, got {condition!r}")
+    rows = load_predictions(args.predictions)
+    chosen = select_rows(
+        rows.values(),
+        args.num,
+        split=args.split,
+        where=dict(condition.split("=", 1) for condition in args.where),
+        order=args.order,
+        seed=args.seed,
+    )
+    title = f"{args.split or 'all splits'}: {len(chosen)} of {len(rows)} samples"
+    sheet = draw_sheet(chosen, args.modality, width=args.width, columns=args.columns, title=title)
+    save_picture(sheet, args.out)
+    print(f"wrote {args.out}")
+
+
+if __name__ == "__main__":
+    run(main)
