@@ -35,6 +35,8 @@ class BaseGrounder(BaseModel):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
+        if isinstance(data_preprocessor, dict):  # MMEngine would look in its own registry, whatever the scope
+            data_preprocessor = MODELS.build(data_preprocessor)
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         if modality not in MODALITY_STREAMS:
             raise ConfigError(f"modality must be one of {sorted(MODALITY_STREAMS)}, got {modality!r}")

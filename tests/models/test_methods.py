@@ -1,0 +1,106 @@
+"""Every method in every modality: it is built, learns, predicts, and its weights survive a round trip."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+
+import rgbtvg.models  # noqa: F401
+from rgbtvg.models.grounders import BaseGrounder
+from rgbtvg.registry import MODELS
+from rgbtvg.structures.boxes import aligned_iou
+from tests.models.batches import collated_batch
+
+MODALITIES = ("rgb", "ir", "rgbt")
+PREPROCESSOR = dict(
+    type="GroundingPreprocessor",
+    statistics=dict(rgb=dict(mean=[0.3] * 3, std=[0.3] * 3), ir=dict(mean=[0.3], std=[0.3])),
+)
+
+
+def grounder_files() -> dict[str, str]:
+    """Registered grounder class -> the file that it lies in."""
+    classes = [cls for cls in MODELS.module_dict.values() if isinstance(cls, type) and issubclass(cls, BaseGrounder)]
+    return {cls.__name__: cls.__module__.rsplit(".", 1)[-1] for cls in classes if cls.__module__.startswith("rgbtvg.")}
+
+
+METHODS = sorted(set(grounder_files().values()))
+
+
+def build(method: str, modality: str) -> BaseGrounder:
+    torch.manual_seed(0)
+    config = importlib.import_module(f"tests.models.tiny.{method}").config(modality)
+    model = MODELS.build(dict(config, data_preprocessor=dict(PREPROCESSOR, modality=modality)))
+    model.init_weights()
+    return model
+
+
+def test_every_grounder_has_a_tiny_config():
+    folder = Path(__file__).parent / "tiny"
+    missing = [name for name, file in grounder_files().items() if not (folder / f"{file}.py").exists()]
+    assert not missing, f"add tests/models/tiny/<file>.py with config(modality) for {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_step_reaches_every_parameter_that_learns(method, modality):
+    model = build(method, modality).train()
+    data = model.data_preprocessor(collated_batch(modality, size=3), training=True)
+    losses = model(**data, mode="loss")
+    total, _ = model.parse_losses(losses)
+    assert torch.isfinite(total)
+    total.backward()
+    unreached = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    assert not unreached, f"no gradient reaches {unreached[:5]}: freeze them, or use them"
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("method", METHODS)
+def test_overfits_eight_rows(method, modality):
+    model = build(method, modality).train()
+    learning = [p for p in model.parameters() if p.requires_grad]
+    optimizer = OptimWrapper(torch.optim.AdamW(learning, lr=2e-3, weight_decay=0.0))
+    batch = collated_batch(modality)
+    accuracy = 0.0
+    for step in range(300):
+        model.train_step(batch, optimizer)
+        if step % 10 == 9 and (accuracy := accuracy_on(model, batch)) == 1.0:
+            break
+    assert accuracy == 1.0
+
+
+def accuracy_on(model: BaseGrounder, batch: dict) -> float:
+    """Acc@0.5 on the batch, measured in pixels as the metric does."""
+    model.eval()
+    samples = model.test_step({"inputs": batch["inputs"], "data_samples": [s.clone() for s in batch["data_samples"]]})
+    model.train()
+    return sum(aligned_iou(s.pred_boxes[0].detach(), s.gt_boxes_px[0]).item() >= 0.5 for s in samples) / len(samples)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_prediction_is_the_same_alone_and_in_a_batch(method):
+    model = build(method, "rgbt").eval()
+    batch = collated_batch("rgbt", size=4)
+    together = model.test_step(batch)
+    alone = model.test_step(
+        {
+            "inputs": {stream: pictures[2:3] for stream, pictures in batch["inputs"].items()},
+            "data_samples": batch["data_samples"][2:3],
+        }
+    )
+    torch.testing.assert_close(alone[0].pred_boxes, together[2].pred_boxes, atol=1e-2, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_state_dict_round_trip_is_exact(method):
+    first, second = build(method, "rgbt"), build(method, "rgbt")
+    with torch.no_grad():
+        for parameter in second.parameters():
+            parameter.zero_()
+    second.load_state_dict(first.state_dict())
+    for (name, a), b in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
