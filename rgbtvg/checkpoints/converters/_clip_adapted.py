@@ -1,7 +1,7 @@
 """Rules for CLIP in Hugging Face's names with peft adapters and cross-modal bridges, as HiVG's descendants store it.
 
-Files differ in what peft of their time wrote: ``base_model.model.`` once or, after repeated wrapping, several times, and from
-peft 0.7 on a ``base_layer`` inside every adapted Linear. :data:`NORMALISE` removes both.
+Files differ in what peft of their time wrote: ``base_model.model.`` once or, after repeated wrapping, several times,
+and from peft 0.7 on a ``base_layer`` inside every adapted Linear. :data:`NORMALISE` removes both.
 """
 
 from __future__ import annotations

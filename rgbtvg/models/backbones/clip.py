@@ -155,12 +155,16 @@ class CLIPVisionEncoder(CLIPTower):
         """Patch grid (h, w) of an input of (H, W) pixels."""
         return input_shape[0] // self.patch_size, input_shape[1] // self.patch_size
 
+    def num_tokens(self, image_size: int) -> int:
+        """Patches of a square picture of `image_size` pixels."""
+        return (image_size // self.patch_size) ** 2
+
     def embed(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) -> hidden state 0, (B, 1 + h*w, D)."""
+        """(B, C, H, W) -> class token and patches with their positions, (B, 1 + h*w, D)."""
         grid = self.grid_of(tuple(images.shape[-2:]))
         patches = self.patch_embedding(images).flatten(2).transpose(1, 2)  # (B, h*w, D)
         x = torch.cat((self.class_embedding.to(patches.dtype).expand(len(images), 1, -1), patches), dim=1)
-        return self.pre_layernorm(x + self.positions(grid))
+        return x + self.positions(grid)
 
     def positions(self, grid: tuple[int, int]) -> Tensor:
         """Position table (1 + h*w, D) of a patch grid."""
@@ -177,7 +181,7 @@ class CLIPVisionEncoder(CLIPTower):
             language: handed to the modules in the layers' slots.
         """
         grid = self.grid_of(tuple(images.shape[-2:]))
-        last, levels = self.run_layers(self.embed(images), language)
+        last, levels = self.run_layers(self.pre_layernorm(self.embed(images)), language)
         if self.project_tokens:
             tokens = self.projection(self.post_layernorm(last))
             pooled = tokens[:, 0]

@@ -2,10 +2,12 @@
 
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.models.grounders.clip_vg import CLIPVG
+from rgbtvg.models.grounders.dynamic_mdetr import DynamicMDETR
 from rgbtvg.models.grounders.hivg import HiVG
 from rgbtvg.models.grounders.mmca import MMCA
-from rgbtvg.models.grounders.qrnet import QRNet
 from rgbtvg.models.grounders.oneref import OneRef
+from rgbtvg.models.grounders.qrnet import QRNet
+from rgbtvg.models.grounders.rgbt_vgnet import RGBTVGNet
 from rgbtvg.models.grounders.transvg import TransVG
 
-__all__ = ["CLIPVG", "MMCA", "BaseGrounder", "HiVG", "OneRef", "QRNet", "TransVG"]
+__all__ = ["CLIPVG", "MMCA", "BaseGrounder", "DynamicMDETR", "HiVG", "OneRef", "QRNet", "RGBTVGNet", "TransVG"]

@@ -1,8 +1,19 @@
 """Heads: boxes and masks from fused features, their losses and their predictions."""
 
 from rgbtvg.models.heads.box_head import BoxHead, single_targets
+from rgbtvg.models.heads.dynamic_decoder import DynamicDecoder
 from rgbtvg.models.heads.mrefm_head import MRefMHead
 from rgbtvg.models.heads.referring_head import ReferringHead, ReferringMaskHead
 from rgbtvg.models.heads.sentence_heads import ContrastiveHead, SentenceMaskHead, TokenAlignmentHead
 
-__all__ = ["BoxHead", "ContrastiveHead", "MRefMHead", "ReferringHead", "ReferringMaskHead", "SentenceMaskHead", "TokenAlignmentHead", "single_targets"]
+__all__ = [
+    "BoxHead",
+    "ContrastiveHead",
+    "DynamicDecoder",
+    "MRefMHead",
+    "ReferringHead",
+    "ReferringMaskHead",
+    "SentenceMaskHead",
+    "TokenAlignmentHead",
+    "single_targets",
+]

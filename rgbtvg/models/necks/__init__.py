@@ -1,5 +1,26 @@
 """Modality necks: join the streams of a pair. One interface, see docs/architecture.md."""
 
+from rgbtvg.models.necks.cmx import CMX
 from rgbtvg.models.necks.concat import ConcatChannels, ConcatTokens
+from rgbtvg.models.necks.fuse import (
+    AddStreams,
+    AverageStreams,
+    CrossFormer,
+    IlluminationWeighted,
+    LinearFusion,
+    PairNeck,
+    TriPrior,
+)
 
-__all__ = ["ConcatChannels", "ConcatTokens"]
+__all__ = [
+    "CMX",
+    "AddStreams",
+    "AverageStreams",
+    "ConcatChannels",
+    "ConcatTokens",
+    "CrossFormer",
+    "IlluminationWeighted",
+    "LinearFusion",
+    "PairNeck",
+    "TriPrior",
+]

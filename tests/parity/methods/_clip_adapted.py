@@ -77,7 +77,8 @@ def indices(case: Case, pattern: str) -> list[int]:
 
 
 def upsampled(head: torch.nn.Module, outputs: dict) -> torch.Tensor:
-    """The mask head's map (B, D, 4h, 4w) as the reference computes it, convolution by convolution, before the last one."""
+    """The mask head's map (B, D, 4h, 4w) as the reference computes it, convolution by convolution, before the last
+    one."""
     x = outputs["patches"].transpose(1, 2).unflatten(2, outputs["grid"])
     for convolution in head.convolutions:
         x = convolution(x)
