@@ -88,6 +88,14 @@ class ParityMethod:
         """
         raise NotImplementedError
 
+    def encode(self, case: Case, model: BaseGrounder) -> dict[str, Any]:
+        """Run our model on the case's inputs."""
+        return model.encode(self.inputs(case))
+
+    def loss_terms(self, case: Case, model: BaseGrounder, outputs: dict[str, Any]) -> Tensors:
+        """Our losses for the case's targets, under our names."""
+        return model.losses(outputs, self.samples(case))
+
     def losses(self, case: Case, losses: Tensors, outputs: dict[str, Any]) -> Tensors:
         """Our losses under the reference's names; the sum of ours is the total."""
         total = sum(value for name, value in losses.items() if "loss" in name)
@@ -95,6 +103,15 @@ class ParityMethod:
 
     def idle_trainable(self, case: Case) -> Iterable[str]:
         """Reference names that the reference lists as trainable although they never learn, and that we freeze."""
+        return ()
+
+    def functions(self, case: Case) -> Iterable[tuple[str, Any, Any]]:
+        """Name, our answer and the reference's answer of every function of a case that lists ``functions``."""
+        return ()
+
+    def variants(self, case: Case, model: BaseGrounder) -> Iterable[tuple[str, Case]]:
+        """The case's variants (a defect corrected, one sample alone), one after the other: before each is given, the model
+        is turned into it. A variant is the case with the inputs, outputs, losses and gradients of the variant."""
         return ()
 
     def special(self, case: Case) -> Tensors | None:

@@ -16,8 +16,11 @@ import fnmatch
 import importlib
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -79,6 +82,9 @@ def run_case(path: str | Path) -> Report:
     case = cases.load(path)
     report = Report(case.name)
     method: ParityMethod = importlib.import_module(f"methods.{case.spec['method']}").METHOD
+    if "functions" in case.spec:
+        compare_functions(method.functions(case), set(case.spec["functions"]), report)
+        return report
     special = method.special(case)
     if special is not None:
         compare_outputs(case, special, report)
@@ -87,6 +93,11 @@ def run_case(path: str | Path) -> Report:
     converted = load_reference(case, model, report)
     if case.inputs:
         run_model(case, method, model, converted, report)
+        for name, variant in method.variants(case, model):
+            first = len(report.rows)
+            run_model(variant, method, model, converted, report)
+            for row in report.rows[first:]:
+                row.name = f"{name}: {row.name}"
     else:  # a case of names and shapes only
         report.rows.append(Row("names", "converted", float(len(report.faults)), 0.0))
     return report
@@ -128,14 +139,14 @@ def check_idle(case: cases.Case, converted: Converted, report: Report) -> None:
 
 def run_model(case: cases.Case, method: ParityMethod, model: nn.Module, converted: Converted, report: Report) -> None:
     listener = Listener(model, method.taps(case))
-    outputs = model.encode(method.inputs(case))
+    outputs = method.encode(case, model)
     tapped = listener.tapped()
     compare_outputs(case, method.outputs(case, outputs, tapped), report)
     wanted = dict(case.spec.get("losses", {}))
     if case.spec.get("loss_total") is not None:
         wanted["loss_total"] = case.spec["loss_total"]
     if wanted:
-        losses = method.losses(case, model.losses(outputs, method.samples(case)), outputs)
+        losses = method.losses(case, method.loss_terms(case, model, outputs), outputs)
         compare_losses(wanted, losses, report)
         compare_gradients(case, method, model, converted, losses["total"], report)
     compare_trainable(case, method, model, converted, report)
@@ -153,9 +164,23 @@ def compare_outputs(case: cases.Case, outputs: dict[str, Tensor], report: Report
             continue
         is_box = "box" in name and "logit" not in name
         limit = BOX_ATOL if is_box else REST_RTOL
-        report.rows.append(Row("output", name, error if is_box else error / max(scale, NOISE), limit))
+        # Boxes in pixels are as exact as those in [0, 1]: relative to the largest coordinate.
+        report.rows.append(Row("output", name, error / max(scale, 1.0 if is_box else NOISE), limit))
     if "pred_box" in report.not_compared:
         report.faults.append("pred_box is not among our outputs")
+
+
+def compare_functions(answers: Iterable[tuple[str, Any, Any]], wanted: set[str], report: Report) -> None:
+    """Single functions: whatever nests numbers, compared entry by entry."""
+    for name, ours, theirs in answers:
+        ours, theirs = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
+        wanted -= {part for part in wanted if name.startswith(part)}
+        if ours.shape != theirs.shape:
+            report.faults.append(f"{name} has shape {list(ours.shape)}, the reference gave {list(theirs.shape)}")
+            continue
+        error = np.abs(ours - theirs).max(initial=0.0) / max(np.abs(theirs).max(initial=0.0), NOISE)
+        report.rows.append(Row("function", name, float(error), REST_RTOL))
+    report.faults += [f"function is missing in ours: {name}" for name in sorted(wanted)]
 
 
 def compare_losses(wanted: dict[str, float], losses: dict[str, Tensor], report: Report) -> None:
@@ -192,13 +217,23 @@ def compare_gradients(
             report.rows.append(Row("gradient", name, abs(ours - norm) / max(norm, floor), REST_RTOL))
 
 
+def trainable_names(case: cases.Case) -> Iterable[str]:
+    """The reference's names that require a gradient: listed, ``all``, or all but the listed ones."""
+    listed = case.spec["trainable"]
+    if listed == "all":
+        return case.spec["state_dict"]
+    if isinstance(listed, dict):
+        return [name for name in case.spec["state_dict"] if name not in listed["all_except"]]
+    return listed
+
+
 def compare_trainable(
     case: cases.Case, method: ParityMethod, model: nn.Module, converted: Converted, report: Report
 ) -> None:
     """Which parameters require a gradient, by the reference's names; those that get none there may differ."""
     if not case.spec.get("trainable"):
         return
-    theirs = set(case.spec["trainable"])
+    theirs = set(trainable_names(case))
     excused = [pattern.split(" ")[0] for pattern in case.spec.get("no_gradient") or ()]
     excused += list(method.idle_trainable(case))
     ours = dict(model.named_parameters())

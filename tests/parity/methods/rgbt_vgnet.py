@@ -1,9 +1,12 @@
 """RGBT-VGNet in its four generations: v1 (bridge), v2 (text-guided), v3 (tri-prior) and two encoders."""
 
+import dataclasses
+
 import torch
 from harness import ParityMethod
 
 from rgbtvg.checkpoints.converters import get_converter
+from rgbtvg.models.adapters import LowRank, TextGuidedBlock
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy
 
 from ._clip_adapted import (
@@ -184,6 +187,26 @@ class RGBTVGNetParity(ParityMethod):
                 "iou_with_target": aligned_iou(boxes, cxcywh_to_xyxy(targets)),
             }
         )
+
+    def variants(self, case, model):
+        variants = case.spec.get("variants") or {}
+        bare = {**case.spec, "losses": {}, "loss_total": None, "trainable": None, "grad_norms": None}
+        if "grad_norms_both_adapters" in variants:
+            for module in model.modules():
+                if isinstance(module, LowRank):
+                    module.detached = False
+            gradients = {"grad_norms": variants["grad_norms_both_adapters"]["values"], "losses": case.spec["losses"]}
+            yield "both adapters learn", dataclasses.replace(case, spec=bare | gradients | {"outputs": {}})
+        if "outputs_sample1_alone" in variants:
+            alone = {name: value[1:] for name, value in case.inputs.items()}
+            outputs = {"outputs": variants["outputs_sample1_alone"]["outputs"]}
+            yield "sample 1 alone", dataclasses.replace(case, spec=bare | outputs, inputs=alone)
+        if "outputs_fixed_text_order" in variants:
+            for module in model.modules():
+                if isinstance(module, TextGuidedBlock):
+                    module.interleave_text = False
+            fixed = variants["outputs_fixed_text_order"]
+            yield "text in order", dataclasses.replace(case, spec=bare | {k: fixed[k] for k in ("outputs", "losses")})
 
     def neck_outputs(self, case, outputs, inputs):
         neck, streams = self.model.neck, list(outputs["streams"].values())
