@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from rgbtvg.checkpoints.rules import unwrap
 from rgbtvg.checkpoints.safe_load import load_file
@@ -23,11 +25,44 @@ def read_initial_weights(path: str | Path, what: str) -> dict[str, Tensor]:
     """
     if not Path(path).is_file():
         raise CheckpointError(
-            f"initial weights of {what} not found: {path}. Put the file there (pretrain_weights/README.md says where each one is "
-            "published), or set pretrained=None to start from random weights."
+            f"initial weights of {what} not found: {path}. Put the file there (pretrain_weights/README.md says where "
+            "each one is published), or set pretrained=None to start from random weights."
         )
     checkpoint = load_file(path)
     state = dict(unwrap(checkpoint)) if isinstance(checkpoint, dict) else {}
     if not state:
         raise CheckpointError(f"{path} holds no weights of {what}")
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def fill_module(
+    module: nn.Module, state: Mapping[str, Tensor], path: str | Path, what: str, renames: Sequence[tuple[str, str]]
+) -> None:
+    """Load all of a module's own weights from a state dict that may hold more.
+
+    What a method has plugged into the module (``slots``) is no part of the file and keeps its own start.
+
+    Args:
+        module: what is filled.
+        state: their names -> tensors.
+        path, what: the file and what it should be, for the message.
+        renames: regular expressions and replacements, from their names to ours; the first that matches a name decides.
+
+    Raises:
+        CheckpointError: a weight of the module is missing or has another shape.
+    """
+    renamed = {}
+    for name, tensor in state.items():
+        for pattern, replacement in renames:
+            if re.search(pattern, name):
+                renamed[re.sub(pattern, replacement, name)] = tensor
+                break
+    own = {
+        name: tensor
+        for name, tensor in module.state_dict().items()
+        if tensor.is_floating_point() and "slots." not in name
+    }
+    for name, tensor in own.items():
+        if name not in renamed or renamed[name].shape != tensor.shape:
+            raise CheckpointError(f"{path} is not a checkpoint of {what} of this size: {name} is missing or differs")
+    module.load_state_dict({name: renamed[name] for name in own}, strict=False)

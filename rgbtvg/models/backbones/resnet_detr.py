@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.ops import FrozenBatchNorm2d
 
-from rgbtvg.checkpoints.initial import read_initial_weights
-from rgbtvg.errors import CheckpointError
+from rgbtvg.checkpoints.initial import fill_module, read_initial_weights
 from rgbtvg.models.layers import SinePositions, Slots, TransformerEncoder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
@@ -60,20 +59,12 @@ class ResNetDETR(BaseModule):
         """Read the DETR checkpoint: ResNet, projection and encoder; its decoder and heads are not ours."""
         if self.pretrained is None:
             return
-        renames = {"backbone.0.body.": "resnet.", "input_proj.": "input_proj.", "transformer.encoder.": "encoder."}
-        state = {}
-        for name, tensor in read_initial_weights(self.pretrained, "DETR").items():
-            for theirs, ours in renames.items():
-                if name.startswith(theirs) and not name.endswith("num_batches_tracked"):
-                    state[ours + name.removeprefix(theirs)] = tensor
-        # What a method has plugged in is no part of DETR and keeps its own start.
-        own = {name: tensor for name, tensor in self.state_dict().items() if ".slots." not in name}
-        fitting = {name for name in own if name in state and state[name].shape == own[name].shape}
-        if fitting != set(own):
-            raise CheckpointError(
-                f"{self.pretrained} is not a DETR checkpoint of this size: {sorted(set(own) - fitting)[0]} is missing or differs"
-            )
-        self.load_state_dict({name: state[name] for name in own}, strict=False)
+        renames = (
+            (r"^backbone\.0\.body\.", "resnet."),
+            (r"^input_proj\.", "input_proj."),
+            (r"^transformer\.encoder\.", "encoder."),
+        )
+        fill_module(self, read_initial_weights(self.pretrained, "DETR"), self.pretrained, "DETR", renames)
 
     def num_tokens(self, image_size: int) -> int:
         """Tokens of a square picture of `image_size` pixels."""

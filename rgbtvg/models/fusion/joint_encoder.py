@@ -17,13 +17,13 @@ class JointFeatures:
     """Fused tokens, taken apart again.
 
     Args:
-        regression: (B, D), the output of the regression token.
+        regression: (B, D), the output of the regression token, where there is one.
         image: (B, N, D) in the order of the image features that went in.
         text: (B, L, D).
         inputs, sequence, mask: the whole input and output (B, 1 + N + L, D) and their mask, True where ignored.
     """
 
-    regression: Tensor
+    regression: Tensor | None
     image: Tensor
     text: Tensor
     inputs: Tensor
@@ -33,11 +33,12 @@ class JointFeatures:
 
 @MODELS.register_module()
 class JointEncoder(nn.Module):
-    """DETR-style encoder over ``[REG | words | image]`` with learned positions (TransVG, Deng et al. 2021, section 3.2).
+    """DETR-style encoder over ``[REG | words | image]`` with learned positions (TransVG, Deng et al. 2021, sec. 3.2).
 
     Args:
         num_image, num_text: tokens of each kind, which size the position table.
         order: which kind comes first after the regression token.
+        regression: whether there is a regression token (Dynamic-MDETR has none).
         width, depth, num_heads, ffn_width, dropout, pre_norm: of the encoder.
     """
 
@@ -46,6 +47,7 @@ class JointEncoder(nn.Module):
         num_image: int,
         num_text: int,
         order: tuple[str, str] = ("text", "image"),
+        regression: bool = True,
         width: int = 256,
         depth: int = 6,
         num_heads: int = 8,
@@ -56,19 +58,21 @@ class JointEncoder(nn.Module):
         super().__init__()
         self.order = order
         self.width = width
-        self.regression_token = nn.Embedding(1, width)
-        self.positions = nn.Embedding(1 + num_image + num_text, width)
+        self.regression_token = nn.Embedding(1, width) if regression else None
+        self.positions = nn.Embedding(int(regression) + num_image + num_text, width)
         self.encoder = TransformerEncoder(width, depth, num_heads, ffn_width, dropout, pre_norm)
 
     def forward(self, image: ImageFeatures, text: TextFeatures) -> JointFeatures:
         """Tokens of both kinds, (B, N, D) and (B, L, D), already projected to the encoder's width."""
-        batch = len(image.tokens)
         parts = {"image": (image.tokens, image.mask), "text": (text.tokens, ~text.mask)}
-        regression = self.regression_token.weight.expand(batch, 1, -1)
-        sequence = torch.cat([regression] + [parts[kind][0] for kind in self.order], dim=1)  # (B, 1 + N + L, D)
-        seen = image.mask.new_zeros(batch, 1)
-        mask = torch.cat([seen] + [parts[kind][1] for kind in self.order], dim=1)
+        parts = {kind: parts[kind] for kind in self.order}
+        if self.regression_token is not None:
+            token = self.regression_token.weight.expand(len(image.tokens), 1, -1)
+            parts = {"regression": (token, image.mask.new_zeros(token.shape[:2])), **parts}
+        sequence = torch.cat([tokens for tokens, _ in parts.values()], dim=1)  # (B, 1 + N + L, D)
+        mask = torch.cat([mask for _, mask in parts.values()], dim=1)
         fused = self.encoder(sequence, mask, self.positions.weight[None, : sequence.shape[1]])
-        sizes = [1] + [parts[kind][0].shape[1] for kind in self.order]
-        out = dict(zip(self.order, fused.split(sizes, dim=1)[1:], strict=True))
-        return JointFeatures(fused[:, 0], out["image"], out["text"], sequence, fused, mask)
+        sizes = [tokens.shape[1] for tokens, _ in parts.values()]
+        out = dict(zip(parts, fused.split(sizes, dim=1), strict=True))
+        regression = out["regression"][:, 0] if "regression" in out else None
+        return JointFeatures(regression, out["image"], out["text"], sequence, fused, mask)

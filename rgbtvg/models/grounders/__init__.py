@@ -8,6 +8,7 @@ from rgbtvg.models.grounders.mmca import MMCA
 from rgbtvg.models.grounders.oneref import OneRef
 from rgbtvg.models.grounders.qrnet import QRNet
 from rgbtvg.models.grounders.rgbt_vgnet import RGBTVGNet
+from rgbtvg.models.grounders.simvg import SimVG
 from rgbtvg.models.grounders.transvg import TransVG
 
-__all__ = ["CLIPVG", "MMCA", "BaseGrounder", "DynamicMDETR", "HiVG", "OneRef", "QRNet", "RGBTVGNet", "TransVG"]
+__all__ = ["CLIPVG", "MMCA", "BaseGrounder", "DynamicMDETR", "HiVG", "OneRef", "QRNet", "RGBTVGNet", "SimVG", "TransVG"]

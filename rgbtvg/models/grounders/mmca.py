@@ -29,7 +29,7 @@ class MMCA(BaseGrounder):
         fusion: config of :class:`JointEncoder`, without the token counts.
         head: config of :class:`BoxHead`.
         adapter: further arguments of :class:`ConditionalMap` and :class:`ConditionalTokens`: `rank`, `gate_width`, `zero_init`.
-        neck: config of the modality neck.
+        neck: config of the modality neck, :class:`ConcatTokens` by default.
         image_size: side of the square network input in pixels.
         max_length: tokens of a sentence.
         kwargs: see :class:`BaseGrounder`.
@@ -42,7 +42,7 @@ class MMCA(BaseGrounder):
         fusion: dict,
         head: dict,
         adapter: dict | None = None,
-        neck: dict = dict(type="ConcatTokens"),
+        neck: dict | None = None,
         image_size: int = 640,
         max_length: int = 20,
         **kwargs: Any,
@@ -50,7 +50,7 @@ class MMCA(BaseGrounder):
         super().__init__(head=head, **kwargs)
         self.image_encoder = MODELS.build(image_encoder)
         self.text_encoder = MODELS.build(text_encoder)
-        self.neck = MODELS.build(neck)
+        self.neck = MODELS.build(neck or dict(type="ConcatTokens"))
         num_image = self.neck.num_tokens(self.image_encoder.num_tokens(image_size), 0, len(self.streams))
         self.fusion = MODELS.build(dict(fusion, num_image=num_image, num_text=max_length))
         width = self.fusion.width

@@ -30,8 +30,8 @@ class TransformerDecoderLayer(nn.Module):
         width, num_heads, ffn_width: sizes.
         dropout: on attention weights, hidden units and the feed-forward's output.
         attention_dropout: on the outputs of both attentions.
-        positions_in_residual: whether the residual branch of the cross-attention carries the query positions along (ALVG
-            does) instead of only its queries.
+        positions_in_residual: whether the residual branch of the cross-attention carries the query positions along
+            (ALVG does) instead of only its queries.
     """
 
     def __init__(
@@ -63,13 +63,14 @@ class TransformerDecoderLayer(nn.Module):
         memory_positions: Tensor,
         memory_mask: Tensor | None = None,
         need_weights: bool = False,
+        query_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """x and query_positions (B, Q, D), memory and its positions (B, N, D), memory_mask (B, N) True where ignored.
 
-        Returns the new x and, when asked for, the cross-attention's weights (B, Q, N).
+        `query_mask` (B, Q) is True at queries that the others do not look at. Returns the new x and, when asked for, the cross-attention's weights (B, Q, N).
         """
         query = x + query_positions
-        x = self.norm1(x + self.attention_dropout(self.self_attn(query, query, x)))
+        x = self.norm1(x + self.attention_dropout(self.self_attn(query, query, x, query_mask)))
         query = x + query_positions
         attended, weights = self._look(query, memory + memory_positions, memory, memory_mask, need_weights)
         residual = query if self.positions_in_residual else x

@@ -1,0 +1,105 @@
+"""Dynamic-MDETR: a dynamic multimodal transformer decoder for visual grounding (Shi et al., TPAMI 2024)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.models.layers.words import strip_sentence_marks
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
+
+
+@MODELS.register_module()
+class DynamicMDETR(BaseGrounder):
+    """A short joint encoder over all cells and words, then a decoder that samples a few points per stage.
+
+    In rgbt both streams pass through the same image encoder and their cells stand side by side in the joint sequence.
+
+    Args:
+        image_encoder: config of :class:`ResNetDETR`, or of :class:`CLIPVisionEncoder` with `project_tokens`.
+        text_encoder: config of :class:`BertEncoder` or :class:`CLIPTextEncoder`.
+        fusion: config of :class:`JointEncoder`, without the token counts, order and regression token.
+        decoder: config of :class:`DynamicDecoder`.
+        head: config of :class:`BoxHead`.
+        neck: config of the modality neck, :class:`ConcatTokens` by default.
+        image_size: side of the square network input in pixels.
+        max_length: words of a sentence, sentence marks included unless they are stripped.
+        strip_marks: leave out CLIP's start and end marks (the CLIP variant).
+        project: bring cells and words to the fusion's width by linear layers. The authors' CLIP variant has none, and needs a
+            fusion as wide as CLIP's projection.
+        mask_image_padding: hide padded cells from the joint encoder. The CLIP variant of the reference has no image mask: False
+            reproduces it (for :class:`ResNetDETR`, see there).
+        kwargs: see :class:`BaseGrounder`.
+    """
+
+    def __init__(
+        self,
+        image_encoder: dict,
+        text_encoder: dict,
+        fusion: dict,
+        decoder: dict,
+        head: dict,
+        neck: dict | None = None,
+        image_size: int = 640,
+        max_length: int = 20,
+        strip_marks: bool = False,
+        project: bool = True,
+        mask_image_padding: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(head=head, **kwargs)
+        self.max_length = max_length
+        self.strip_marks = strip_marks
+        self.mask_image_padding = mask_image_padding
+        self.image_encoder = MODELS.build(image_encoder)
+        self.text_encoder = MODELS.build(text_encoder)
+        self.neck = MODELS.build(neck or dict(type="ConcatTokens"))
+        num_image = self.neck.num_tokens(self.image_encoder.num_tokens(image_size), 0, len(self.streams))
+        counts = dict(num_image=num_image, num_text=max_length)
+        self.fusion = MODELS.build(dict(fusion, order=("image", "text"), regression=False, **counts))
+        self.decoder = MODELS.build(decoder)
+        width = self.fusion.width
+        self.image_proj = nn.Linear(output_width(self.image_encoder), width) if project else nn.Identity()
+        self.text_proj = nn.Linear(output_width(self.text_encoder), width) if project else nn.Identity()
+
+    def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
+        """Joint features, the decoder's stages and the last stage's box."""
+        text = self.encode_words(inputs)  # (B, L, D)
+        streams = {name: self.cells(stream) for name, stream in self.encode_streams(self.image_encoder, inputs).items()}
+        image = self.neck(streams, inputs)  # (B, S*N, D)
+        joint = self.fusion(
+            replace(image, tokens=self.image_proj(image.tokens)), replace(text, tokens=self.text_proj(text.tokens))
+        )
+        sizes = [joint.image.shape[1], joint.text.shape[1]]
+        image_positions, word_positions = self.fusion.positions.weight[None].split(sizes, dim=1)
+        stages = self.decoder(
+            joint.image, image_positions, joint.text, word_positions, text.mask, image.grid, box_head=self.head
+        )
+        return {
+            "streams": streams,
+            "text": text,
+            "joint": joint,
+            "stages": stages,
+            "pred_boxes": stages[-1].boxes,
+        }
+
+    def encode_words(self, inputs: GroundingInputs) -> TextFeatures:
+        """(B, L, D), without CLIP's sentence marks where they are stripped."""
+        text = self.text_encoder(inputs.token_ids, inputs.token_mask)
+        return strip_sentence_marks(text, inputs.token_ids, self.max_length) if self.strip_marks else text
+
+    def cells(self, image: ImageFeatures) -> ImageFeatures:
+        """The grid without prefix tokens."""
+        tokens, mask = image.tokens[:, image.num_prefix :], image.mask[:, image.num_prefix :]
+        if not self.mask_image_padding:
+            mask = mask.new_zeros(mask.shape)
+        return replace(image, tokens=tokens, mask=mask, num_prefix=0)
+
+
+def output_width(encoder: nn.Module) -> int:
+    """Channels of an encoder's tokens; those of CLIP may be projected."""
+    return encoder.embed_dim if getattr(encoder, "project_tokens", False) else encoder.width

@@ -1,0 +1,170 @@
+"""A decoder that looks at the picture in a few points only (Dynamic-MDETR, Shi et al., TPAMI 2024)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rgbtvg.errors import ConfigError
+from rgbtvg.models.layers import MLP, TransformerDecoderLayer, TransformerEncoder
+from rgbtvg.models.layers.masks import masked_mean
+from rgbtvg.registry import MODELS
+
+
+@dataclass
+class DynamicStage:
+    """What one stage of the decoder did.
+
+    Args:
+        query: (B, D), from which the offsets were predicted.
+        offsets: (B, 2 K), from the reference point to the points, x and y in turn.
+        sampled, sampled_positions: features and position embeddings at the points, (B, S*K, D).
+        memory: (B, S*K, D), the sampled features after they have looked at each other.
+        words: (B, L, D), the words after they have looked at the memory.
+        boxes: (B, 4) cxcywh in [0, 1] of the padded input.
+    """
+
+    query: Tensor
+    offsets: Tensor
+    sampled: Tensor
+    sampled_positions: Tensor
+    memory: Tensor
+    words: Tensor
+    boxes: Tensor
+
+
+class PointTransformer(nn.Module):
+    """Sampled points look at each other, then the words look at themselves and at the points."""
+
+    def __init__(
+        self, width: int, num_heads: int, ffn_width: int, encoder_depth: int, decoder_depth: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.encoder = TransformerEncoder(width, encoder_depth, num_heads, ffn_width, dropout)
+        self.decoder = nn.ModuleList(
+            TransformerDecoderLayer(width, num_heads, ffn_width, dropout, dropout) for _ in range(decoder_depth)
+        )
+        self.norm = nn.LayerNorm(width)
+        for parameter in self.decoder.parameters():
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)
+
+    def forward(
+        self, points: Tensor, point_positions: Tensor, words: Tensor, word_positions: Tensor, word_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Points (B, K, D) and words (B, L, D) with their positions, word_mask (B, L) True at words -> memory, words."""
+        memory = self.encoder(points, positions=point_positions)
+        for layer in self.decoder:
+            words, _ = layer(words, word_positions, memory, point_positions, query_mask=~word_mask)
+        return memory, self.norm(words)
+
+
+@MODELS.register_module()
+class DynamicDecoder(nn.Module):
+    """Stages that sample the picture around a reference point, let the words read the samples, and move the point.
+
+    Args:
+        width: channels.
+        num_points: K, points of a stage.
+        num_stages: stages.
+        num_heads, ffn_width, dropout: of all transformer layers.
+        encoder_depth, decoder_depth: layers over the points, and from the words to the points, in every stage.
+        shared: one transformer for all stages instead of one each.
+        stream_layout: how a pair of streams is sampled. ``'each'`` takes every stream's map at the same points. ``'flat'``
+            is what the RGB-T benchmark's variant does: the cells of both streams in a row, cut into rows twice as wide,
+            as if they were one map, so that its upper half is RGB and neighbouring columns are different rows.
+    """
+
+    def __init__(
+        self,
+        width: int = 256,
+        num_points: int = 36,
+        num_stages: int = 3,
+        num_heads: int = 8,
+        ffn_width: int = 2048,
+        dropout: float = 0.1,
+        encoder_depth: int = 1,
+        decoder_depth: int = 1,
+        shared: bool = False,
+        stream_layout: str = "each",
+    ) -> None:
+        super().__init__()
+        if stream_layout not in ("each", "flat"):
+            raise ConfigError(f"stream_layout must be 'each' or 'flat', got {stream_layout!r}")
+        self.num_stages = num_stages
+        self.stream_layout = stream_layout
+        self.query = nn.Embedding(1, width)
+        self.offsets = nn.ModuleList(nn.Linear(width, 2 * num_points) for _ in range(num_stages))
+        self.updates = nn.ModuleList(MLP((2 * width, width, width)) for _ in range(num_stages - 1))
+        self.transformers = nn.ModuleList(
+            PointTransformer(width, num_heads, ffn_width, encoder_depth, decoder_depth, dropout)
+            for _ in range(1 if shared else num_stages)
+        )
+        for layer in self.offsets:
+            nn.init.zeros_(layer.weight)
+            nn.init.uniform_(layer.bias, -0.5, 0.5)
+
+    def forward(
+        self,
+        image: Tensor,
+        image_positions: Tensor,
+        words: Tensor,
+        word_positions: Tensor,
+        word_mask: Tensor,
+        grid: tuple[int, int],
+        box_head: Callable[[Tensor], Tensor],
+    ) -> list[DynamicStage]:
+        """Decode one box per sentence.
+
+        Args:
+            image: (B, S*h*w, D), the cells of S streams one after another.
+            image_positions: (1, S*h*w, D).
+            words: (B, L, D).
+            word_positions: (1, L, D).
+            word_mask: (B, L), True at words.
+            grid: (h, w).
+            box_head: (B, D) -> (B, 4), called in every stage.
+
+        Returns:
+            All stages; the last one's boxes are the answer.
+        """
+        maps = self.as_maps(image, grid)
+        position_maps = self.as_maps(image_positions.expand_as(image), grid)
+        query = self.query.weight.expand(len(image), -1)  # (B, D)
+        reference = image.new_full((len(image), 1, 2), 0.5)
+        stages: list[DynamicStage] = []
+        for i in range(self.num_stages):
+            offsets = self.offsets[i](query)
+            points = reference + offsets.unflatten(1, (-1, 2))  # (B, K, 2) as (x, y), not confined to the picture
+            sampled, positions = sample_maps(maps, points), sample_maps(position_maps, points)
+            transformer = self.transformers[i % len(self.transformers)]
+            memory, words = transformer(sampled, positions, words, word_positions, word_mask)
+            sentence = masked_mean(words, word_mask)
+            boxes = box_head(sentence)
+            stages.append(DynamicStage(query, offsets, sampled, positions, memory, words, boxes))
+            if i < self.num_stages - 1:
+                reference = boxes[:, None, :2]
+                query = self.updates[i](torch.cat((sentence, query), dim=1))
+        return stages
+
+    def as_maps(self, tokens: Tensor, grid: tuple[int, int]) -> list[Tensor]:
+        """(B, S*h*w, D) -> the maps (B, D, h, w) to sample; one of twice the width in the flat layout."""
+        height, width = grid
+        streams = tokens.shape[1] // (height * width)
+        parts = [tokens] if self.stream_layout == "flat" else tokens.chunk(streams, dim=1)
+        return [part.transpose(1, 2).unflatten(2, (height, -1)) for part in parts]
+
+
+def sample_maps(maps: list[Tensor], points: Tensor) -> Tensor:
+    """Bilinear samples of S maps (B, D, h, w) at points (B, K, 2), (x, y) in [0, 1] of the map; the border goes on outside.
+
+    Returns:
+        (B, S*K, D).
+    """
+    grid = 2 * points[:, :, None] - 1  # (B, K, 1, 2)
+    samples = [F.grid_sample(x, grid, padding_mode="border", align_corners=False)[..., 0] for x in maps]
+    return torch.cat(samples, dim=2).transpose(1, 2)
