@@ -1,0 +1,7 @@
+"""Files to records (`GroundingDataset` and its subclasses) and records to samples (`transforms`)."""
+
+from rgbtvg.datasets.base import GroundingDataset
+from rgbtvg.datasets.collate import collate_grounding
+from rgbtvg.datasets.rgbt_ground import RGBTGround
+
+__all__ = ["GroundingDataset", "RGBTGround", "collate_grounding"]

@@ -1,0 +1,35 @@
+"""Transforms from a record to a sample, on MMCV's `BaseTransform`.
+
+Every random choice comes from the global state of ``numpy.random`` and from nowhere else: MMEngine seeds it in each
+worker, and whoever saves and restores that one state repeats the same augmentations.
+"""
+
+from rgbtvg.datasets.transforms.base import build_transforms
+from rgbtvg.datasets.transforms.formatting import PackGroundingInputs
+from rgbtvg.datasets.transforms.geometric import (
+    CheckBoxes,
+    DirectionAwareChoice,
+    HorizontalFlip,
+    PadToSquare,
+    RandomResizeCrop,
+    ResizeLongSide,
+)
+from rgbtvg.datasets.transforms.loading import LoadImages, LoadMasks
+from rgbtvg.datasets.transforms.photometric import ColorJitter, GaussianBlur
+from rgbtvg.datasets.transforms.text import Tokenize
+
+__all__ = [
+    "CheckBoxes",
+    "ColorJitter",
+    "DirectionAwareChoice",
+    "GaussianBlur",
+    "HorizontalFlip",
+    "LoadImages",
+    "LoadMasks",
+    "PackGroundingInputs",
+    "PadToSquare",
+    "RandomResizeCrop",
+    "ResizeLongSide",
+    "Tokenize",
+    "build_transforms",
+]

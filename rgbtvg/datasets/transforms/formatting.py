@@ -1,0 +1,86 @@
+"""From transformed results to a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from torch import Tensor
+
+from rgbtvg.datasets.transforms.geometric import picture_size
+from rgbtvg.registry import TRANSFORMS
+from rgbtvg.structures import GroundingSample
+from rgbtvg.structures.frame import normalise_boxes
+
+META_KEYS = (
+    "sample_id",
+    "dataset",
+    "split",
+    "subsets",
+    "conditions",
+    "expression",
+    "image_paths",
+    "ori_shape",
+    "input_shape",
+    "pad_offset",
+    "frame",
+)
+
+
+@TRANSFORMS.register_module()
+class PackGroundingInputs(BaseTransform):
+    """Make the sample: ``dict(inputs={stream: uint8 (C, h, w)}, data_samples=GroundingSample)``.
+
+    Args:
+        meta_keys: what of the results goes into the sample's meta information, as far as it is there.
+        rectangle_masks: give the filled boxes as ``gt_masks``, for mask losses on sets without masks (HiVG,
+            RGBT-VGNet). Filled at the input's resolution, where the references fill at the image's and shrink by
+            nearest pixel: borders may differ by one pixel. ``LoadMasks(rectangles=True)`` takes their way.
+    """
+
+    def __init__(self, meta_keys: Sequence[str] = META_KEYS, rectangle_masks: bool = False) -> None:
+        self.meta_keys = tuple(meta_keys)
+        self.rectangle_masks = rectangle_masks
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        left, top = results.setdefault("pad_offset", (0, 0))
+        input_shape = results.setdefault("input_shape", picture_size(results))
+        results["frame"] = results["frame"].shifted(left, top)
+
+        sample = GroundingSample(metainfo={key: results[key] for key in self.meta_keys if key in results})
+        for key in ("token_ids", "token_mask"):
+            if key in results:
+                setattr(sample, key, results[key])
+        if results.get("boxes") is not None:
+            boxes = torch.from_numpy(results["boxes"] + np.array([left, top] * 2, dtype=np.float32))  # (N, 4) xyxy
+            sample.gt_boxes = normalise_boxes(boxes, input_shape)
+            sample.gt_boxes_px = torch.from_numpy(results["gt_boxes_px"])
+            if self.rectangle_masks:
+                sample.gt_masks = rectangles(boxes, input_shape)
+        if "masks" in results:
+            sample.gt_masks = _pad(results["masks"], left, top, input_shape)
+        inputs = {stream: _to_tensor(image) for stream, image in results["images"].items()}
+        return {"inputs": inputs, "data_samples": sample}
+
+
+def rectangles(boxes_xyxy: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Boxes (N, 4) in pixels as filled masks (N, H, W) uint8: pixels whose centre is inside."""
+    masks = torch.zeros((len(boxes_xyxy), *shape), dtype=torch.uint8)
+    for mask, (x0, y0, x1, y1) in zip(masks, boxes_xyxy.round().clamp(min=0).int().tolist(), strict=True):
+        mask[y0:y1, x0:x1] = 1
+    return masks
+
+
+def _to_tensor(image: np.ndarray) -> Tensor:
+    """(H, W) or (H, W, C) to (C, H, W); copied, since decoded pictures are read-only."""
+    channels_first = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
+    return torch.from_numpy(np.array(channels_first, order="C"))
+
+
+def _pad(masks: np.ndarray, left: int, top: int, shape: tuple[int, int]) -> Tensor:
+    padded = torch.zeros((len(masks), *shape), dtype=torch.uint8)
+    padded[:, top : top + masks.shape[1], left : left + masks.shape[2]] = torch.from_numpy(np.array(masks, order="C"))
+    return padded

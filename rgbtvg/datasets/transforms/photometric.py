@@ -1,0 +1,79 @@
+"""What changes pixel values and leaves the geometry alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from PIL import Image, ImageEnhance, ImageFilter
+
+from rgbtvg.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class ColorJitter(BaseTransform):
+    """Brightness, contrast and saturation by random factors in a random order (PIL's enhancers).
+
+    Args:
+        prob: probability of jittering at all.
+        brightness: range of the factor, drawn uniformly.
+        contrast: range of the factor.
+        saturation: range of the factor; does nothing to thermal.
+        streams: which streams; all with the same factors. None: RGB where there is RGB, otherwise thermal. That is the
+            benchmark's: in rgbt thermal keeps its values, in ir it is jittered like a grey picture.
+    """
+
+    def __init__(
+        self,
+        prob: float = 0.8,
+        brightness: tuple[float, float] = (0.6, 1.4),
+        contrast: tuple[float, float] = (0.6, 1.4),
+        saturation: tuple[float, float] = (0.6, 1.4),
+        streams: Sequence[str] | None = None,
+    ) -> None:
+        self.prob = prob
+        self.enhancers = (
+            (ImageEnhance.Brightness, brightness),
+            (ImageEnhance.Contrast, contrast),
+            (ImageEnhance.Color, saturation),
+        )
+        self.streams = streams
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        if np.random.random() >= self.prob:
+            return results
+        factors = [np.random.uniform(*factor_range) for _, factor_range in self.enhancers]
+        order = np.random.permutation(len(self.enhancers))
+        images = results["images"]
+        streams = self.streams or (("rgb",) if "rgb" in images else tuple(images))
+        for stream in streams:
+            picture = Image.fromarray(images[stream])
+            for index in order:
+                picture = self.enhancers[index][0](picture).enhance(factors[index])
+            images[stream] = np.asarray(picture)
+        return results
+
+
+@TRANSFORMS.register_module()
+class GaussianBlur(BaseTransform):
+    """Blur all streams by one random radius.
+
+    Args:
+        prob: probability of blurring.
+        radius: range of the radius in pixels, drawn uniformly.
+    """
+
+    def __init__(self, prob: float = 0.5, radius: tuple[float, float] = (0.1, 2.0)) -> None:
+        self.prob = prob
+        self.radius = radius
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        if np.random.random() >= self.prob:
+            return results
+        blur = ImageFilter.GaussianBlur(np.random.uniform(*self.radius))
+        results["images"] = {
+            stream: np.asarray(Image.fromarray(image).filter(blur)) for stream, image in results["images"].items()
+        }
+        return results

@@ -1,0 +1,82 @@
+"""From a sentence to token ids."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmcv.transforms import BaseTransform
+
+from rgbtvg.errors import ConfigError, DataError
+from rgbtvg.registry import TRANSFORMS
+
+CACHED_SENTENCES = 100_000
+"""An expression of a training set comes back every epoch; this many are kept per process (some tens of MB)."""
+
+
+@TRANSFORMS.register_module()
+class Tokenize(BaseTransform):
+    """Token ids and mask of the expression, by any Hugging Face tokenizer.
+
+    Special tokens are the tokenizer's own. A long sentence is cut to `max_length` and keeps its end token; a short one
+    is padded with `pad_id` at the end. The mask is True at tokens, special ones included, whatever their id.
+
+    Args:
+        tokenizer: folder with the files of a tokenizer, or a name that is in the local Hugging Face cache. Nothing is
+            downloaded.
+        max_length: number of ids.
+        pad_id: id of the padding. CLIP's own reference pads with 0, not with its tokenizer's pad token.
+        lower: lower-case the sentence first, as all references do.
+
+    Adds ``token_ids`` (max_length,) int64 and ``token_mask`` (max_length,) bool.
+
+    Raises:
+        ConfigError: no such tokenizer, saying which files to put where.
+        DataError: the expression is empty.
+    """
+
+    def __init__(self, tokenizer: str | Path, max_length: int, pad_id: int = 0, lower: bool = True) -> None:
+        self.tokenizer = load_tokenizer(tokenizer)
+        self.max_length = max_length
+        self.pad_id = pad_id
+        self.lower = lower
+        # Plain lists: a tensor that went through a worker's queue would keep a file descriptor open.
+        self._cache: dict[str, list[int]] = {}
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        ids = self._encode(results["expression"])
+        token_ids = torch.full((self.max_length,), self.pad_id, dtype=torch.int64)
+        token_ids[: len(ids)] = torch.tensor(ids)
+        results["token_ids"] = token_ids
+        results["token_mask"] = torch.arange(self.max_length) < len(ids)
+        return results
+
+    def _encode(self, expression: str) -> list[int]:
+        if expression in self._cache:
+            return self._cache[expression]
+        if not expression.strip():
+            raise DataError("the expression is empty")
+        text = expression.lower() if self.lower else expression
+        ids = self.tokenizer(text, truncation=True, max_length=self.max_length)["input_ids"]
+        if len(self._cache) < CACHED_SENTENCES:
+            self._cache[expression] = ids
+        return ids
+
+
+def load_tokenizer(tokenizer: str | Path) -> Any:
+    """A Hugging Face tokenizer from local files.
+
+    Raises:
+        ConfigError: there is none, saying which files to put where.
+    """
+    # Imported here because it takes a second, and pictures alone do not need it.
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(str(tokenizer), local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"there is no tokenizer in {str(tokenizer)!r}: put tokenizer.json and tokenizer_config.json there "
+            "(or vocab.txt for BERT, vocab.json and merges.txt for CLIP, each with config.json)"
+        ) from error

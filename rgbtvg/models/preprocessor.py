@@ -1,0 +1,126 @@
+"""From samples to the batch on its device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from rgbtvg.datasets.collate import collate_grounding
+from rgbtvg.datasets.statistics import PixelStatistics, get_statistics
+from rgbtvg.errors import ConfigError
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample
+
+
+@MODELS.register_module()
+class GroundingPreprocessor(BaseDataPreprocessor):
+    """Move to the device, normalise per stream, pad with zeros, stack.
+
+    Pictures are pasted at the ``pad_offset`` of their sample and may differ in size; the padding is zero after
+    normalising, which is the mean colour.
+
+    Args:
+        modality: ``'rgb'``, ``'ir'`` or ``'rgbt'``: the streams of the batch.
+        statistics: name in `rgbtvg.datasets.statistics` (a dataset's, ``'imagenet'``, ``'clip'``), or
+            ``{stream: dict(mean=[...], std=[...])}`` on [0, 1].
+        thermal_channels: copies of the thermal channel, three for every published encoder.
+        pad_id: token id that fills up shorter sentences of a batch.
+        non_blocking: MMEngine's.
+    """
+
+    def __init__(
+        self,
+        modality: str = "rgbt",
+        statistics: str | Mapping[str, Mapping[str, Sequence[float]]] = "rgbtvg_flir",
+        thermal_channels: int = 3,
+        pad_id: int = 0,
+        non_blocking: bool = False,
+    ) -> None:
+        super().__init__(non_blocking)
+        if modality not in MODALITY_STREAMS:
+            raise ConfigError(f"modality must be one of {', '.join(MODALITY_STREAMS)}, got {modality!r}")
+        self.channels = {"rgb": 3, "ir": thermal_channels}
+        self.streams = MODALITY_STREAMS[modality]
+        self.pad_id = pad_id
+        for stream in self.streams:
+            mean, std = _per_channel(_statistics_of(statistics, stream), self.channels[stream])
+            # They belong to the data, not to the weights: checkpoints do not carry them.
+            self.register_buffer(f"{stream}_mean", mean, persistent=False)
+            self.register_buffer(f"{stream}_std", std, persistent=False)
+
+    def forward(self, data: Mapping[str, Any], training: bool = False) -> dict[str, Any]:
+        """``dict(inputs=GroundingInputs, data_samples=list of GroundingSample)`` on the device.
+
+        Args:
+            data: a batch of `collate_grounding`, or of MMEngine's `pseudo_collate`. Its samples are moved in place.
+            training: makes no difference here.
+
+        Raises:
+            ConfigError: a stream of the modality is missing, or the samples have different input shapes.
+        """
+        if "padding_mask" not in data:
+            data = collate_grounding(
+                [
+                    {"inputs": dict(zip(data["inputs"], pictures, strict=True)), "data_samples": sample}
+                    for *pictures, sample in zip(*data["inputs"].values(), data["data_samples"], strict=True)
+                ]
+            )
+        missing = [stream for stream in self.streams if stream not in data["inputs"]]
+        if missing:
+            raise ConfigError(f"the samples have no {missing[0]} images: give LoadImages the modality of the model")
+
+        padding_mask = self.cast_data(data["padding_mask"])
+        images = {stream: self._normalise(stream, data["inputs"][stream], padding_mask) for stream in self.streams}
+        samples = [self._moved(sample) for sample in data["data_samples"]]
+        token_ids, token_mask = self._tokens(samples)
+        inputs = GroundingInputs(images, padding_mask, token_ids, token_mask)
+        return {"inputs": inputs, "data_samples": samples}
+
+    def _normalise(self, stream: str, pictures: Tensor, padding_mask: Tensor) -> Tensor:
+        """uint8 (B, C', H, W) to float32 (B, C, H, W) on the device, zero where padded."""
+        mean, std = getattr(self, f"{stream}_mean"), getattr(self, f"{stream}_std")  # (C', 1, 1) or (C, 1, 1)
+        batch = self.cast_data(pictures).expand(-1, max(len(mean), pictures.shape[1]), -1, -1)
+        batch = batch.to(torch.float32, memory_format=torch.contiguous_format).div_(255).sub_(mean).div_(std)
+        batch.masked_fill_(padding_mask[:, None], 0)
+        return batch.expand(-1, self.channels[stream], -1, -1).contiguous()
+
+    def _moved(self, sample: GroundingSample) -> GroundingSample:
+        for name, value in sample.items():
+            setattr(sample, name, self.cast_data(torch.as_tensor(value)))
+        return sample
+
+    def _tokens(self, samples: list[GroundingSample]) -> tuple[Tensor, Tensor]:
+        """Ids (B, L) and mask (B, L); L is 0 where the pipeline has no tokenizer."""
+        empty = torch.zeros(0, dtype=torch.int64, device=self.device)
+        ids = [sample.get("token_ids", empty) for sample in samples]
+        masks = [
+            sample.get("token_mask", torch.ones_like(one, dtype=torch.bool))
+            for sample, one in zip(samples, ids, strict=True)
+        ]
+        return pad_sequence(ids, batch_first=True, padding_value=self.pad_id), pad_sequence(masks, batch_first=True)
+
+
+def _statistics_of(statistics: str | Mapping[str, Mapping[str, Sequence[float]]], stream: str) -> PixelStatistics:
+    if isinstance(statistics, str):
+        return get_statistics(statistics, stream)
+    if stream not in statistics:
+        raise ConfigError(f"statistics must have mean and std for the stream {stream!r}, got {sorted(statistics)}")
+    return PixelStatistics(tuple(statistics[stream]["mean"]), tuple(statistics[stream]["std"]))
+
+
+def _per_channel(statistics: PixelStatistics, channels: int) -> tuple[Tensor, Tensor]:
+    """Mean and std as (C, 1, 1), or (1, 1, 1) if one value serves all; several are averaged for a single channel."""
+    pair = []
+    for values in (statistics.mean, statistics.std):
+        tensor = torch.tensor(values)
+        if channels == 1:
+            tensor = tensor.mean(0, keepdim=True)
+        elif len(tensor) not in (1, channels):
+            raise ConfigError(f"statistics of {len(tensor)} values do not fit {channels} channels")
+        pair.append(tensor.reshape(-1, 1, 1))
+    return pair[0], pair[1]
