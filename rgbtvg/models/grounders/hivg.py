@@ -88,6 +88,8 @@ class HiVG(BaseGrounder):
         self.image_encoder: CLIPVisionEncoder = MODELS.build(image_encoder)
         self.text_encoder: CLIPTextEncoder = MODELS.build(text_encoder)
         self.neck = MODELS.build(neck or dict(type="ConcatTokens"))
+        if len(self.streams) == 1:  # passes unchanged, so the neck has nothing to learn from
+            self.neck.requires_grad_(False)
         self._build_guides(guide, guide_layers, guide_per_stream)
         self.adapter = None if adapter is None else MODELS.build(adapter)
         if self.adapter is not None:

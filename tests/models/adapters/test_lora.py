@@ -1,0 +1,200 @@
+"""Low-rank updates: activity, trainability, merging."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from rgbtvg.errors import ConfigError
+from rgbtvg.models.adapters import AdaLoRA, CLIPAdapter, LoRA, LowRank, StreamRouting, adapted_linears, open_layers
+from rgbtvg.models.adapters.adalora import AdaptiveLowRank
+from rgbtvg.models.backbones.clip import CLIPVisionEncoder
+
+ARCH = dict(width=32, layers=3, heads=2, mlp_width=64, patch_size=8, image_size=32, embed_dim=16)
+DUAL = dict(rgb=dict(rank=2, streams=("rgb", "text")), ir=dict(rank=6, streams=("ir",)))
+
+
+def make(adapter: LoRA, streams=("rgb", "ir"), filled: bool = True):
+    """(plain encoder, the same encoder adapted, routing); with `filled` the updates are not zero."""
+    torch.manual_seed(0)
+    plain = CLIPVisionEncoder(ARCH)
+    plain.init_weights()
+    adapted, routing = copy.deepcopy(plain), StreamRouting()
+    adapter.attach(adapted, routing, streams)
+    if filled:
+        for module in adapted.modules():
+            if isinstance(module, LowRank):
+                nn.init.normal_(module.up, std=0.05)
+                if isinstance(module, AdaptiveLowRank):
+                    nn.init.normal_(module.values)
+    return plain.eval(), adapted.eval(), routing
+
+
+def run(encoder, images):
+    return encoder(images, torch.zeros(len(images), 32, 32, dtype=torch.bool)).pooled
+
+
+@pytest.fixture
+def images():
+    return torch.randn(4, 3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        LoRA(dict(shared=dict(rank=4, streams=("rgb", "ir")))),
+        LoRA(DUAL),
+        LoRA(dict(ir=dict(rank=4, streams=("ir",)))),
+        AdaLoRA(dict(shared=dict(rank=4, streams=("rgb", "ir"))), target_rank=2),
+    ],
+    ids=["shared", "dual", "thermal only", "adaptive"],
+)
+def test_merged_equals_unmerged_and_unmerging_is_exact(adapter, images):
+    plain, adapted, routing = make(adapter)
+    for streams in (("rgb",), ("ir",), ("rgb", "ir")):
+        with routing.use(*streams):
+            before = run(adapted, images)
+            for linear in adapted_linears(adapted):
+                linear.merge()
+            torch.testing.assert_close(run(adapted, images), before, atol=1e-6, rtol=1e-5)
+            for linear in adapted_linears(adapted):
+                linear.unmerge()
+            assert torch.equal(run(adapted, images), before)
+    assert not torch.allclose(run(plain, images), before, atol=1e-3)
+
+
+def test_adapters_off_is_plain_clip_bit_for_bit(images):
+    plain, adapted, routing = make(LoRA(DUAL))
+    assert torch.equal(run(adapted, images), run(plain, images))
+    with routing.use("depth"):
+        assert torch.equal(run(adapted, images), run(plain, images))
+
+
+def test_a_fresh_adapter_changes_nothing(images):
+    plain, adapted, routing = make(LoRA(DUAL), filled=False)
+    with routing.use("rgb", "ir"):
+        torch.testing.assert_close(run(adapted, images), run(plain, images))
+
+
+def test_one_pass_over_both_streams_is_two_passes(images):
+    _, adapted, routing = make(LoRA(DUAL))
+    with routing.use("rgb", "ir"):
+        together = run(adapted, images)
+    with routing.use("rgb"):
+        rgb = run(adapted, images[:2])
+    with routing.use("ir"):
+        thermal = run(adapted, images[2:])
+    torch.testing.assert_close(together, torch.cat((rgb, thermal)))
+
+
+def test_both_adapters_of_a_pair_learn(images):
+    _, adapted, routing = make(LoRA(DUAL))
+    open_layers(adapted, 1.0)
+    with routing.use("rgb", "ir"):
+        run(adapted, images).square().sum().backward()
+    for linear in adapted_linears(adapted):
+        for update in linear.lora.values():
+            assert update.down.grad.abs().sum() > 0
+            assert update.up.grad.abs().sum() > 0
+        assert linear.weight.grad is None
+
+
+def test_the_references_thermal_adapter_acts_but_gets_no_gradient(images):
+    _, adapted, routing = make(LoRA(DUAL, untrained_groups=("ir",)))
+    _, learning, other = make(LoRA(DUAL))
+    open_layers(adapted, 1.0)
+    with routing.use("rgb", "ir"), other.use("rgb", "ir"):
+        answer = run(adapted, images)
+        assert torch.equal(answer, run(learning, images))
+    answer.square().sum().backward()
+    for linear in adapted_linears(adapted):
+        assert linear.lora["rgb"].up.grad is not None
+        assert linear.lora["ir"].up.grad is None
+
+
+def test_activity_does_not_touch_what_learns(images):
+    _, adapted, routing = make(LoRA(DUAL))
+    open_layers(adapted, 1)
+    before = {name: p.requires_grad for name, p in adapted.named_parameters()}
+    for streams in (("rgb",), ("ir",), ("rgb", "ir"), ()):
+        with routing.use(*streams):
+            run(adapted, images)
+    assert before == {name: p.requires_grad for name, p in adapted.named_parameters()}
+
+
+@pytest.mark.parametrize(
+    ("depth", "weights", "expected"),
+    [
+        (0, "none", lambda name: False),
+        (2, "none", lambda name: ".lora." in name and layer_of(name) < 2),
+        (0.5, "none", lambda name: ".lora." in name and layer_of(name) < 2),
+        (1, "attention", lambda name: ".self_attn." in name and layer_of(name) < 1),
+        (2, "layers", lambda name: name.startswith("layers.") and layer_of(name) < 2),
+        (3, "all", lambda name: True),
+        (0, "all", lambda name: False),
+    ],
+)
+def test_a_depth_opens_exactly_the_named_layers(depth, weights, expected):
+    _, adapted, _ = make(LoRA(DUAL))
+    open_layers(adapted, depth, weights)
+    for name, parameter in adapted.named_parameters():
+        assert parameter.requires_grad == expected(name), name
+
+
+def layer_of(name: str) -> int:
+    return int(name.split(".")[1])
+
+
+def test_training_and_loading_leave_the_merged_state(images):
+    _, adapted, _ = make(LoRA(DUAL))
+    state = copy.deepcopy(adapted.state_dict())
+    for linear in adapted_linears(adapted):
+        linear.merge()
+    assert adapted.state_dict().keys() == state.keys()
+    adapted.load_state_dict(state)
+    assert not any(linear.merged for linear in adapted_linears(adapted))
+    for linear in adapted_linears(adapted):
+        linear.merge()
+    adapted.train()
+    assert not any(linear.merged for linear in adapted_linears(adapted))
+
+
+def test_only_groups_that_run_in_an_encoder_are_made():
+    _, adapted, _ = make(LoRA(DUAL), streams=("rgb",))
+    assert {group for linear in adapted_linears(adapted) for group in linear.lora} == {"rgb"}
+    plain, untouched, _ = make(LoRA(dict(ir=dict(rank=2, streams=("ir",)))), streams=("rgb",), filled=False)
+    assert untouched.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_groups_are_checked():
+    with pytest.raises(ConfigError, match="two LoRA groups"):
+        LoRA(dict(a=dict(rank=2, streams=("rgb",)), b=dict(rank=2, streams=("rgb",))))
+    with pytest.raises(ConfigError, match="rank and streams"):
+        LoRA(dict(a=dict(rank=2)))
+    with pytest.raises(ConfigError, match="match no Linear"):
+        make(LoRA(DUAL, targets="fc_in"))
+
+
+def test_adalora_cuts_the_least_important_ranks(images):
+    adapter = AdaLoRA(dict(shared=dict(rank=4, streams=("rgb", "ir"))), target_rank=1)
+    _, adapted, routing = make(adapter)
+    open_layers(adapted, 1.0)
+    with routing.use("rgb", "ir"):
+        run(adapted, images).square().sum().backward()
+    updates = [module for module in adapted.modules() if isinstance(module, AdaptiveLowRank)]
+    for update in updates:
+        update.observe()
+    assert adapter.allocate(adapted, 0.0) == 4 * len(updates)
+    assert all((update.values != 0).all() for update in updates)
+    kept = adapter.allocate(adapted, 1.0)
+    assert kept == len(updates)
+    assert sum(int((update.values != 0).sum()) for update in updates) == kept
+    assert adapter.loss(adapted) > 0
+
+
+def test_clip_adapter_starts_as_the_identity():
+    adapter, x = CLIPAdapter(16), torch.randn(2, 5, 16)
+    assert torch.equal(adapter(x), x)
+    adapter(x).sum().backward()
+    assert adapter.up.weight.grad.abs().sum() > 0
