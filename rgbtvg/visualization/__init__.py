@@ -1,10 +1,18 @@
 """Pictures of answers: boxes and masks on the pair, one at a time or many on a page."""
 
-from rgbtvg.visualization.drawing import contact_sheet, draw_boxes, draw_grounding, overlay_mask, save_picture
+from rgbtvg.visualization.drawing import (
+    contact_sheet,
+    displayed,
+    draw_boxes,
+    draw_grounding,
+    overlay_mask,
+    save_picture,
+)
 from rgbtvg.visualization.predictions import draw_row, draw_sheet, select_rows
 
 __all__ = [
     "contact_sheet",
+    "displayed",
     "draw_boxes",
     "draw_grounding",
     "draw_row",

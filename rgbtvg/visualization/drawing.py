@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from rgbtvg.datasets.transforms.loading import to_rgb, to_thermal
 from rgbtvg.errors import DataError
 
 Box = Sequence[float]
@@ -72,6 +74,11 @@ def draw_grounding(
     return _compose(pictures, expression, iou, note)
 
 
+def displayed(image: Image.Image, stream: str) -> Image.Image:
+    """A picture of any mode in 8 bits; thermal of more bits is stretched from its lowest to its highest value."""
+    return Image.fromarray(to_rgb(image) if stream == "rgb" else to_thermal(image, "image"))
+
+
 def draw_boxes(
     picture: Image.Image, boxes: Iterable[Box], colour: Colour, scale: float, line: int, outside: bool = False
 ) -> None:
@@ -105,18 +112,18 @@ def contact_sheet(tiles: Sequence[Image.Image], columns: int = 4, title: str = "
     heights = [max(tile.height for tile in row) for row in rows]
     margin = 3 * GAP
     page_width = sum(widths) + margin * (columns + 1)
-    font = ImageFont.load_default(max(14, min(page_width // 60, 32)))
-    header = font.size * 2
-    page = Image.new("RGB", (page_width, int(header) + sum(heights) + margin * (len(rows) + 1)), PAPER)
+    size = max(14, min(page_width // 60, 32))
+    font = _font(size)
+    header = 2 * size
+    page = Image.new("RGB", (page_width, header + sum(heights) + margin * (len(rows) + 1)), PAPER)
     pen = ImageDraw.Draw(page)
-    x: float = margin
-    for text, colour in ((title, INK), ("truth", TRUTH), ("prediction", PREDICTION)):
-        if text and colour is not INK:
-            pen.rectangle((x, margin + 2, x + font.size, margin + font.size), fill=colour, outline=INK)
-            x += 1.5 * font.size
-        pen.text((x, margin), text, fill=INK, font=font)
-        x += pen.textlength(text, font) + 2 * font.size * bool(text)
-    y = int(header) + margin
+    pen.text((margin, margin), title, fill=INK, font=font)
+    x = margin + font.getlength(title) + 2 * size if title else margin
+    for name, colour in (("truth", TRUTH), ("prediction", PREDICTION)):
+        pen.rectangle((x, margin + 2, x + size, margin + size), fill=colour, outline=INK)
+        pen.text((x + 1.5 * size, margin), name, fill=INK, font=font)
+        x += 3.5 * size + font.getlength(name)
+    y = header + margin
     for row, height in zip(rows, heights, strict=True):
         left = margin
         for tile, column_width in zip(row, widths, strict=False):
@@ -157,6 +164,11 @@ def wrap(text: str, font: ImageFont.FreeTypeFont, width: float, max_lines: int =
     return lines
 
 
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """Pillow's own font, which needs no file on the machine."""
+    return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))
+
+
 def _split_word(word: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
     """A word, in pieces if it is wider than the line."""
     pieces = []
@@ -174,7 +186,7 @@ def _compose(pictures: dict[str, Image.Image], expression: str, iou: float | Non
     first = next(iter(pictures.values()))
     total_width = first.width * len(pictures) + GAP * (len(pictures) - 1)
     size = max(13, min(first.width // 18, 32))
-    font, small = ImageFont.load_default(size), ImageFont.load_default(max(11, round(size * 0.75)))
+    font, small = _font(size), _font(max(11, round(size * 0.75)))
     lines = wrap(expression, font, total_width)
     line_height = round(size * 1.3)
     top = line_height * len(lines) + GAP

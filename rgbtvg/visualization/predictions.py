@@ -8,11 +8,11 @@ from typing import Any
 
 from PIL import Image
 
-from rgbtvg.datasets.transforms.loading import read_image, to_rgb, to_thermal
+from rgbtvg.datasets.transforms.loading import read_image
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation.mask_metric import decode_union
 from rgbtvg.structures import MODALITY_STREAMS
-from rgbtvg.visualization.drawing import contact_sheet, draw_grounding
+from rgbtvg.visualization.drawing import contact_sheet, displayed, draw_grounding
 
 Row = dict[str, Any]
 
@@ -58,7 +58,7 @@ def select_rows(
         random.Random(seed).shuffle(chosen)
     elif order in ("worst", "best"):
         # The sort is stable, so equal overlaps stay in the order of the file.
-        chosen.sort(key=lambda row: row.get("iou", row.get("f1")), reverse=order == "best")
+        chosen.sort(key=lambda row: row["iou"] if "iou" in row else row["f1"], reverse=order == "best")
     return chosen[:number]
 
 
@@ -101,9 +101,7 @@ def read_pictures(row: Row, modality: str = "rgbt") -> dict[str, Image.Image]:
     height, width = row["size"]
     pictures = {}
     for stream, path in paths.items():
-        image, _, _ = read_image(path)
-        array = to_rgb(image) if stream == "rgb" else to_thermal(image, "image")
-        picture = Image.fromarray(array)
+        picture = displayed(read_image(path)[0], stream)
         pictures[stream] = picture if picture.size == (width, height) else picture.resize((width, height))
     return pictures
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from rgbtvg.errors import DataError
-from rgbtvg.evaluation import compare_runs
+from rgbtvg.evaluation import compare_runs, save_predictions
 from rgbtvg.evaluation.comparison import paired_difference
+from tests.run_tool import run_tool
 
 
 def make_run(hits, lighting="weak"):
@@ -71,3 +72,20 @@ def test_json_holds_every_group(tmp_path):
     assert content["metric"] == "acc@0.5"
     assert [group["count"] for group in content["groups"]] == [4, 4, 2, 2]
     assert content["groups"][0]["differences"]["b"]["value"] == -0.5
+
+
+def test_compare_tool_pools_the_seeds_of_a_name(tmp_path, capsys):
+    for name, hits in {"rgbt0": [1, 1, 1, 0], "rgbt1": [1, 1, 0, 0], "rgb": [1, 0, 0, 0]}.items():
+        (tmp_path / name).mkdir()
+        save_predictions(list(make_run(hits).values()), tmp_path / name / "predictions.json")
+    runs = [f"rgbt={tmp_path / 'rgbt0'}", f"rgbt={tmp_path / 'rgbt1'}", f"rgb={tmp_path / 'rgb'}"]
+    assert run_tool("analysis/compare.py", *runs, "--out", tmp_path / "out.json") == 0
+    printed = capsys.readouterr().out
+    assert "62.50 | 25.00 | -37.50 [" in printed
+    assert "runs of rgbt: 75.00, 50.00" in printed
+    assert json.loads((tmp_path / "out.json").read_text())["seeds"] == {"rgbt": [0.75, 0.5], "rgb": [0.25]}
+
+
+def test_compare_tool_says_what_is_missing(tmp_path, capsys):
+    assert run_tool("analysis/compare.py", tmp_path, tmp_path) == 1
+    assert "has no predictions.json below it" in capsys.readouterr().err

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from conftest import predicted_sample, wide_box
 from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import Evaluator
 
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation import GroundingMetric
+from tests.evaluation.samples import predicted_sample, wide_box
 
 PROCESSES, SIZES, BATCHES = range(1, 5), range(1, 10), range(1, 5)
 FILES = ("predictions.json", "results.json", "results.csv")
@@ -20,7 +20,8 @@ FILES = ("predictions.json", "results.json", "results.csv")
 def evaluate_shard(rank: int, world: int, size: int, batch: int, out_dir: Path) -> dict:
     """One rank's part of a test run, repeated samples included, whose predictions are made to differ."""
     evaluator = Evaluator(GroundingMetric(out_dir=str(out_dir), brief=True))
-    indices = list(DefaultSampler(range(size), shuffle=False))
+    # Both ways of dealing out samples: with the last batch filled by repeated ones, and without.
+    indices = list(DefaultSampler(range(size), shuffle=False, round_up=batch != 2))
     for start in range(0, len(indices), batch):
         samples = []
         for position in range(start, min(start + batch, len(indices))):

@@ -2,6 +2,7 @@ import pytest
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.evaluation import GRECMetric
+from tests.evaluation.samples import predicted_sample
 
 LEFT, RIGHT = [0.0, 0.0, 10.0, 10.0], [20.0, 0.0, 30.0, 10.0]
 
@@ -12,7 +13,7 @@ def evaluate(samples, **options):
     return metric.evaluate(len(samples))
 
 
-def test_agrees_with_the_reference_sample_by_sample(predicted_sample, reference_metrics):
+def test_agrees_with_the_reference_sample_by_sample(reference_metrics):
     case = reference_metrics["grec"]
     inputs = case["inputs"]
     targets = [
@@ -45,12 +46,12 @@ def test_agrees_with_the_reference_sample_by_sample(predicted_sample, reference_
         ([LEFT], [], [0.9], False),
     ],
 )
-def test_a_sentence_is_right_only_without_any_error(predicted_sample, pred_boxes, gt_boxes, scores, right):
+def test_a_sentence_is_right_only_without_any_error(pred_boxes, gt_boxes, scores, right):
     metrics = evaluate([predicted_sample(0, pred_boxes, gt_boxes, scores)])
     assert metrics["grec/pr@f1"] == float(right)
 
 
-def test_presence_is_counted_apart_with_and_without_targets(predicted_sample):
+def test_presence_is_counted_apart_with_and_without_targets():
     samples = [
         predicted_sample(0, [RIGHT], [LEFT], [0.9]),  # wrong place, but something
         predicted_sample(1, [LEFT], [LEFT], [0.1]),

@@ -8,6 +8,7 @@ from mmengine.evaluator import Evaluator
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation import EvaluationResult, GroundingMetric, load_predictions
 from rgbtvg.registry import METRICS
+from tests.evaluation.samples import predicted_sample, wide_box
 
 
 def run(samples, size=None, **options):
@@ -17,7 +18,7 @@ def run(samples, size=None, **options):
     return evaluator.evaluate(len(samples) if size is None else size)
 
 
-def test_accuracies_and_mean_iou(predicted_sample, wide_box):
+def test_accuracies_and_mean_iou():
     ious = [1.0, 0.8, 0.5, 0.4]
     metrics = run([predicted_sample(i, wide_box(iou)) for i, iou in enumerate(ious)])
     assert metrics == {
@@ -28,7 +29,7 @@ def test_accuracies_and_mean_iou(predicted_sample, wide_box):
     }
 
 
-def test_agrees_with_the_reference_protocol_on_given_boxes(predicted_sample, reference_metrics):
+def test_agrees_with_the_reference_protocol_on_given_boxes(reference_metrics):
     case = reference_metrics["accuracy_at_0.5"]
     boxes = zip(case["inputs"]["pred"], case["inputs"]["gt"], strict=True)
     metric = GroundingMetric()
@@ -38,24 +39,24 @@ def test_agrees_with_the_reference_protocol_on_given_boxes(predicted_sample, ref
     assert metrics["grounding/acc@0.5"] == case["output"]["percent"] / 100
 
 
-def test_only_the_best_box_counts(predicted_sample, wide_box):
+def test_only_the_best_box_counts():
     metrics = run([predicted_sample(0, [*wide_box(0.2), *wide_box(1.0)])])
     assert metrics["grounding/miou"] == pytest.approx(0.2)
 
 
-def test_no_target_is_right_only_when_nothing_is_predicted(predicted_sample, wide_box):
+def test_no_target_is_right_only_when_nothing_is_predicted():
     metrics = run([predicted_sample(0, [], gt_boxes=[]), predicted_sample(1, wide_box(1.0), gt_boxes=[])])
     assert metrics["grounding/acc@0.5"] == 0.5
 
 
 @pytest.mark.parametrize("pred_boxes", [None, [], [[math.nan, 0.0, 1.0, 1.0]]])
-def test_a_sample_without_a_usable_prediction_is_wrong(predicted_sample, wide_box, pred_boxes, tmp_path):
+def test_a_sample_without_a_usable_prediction_is_wrong(pred_boxes, tmp_path):
     samples = [predicted_sample(0, pred_boxes), predicted_sample(1, wide_box(1.0))]
     assert run(samples, out_dir=str(tmp_path))["grounding/acc@0.5"] == 0.5
     assert load_predictions(tmp_path)["rgbtvg_flir/test/000000"]["pred_boxes"] == []
 
 
-def test_an_unreadable_sample_is_wrong_and_listed(predicted_sample, wide_box, tmp_path):
+def test_an_unreadable_sample_is_wrong_and_listed(tmp_path):
     broken = predicted_sample(1, [], gt_boxes=[], error="cannot read ir/1.png")
     metrics = run([predicted_sample(0, wide_box(1.0)), broken], out_dir=str(tmp_path))
     assert metrics["grounding/acc@0.5"] == 0.5
@@ -65,7 +66,7 @@ def test_an_unreadable_sample_is_wrong_and_listed(predicted_sample, wide_box, tm
     assert load_predictions(tmp_path)["rgbtvg_flir/test/000001"]["error"] == "cannot read ir/1.png"
 
 
-def test_groups_by_split_subset_and_condition(predicted_sample, wide_box, tmp_path):
+def test_groups_by_split_subset_and_condition(tmp_path):
     samples = [
         predicted_sample(0, wide_box(1.0), subsets=["testA"], conditions={"lighting": "strong", "size": "normal"}),
         predicted_sample(
@@ -99,7 +100,7 @@ def test_groups_by_split_subset_and_condition(predicted_sample, wide_box, tmp_pa
     assert labels.index("lighting: weak") < labels.index("lighting: strong")
 
 
-def test_several_datasets_are_told_apart(predicted_sample, wide_box, tmp_path):
+def test_several_datasets_are_told_apart(tmp_path):
     other = predicted_sample(1, wide_box(0.0), dataset="rgbtvg_m3fd")
     run([predicted_sample(0, wide_box(1.0)), other], out_dir=str(tmp_path))
     result = EvaluationResult.load(tmp_path / "results.json")
@@ -107,7 +108,7 @@ def test_several_datasets_are_told_apart(predicted_sample, wide_box, tmp_path):
     assert accuracy == {"rgbtvg_flir": 1.0, "rgbtvg_m3fd": 0.0}
 
 
-def test_files_hold_the_same_figures(predicted_sample, wide_box, tmp_path):
+def test_files_hold_the_same_figures(tmp_path):
     run(
         [predicted_sample(i, wide_box(i / 10), conditions={"weather": "foggy"}) for i in range(11)],
         out_dir=str(tmp_path),
@@ -127,7 +128,7 @@ def test_files_hold_the_same_figures(predicted_sample, wide_box, tmp_path):
     assert {line.count("|") for line in result.table().splitlines()} == {8}
 
 
-def test_predictions_file_is_keyed_by_sample_id_in_order(predicted_sample, wide_box, tmp_path):
+def test_predictions_file_is_keyed_by_sample_id_in_order(tmp_path):
     run([predicted_sample(i, wide_box(0.5)) for i in (2, 0, 1)], out_dir=str(tmp_path))
     rows = json.loads((tmp_path / "predictions.json").read_text())
     assert list(rows) == [f"rgbtvg_flir/test/{i:06d}" for i in range(3)]
@@ -147,18 +148,18 @@ def test_predictions_file_is_keyed_by_sample_id_in_order(predicted_sample, wide_
     }
 
 
-def test_missing_samples_are_refused(predicted_sample, wide_box):
+def test_missing_samples_are_refused():
     with pytest.raises(DataError, match="results for 1 sample ids but the dataset has 2 samples"):
         run([predicted_sample(0, wide_box(1.0))], size=2)
 
 
-def test_two_samples_with_one_id_are_refused(predicted_sample, wide_box):
+def test_two_samples_with_one_id_are_refused():
     samples = [predicted_sample(0, wide_box(1.0)), predicted_sample(0, wide_box(1.0), expression="another")]
     with pytest.raises(DataError, match="share the id 'rgbtvg_flir/test/000000' but differ in expression"):
         run(samples)
 
 
-def test_an_unwritable_folder_does_not_lose_the_figures(predicted_sample, wide_box, tmp_path):
+def test_an_unwritable_folder_does_not_lose_the_figures(tmp_path):
     (tmp_path / "file").write_text("")
     metrics = run([predicted_sample(0, wide_box(1.0))], out_dir=str(tmp_path / "file"))
     assert metrics["grounding/acc@0.5"] == 1.0

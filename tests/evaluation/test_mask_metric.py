@@ -5,6 +5,7 @@ import torch
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation import MaskMetric, load_predictions
 from rgbtvg.evaluation.mask_metric import decode_union, encode_mask
+from tests.evaluation.samples import predicted_sample
 
 
 def mask(top, bottom):
@@ -21,7 +22,7 @@ def evaluate(samples, **options):
 
 
 @pytest.fixture
-def masked_sample(predicted_sample):
+def masked_sample():
     def make(index, predicted, *truths, **metainfo):
         sample = predicted_sample(index, gt_rles=[encode_mask(truth) for truth in truths], **metainfo)
         sample.pred_mask = torch.from_numpy(predicted)
@@ -81,6 +82,6 @@ def test_masks_survive_the_predictions_file(masked_sample, tmp_path):
     assert (decode_union([row["gt_mask"]], (20, 20)) == mask(0, 10)).all()
 
 
-def test_a_dataset_without_masks_is_refused(predicted_sample):
+def test_a_dataset_without_masks_is_refused():
     with pytest.raises(DataError, match="needs a dataset with masks"):
         evaluate([predicted_sample(0)])

@@ -1,0 +1,5 @@
+"""What a program that uses a trained model imports."""
+
+from rgbtvg.apis.inferencer import GroundingInferencer, GroundingResult
+
+__all__ = ["GroundingInferencer", "GroundingResult"]

@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from PIL import Image
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from transformers import PreTrainedTokenizerFast
+
+import rgbtvg
+from rgbtvg.errors import CheckpointError, ConfigError, DataError
+from rgbtvg.registry import MODELS
+from tests.models import tiny
+from tests.models.tiny import transvg
+from tests.run_tool import run_tool
+
+SENTENCE = "the warm car"
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    words = ["[PAD]", "[UNK]", "the", "warm", "cold", "car", "person"]
+    plain = Tokenizer(WordLevel({word: index for index, word in enumerate(words)}, unk_token="[UNK]"))
+    plain.pre_tokenizer = Whitespace()
+    folder = tmp_path_factory.mktemp("tokenizer")
+    PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
+    return folder
+
+
+def make_config(modality, tokenizer):
+    pipeline = [
+        dict(type="LoadImages", modality=modality),
+        dict(type="LoadMasks"),
+        dict(type="ResizeLongSide", size=tiny.IMAGE_SIZE),
+        dict(type="PadToSquare", size=tiny.IMAGE_SIZE),
+        dict(type="Tokenize", tokenizer=str(tokenizer), max_length=tiny.MAX_LENGTH),
+        dict(type="PackGroundingInputs"),
+    ]
+    return Config(
+        dict(
+            model=transvg.config(modality),
+            data_preprocessor=dict(type="GroundingPreprocessor", modality=modality),
+            test_dataloader=dict(dataset=dict(type="ConcatDataset", datasets=[dict(type="X", pipeline=pipeline)])),
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory, tokenizer):
+    """Modality -> checkpoint of a model with random weights that carries its config."""
+    folder, paths = tmp_path_factory.mktemp("checkpoints"), {}
+    for modality in ("rgb", "ir", "rgbt"):
+        torch.manual_seed(0)
+        config = make_config(modality, tokenizer)
+        state = MODELS.build(config.model.to_dict()).state_dict()
+        paths[modality] = folder / f"{modality}.pth"
+        torch.save({"state_dict": state, "meta": {"cfg": config.pretty_text}}, paths[modality])
+    return paths
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A pair as files, thermal of 16 bits."""
+    folder, generator = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    Image.fromarray(generator.integers(0, 255, (60, 90, 3), dtype=np.uint8)).save(folder / "rgb.png")
+    Image.fromarray(generator.integers(0, 65535, (60, 90), dtype=np.uint16)).save(folder / "ir.png")
+    return folder / "rgb.png", folder / "ir.png"
+
+
+@pytest.fixture(scope="module")
+def inferencer(checkpoints):
+    return rgbtvg.GroundingInferencer(checkpoints["rgbt"], device="cpu")
+
+
+def test_a_box_in_pixels_of_the_image(inferencer, images, tmp_path):
+    result = inferencer(*images, SENTENCE)
+    assert result.expression == SENTENCE
+    assert result.boxes.shape == (1, 4) and result.scores.shape == (1,)
+    x0, y0, x1, y1 = result.boxes[0]
+    assert 0 <= x0 < x1 <= 90 and 0 <= y0 < y1 <= 60
+    result.save(tmp_path / "answer.png")
+    assert Image.open(tmp_path / "answer.png").width > 2 * 90
+
+
+def test_paths_pictures_and_arrays_give_the_same(inferencer, images):
+    expected = inferencer(str(images[0]), str(images[1]), SENTENCE).boxes
+    pictures = [Image.open(path) for path in images]
+    for given in (pictures, [np.asarray(picture) for picture in pictures]):
+        assert np.array_equal(inferencer(*given, SENTENCE).boxes, expected)
+    assert np.array_equal(inferencer(pictures[0], np.asarray(pictures[1])[..., None], SENTENCE).boxes, expected)
+
+
+def test_several_sentences_come_back_in_order(inferencer, images):
+    sentences = [f"the {kind} {thing}" for kind in ("warm", "cold") for thing in ("car", "person")] * 5
+    results = inferencer(*images, sentences)
+    assert [result.expression for result in results] == sentences
+    for result, sentence in zip(results[:4], sentences[:4], strict=True):
+        assert np.allclose(result.boxes, inferencer(*images, sentence).boxes, atol=1e-3)
+    assert inferencer(*images, []) == []
+
+
+@pytest.mark.parametrize("modality, used", [("rgb", 0), ("ir", 1)])
+def test_one_camera_is_enough_for_its_model(checkpoints, images, modality, used):
+    inferencer = rgbtvg.GroundingInferencer(checkpoints[modality], device="cpu")
+    alone = [path if index == used else None for index, path in enumerate(images)]
+    result = inferencer(*alone, SENTENCE)
+    assert np.array_equal(result.boxes, inferencer(*images, SENTENCE).boxes)
+    assert list(result.images) == [modality]
+    with pytest.raises(DataError, match=f"no {('RGB', 'thermal')[used]} image was given"):
+        inferencer(*reversed(alone), SENTENCE)
+
+
+def test_a_missing_thermal_image_is_one_sentence(inferencer, images):
+    with pytest.raises(DataError, match="this model reads RGB and thermal, but no thermal image was given"):
+        inferencer(images[0], None, SENTENCE)
+
+
+def test_an_array_that_is_no_image_is_refused(inferencer, images):
+    with pytest.raises(DataError, match=r"the RGB array of shape \(4, 4, 7\)"):
+        inferencer(np.zeros((4, 4, 7)), images[1], SENTENCE)
+
+
+def test_an_empty_sentence_is_refused(inferencer, images):
+    with pytest.raises(DataError, match="expression is empty"):
+        inferencer(*images, "  ")
+
+
+def test_config_beside_checkpoint(checkpoints, images, tokenizer, inferencer):
+    config = make_config("rgbt", tokenizer)
+    result = rgbtvg.GroundingInferencer(config, checkpoints["rgbt"], device="cpu")(*images, SENTENCE)
+    assert np.array_equal(result.boxes, inferencer(*images, SENTENCE).boxes)
+
+
+def test_a_config_alone_is_refused(tokenizer):
+    with pytest.raises(ConfigError, match="a config alone has no trained weights"):
+        rgbtvg.GroundingInferencer(make_config("rgb", tokenizer))
+
+
+def test_a_checkpoint_of_another_model_is_refused(checkpoints, tokenizer):
+    with pytest.raises(CheckpointError, match="does not fit the config"):
+        rgbtvg.GroundingInferencer(make_config("rgb", tokenizer), checkpoints["rgbt"])
+
+
+def test_demo_prints_the_box_and_draws_it(checkpoints, images, tmp_path, capsys):
+    picture = tmp_path / "answer.jpg"
+    assert run_tool("demo.py", "-", images[1], SENTENCE, "--load-from", checkpoints["ir"], "--out", picture) == 0
+    assert capsys.readouterr().out.startswith("box x0 y0 x1 y1: ")
+    assert Image.open(picture).width >= 480
+
+
+def test_demo_says_in_one_line_what_is_wrong(checkpoints, images, capsys):
+    assert run_tool("demo.py", images[0], "none", SENTENCE, "--load-from", checkpoints["rgbt"]) == 1
+    error = capsys.readouterr().err.strip()
+    assert error == "error: this model reads RGB and thermal, but no thermal image was given"

@@ -1,0 +1,46 @@
+"""Find what a sentence means in an RGB-thermal pair.
+
+python tools/demo.py rgb.png thermal.png "the warm car left of the bus" --load-from work_dirs/quickstart/best.pth --out answer.png
+python tools/demo.py - thermal.png "the person at the crossing" --load-from ir_model.pth
+
+``-`` or ``none`` stands for an image that there is not.
+"""  # noqa: E501
+
+import argparse
+
+from rgbtvg.cli import run
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rgb", help="RGB image, or -")
+    parser.add_argument("thermal", help="thermal image, or -")
+    parser.add_argument("expression", help="the sentence")
+    parser.add_argument("config", nargs="?", help="config; by default the one in the checkpoint")
+    parser.add_argument("--load-from", required=True, metavar="CHECKPOINT")
+    parser.add_argument("--out", metavar="PICTURE", help="draw the answer there (.png or .jpg)")
+    parser.add_argument("--device", help="such as cuda:1 or cpu; a GPU where there is one by default")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from rgbtvg import GroundingInferencer
+
+    if args.config:
+        inferencer = GroundingInferencer(args.config, args.load_from, device=args.device)
+    else:
+        inferencer = GroundingInferencer(args.load_from, device=args.device)
+    rgb, thermal = (None if path in ("-", "none") else path for path in (args.rgb, args.thermal))
+    result = inferencer(rgb, thermal, args.expression)
+    for box, score in zip(result.boxes, result.scores, strict=True):
+        print(f"box x0 y0 x1 y1: {' '.join(f'{value:.1f}' for value in box)}  score {score:.3f}")
+    if not len(result.boxes):
+        print("nothing found")
+    if args.out:
+        result.save(args.out)
+        print(f"wrote {args.out}")
+
+
+if __name__ == "__main__":
+    run(main)
