@@ -29,10 +29,10 @@ class DynamicMDETR(BaseGrounder):
         image_size: side of the square network input in pixels.
         max_length: words of a sentence, sentence marks included unless they are stripped.
         strip_marks: leave out CLIP's start and end marks (the CLIP variant).
-        project: bring cells and words to the fusion's width by linear layers. The authors' CLIP variant has none, and needs a
-            fusion as wide as CLIP's projection.
-        mask_image_padding: hide padded cells from the joint encoder. The CLIP variant of the reference has no image mask: False
-            reproduces it (for :class:`ResNetDETR`, see there).
+        project: bring cells and words to the fusion's width by linear layers. The authors' CLIP variant has none, and
+            needs a fusion as wide as CLIP's projection.
+        mask_image_padding: hide padded cells from the joint encoder. The CLIP variant of the reference has no image
+            mask: False reproduces it (for :class:`ResNetDETR`, see there).
         kwargs: see :class:`BaseGrounder`.
     """
 

@@ -20,15 +20,16 @@ ADAPTED_STAGES = ("layer2", "layer3", "layer4")
 class MMCA(BaseGrounder):
     """TransVG whose image encoder has low-rank side paths that the sentence scales.
 
-    Three side paths stand beside the ResNet's last stages, two (queries, keys) beside every layer of the DETR encoder. In rgbt
-    both streams pass through the same image encoder, with the same sentence.
+    Three side paths stand beside the ResNet's last stages, two (queries, keys) beside every layer of the DETR encoder.
+    In rgbt both streams pass through the same image encoder, with the same sentence.
 
     Args:
         image_encoder: config of :class:`ResNetDETR`.
         text_encoder: config of :class:`BertEncoder`.
         fusion: config of :class:`JointEncoder`, without the token counts.
         head: config of :class:`BoxHead`.
-        adapter: further arguments of :class:`ConditionalMap` and :class:`ConditionalTokens`: `rank`, `gate_width`, `zero_init`.
+        adapter: further arguments of :class:`ConditionalMap` and :class:`ConditionalTokens`: `rank`, `gate_width`,
+            `zero_init`.
         neck: config of the modality neck, :class:`ConcatTokens` by default.
         image_size: side of the square network input in pixels.
         max_length: tokens of a sentence.

@@ -10,11 +10,11 @@ from rgbtvg.structures import TextFeatures
 class Slots(nn.ModuleDict):
     """Modules that a method has plugged into one place of an image encoder, by name; empty in the plain encoder.
 
-    A plugged module is called as ``module(x, language)`` with the state ``x`` of that place ((B, N, D) tokens or a (B, C, h, w)
-    map) and gives a tensor of its shape. Layers document their places, which are of two kinds:
+    A plugged module is called as ``module(x, language)`` with the state ``x`` of that place ((B, N, D) tokens or a
+    (B, C, h, w) map) and gives a tensor of its shape. Layers document their places, which are of two kinds:
 
     * in series (calling the slots): each module's answer replaces the state, in the order of insertion;
-    * beside the encoder's own computation (:meth:`beside`): the answer of the module of that name is added to its result.
+    * beside the encoder's own computation (:meth:`beside`): the answer of the module of that name is added.
     """
 
     def forward(self, x: Tensor, language: TextFeatures | None = None) -> Tensor:
