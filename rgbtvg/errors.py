@@ -15,3 +15,7 @@ class DataError(RGBTVGError):
 
 class CheckpointError(RGBTVGError):
     """A checkpoint or initial-weight file is missing, refused, or belongs to another model."""
+
+
+class TrainingError(RGBTVGError):
+    """A run has gone wrong in a way that waiting does not mend, such as a loss that stays NaN."""

@@ -8,10 +8,15 @@ from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import LOOPS as ROOT_LOOPS
 from mmengine.registry import METRICS as ROOT_METRICS
+from mmengine.registry import MODEL_WRAPPERS as ROOT_MODEL_WRAPPERS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_OPTIM_WRAPPER_CONSTRUCTORS
+from mmengine.registry import OPTIM_WRAPPERS as ROOT_OPTIM_WRAPPERS
+from mmengine.registry import OPTIMIZERS as ROOT_OPTIMIZERS
+from mmengine.registry import PARAM_SCHEDULERS as ROOT_PARAM_SCHEDULERS
 from mmengine.registry import TASK_UTILS as ROOT_TASK_UTILS
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
+from mmengine.registry import VISBACKENDS as ROOT_VISBACKENDS
 from mmengine.registry import VISUALIZERS as ROOT_VISUALIZERS
 from mmengine.registry import Registry
 
@@ -28,4 +33,11 @@ LOOPS = Registry("loop", parent=ROOT_LOOPS, scope=SCOPE, locations=["rgbtvg.engi
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     "optimizer wrapper constructor", parent=ROOT_OPTIM_WRAPPER_CONSTRUCTORS, scope=SCOPE, locations=["rgbtvg.engine"]
 )
+OPTIM_WRAPPERS = Registry("optimizer wrapper", parent=ROOT_OPTIM_WRAPPERS, scope=SCOPE, locations=["rgbtvg.engine"])
 VISUALIZERS = Registry("visualizer", parent=ROOT_VISUALIZERS, scope=SCOPE, locations=["rgbtvg.visualization"])
+
+# The project adds nothing to these; MMEngine warns where a scope has no registry of its own.
+MODEL_WRAPPERS = Registry("model wrapper", parent=ROOT_MODEL_WRAPPERS, scope=SCOPE)
+OPTIMIZERS = Registry("optimizer", parent=ROOT_OPTIMIZERS, scope=SCOPE)
+PARAM_SCHEDULERS = Registry("parameter scheduler", parent=ROOT_PARAM_SCHEDULERS, scope=SCOPE)
+VISBACKENDS = Registry("vis_backend", parent=ROOT_VISBACKENDS, scope=SCOPE)

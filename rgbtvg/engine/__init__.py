@@ -1,5 +1,19 @@
 """How runs are started, saved, resumed and trusted."""
 
-from rgbtvg.engine.config import config_from_checkpoint, load_config
+from rgbtvg.engine import ema, hooks, loops, optim, staged
+from rgbtvg.engine.config import config_from_checkpoint, load_config, parse_options
+from rgbtvg.engine.runner import build_runner, test, train
 
-__all__ = ["config_from_checkpoint", "load_config"]
+__all__ = [
+    "build_runner",
+    "config_from_checkpoint",
+    "ema",
+    "hooks",
+    "load_config",
+    "loops",
+    "optim",
+    "parse_options",
+    "staged",
+    "test",
+    "train",
+]

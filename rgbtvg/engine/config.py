@@ -6,15 +6,16 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import copy
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.registry import FUNCTIONS
 
 from rgbtvg.checkpoints import load_file
@@ -70,7 +71,7 @@ def config_from_checkpoint(
     text = config_text(checkpoint)
     if text is None:
         raise CheckpointError(f"{path} carries no config: name one before --load-from")
-    values = _parse(text, path)
+    values = parse_config_text(text, path)
     _check_types(values, path)
     # Where to write is for this command to say, not for the file.
     values.pop("work_dir", None)
@@ -78,6 +79,20 @@ def config_from_checkpoint(
     config = Config(values)
     config.merge_from_dict(dict(options or {}))
     return _finish(config, f"{name}.py", work_dir)
+
+
+def parse_options(items: Sequence[str]) -> dict[str, Any]:
+    """``['a.b=1', 'c=[x,y]']`` of a command line as a mapping of values.
+
+    Raises:
+        ConfigError: an item is not ``key=value``.
+    """
+    for item in items:
+        if "=" not in item:
+            raise ConfigError(f"--cfg-options takes key=value, got {item!r}")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--options", nargs="*", action=DictAction, default={})
+    return parser.parse_args(["--options", *items] if items else []).options
 
 
 def config_text(checkpoint: Any) -> str | None:
@@ -123,14 +138,13 @@ def _finish(config: Config, filename: str, work_dir: str | Path | None) -> Confi
 
 def _nearest(path: Path) -> str:
     """'; did you mean ...?' with existing configs of a similar name."""
-    roots = [folder for folder in (path.parent, Path("configs")) if folder.is_dir()]
-    known = {str(file) for root in roots for file in root.rglob("*.py") if "_base_" not in file.parts}
-    names = {Path(file).stem: file for file in sorted(known)}
+    known = [*path.parent.glob("*.py"), *Path("configs").rglob("*.py")]
+    names = {file.stem: str(file) for file in sorted(known) if "_base_" not in file.parts}
     close = difflib.get_close_matches(path.stem, names, 3, cutoff=0.5)
     return f"; did you mean {' or '.join(names[name] for name in close)}?" if close else ""
 
 
-def _parse(text: str, path: str | Path) -> dict[str, Any]:
+def parse_config_text(text: str, path: str | Path) -> dict[str, Any]:
     """Assignments of literals and ``dict(...)``: the form of every dumped config."""
 
     def value(node: ast.expr) -> Any:

@@ -1,0 +1,36 @@
+"""What every run shares: loops, checkpoints, logs, seed."""
+
+default_hooks = dict(
+    runtime_info=dict(type="RuntimeInfoHook"),
+    timer=dict(type="IterTimerHook"),
+    sampler_seed=dict(type="DistSamplerSeedHook"),
+    logger=dict(type="SteadyLoggerHook", interval=50),
+    param_scheduler=dict(type="ParamSchedulerHook"),
+    checkpoint=dict(
+        type="DurableCheckpointHook",
+        interval=1,
+        max_keep_ckpts=2,
+        save_best="grounding/acc@0.5",
+        rule="greater",
+    ),
+    matching_checkpoint=dict(type="MatchingCheckpointHook"),
+    exact_resume=dict(type="ExactResumeHook"),
+    termination=dict(type="TerminationHook"),
+    unreadable_samples=dict(type="UnreadableSamplesHook", max_share=0.01),
+    non_finite_loss=dict(type="NonFiniteLossHook", max_in_a_row=10),
+    provenance=dict(type="ProvenanceHook"),
+    progress_bar=dict(type="ProgressBarHook"),
+)
+custom_hooks = []
+log_processor = dict(window_size=50, by_epoch=True)
+loggers = ["tensorboard"]  # also 'wandb', 'mlflow'
+
+val_cfg = dict(type="GroundingValLoop")
+test_cfg = dict(type="GroundingTestLoop")
+
+randomness = dict(seed=0)
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
+    dist_cfg=dict(backend="nccl"),
+)

@@ -1,0 +1,23 @@
+"""Hooks of a run."""
+
+from rgbtvg.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
+from rgbtvg.engine.hooks.exact_resume_hook import ExactResumeHook
+from rgbtvg.engine.hooks.matching_checkpoint_hook import MatchingCheckpointHook
+from rgbtvg.engine.hooks.non_finite_loss_hook import NonFiniteLossHook
+from rgbtvg.engine.hooks.progress_bar_hook import ProgressBarHook
+from rgbtvg.engine.hooks.provenance_hook import ProvenanceHook
+from rgbtvg.engine.hooks.steady_logger_hook import SteadyLoggerHook
+from rgbtvg.engine.hooks.termination_hook import TerminationHook
+from rgbtvg.engine.hooks.unreadable_samples_hook import UnreadableSamplesHook
+
+__all__ = [
+    "DurableCheckpointHook",
+    "ExactResumeHook",
+    "MatchingCheckpointHook",
+    "NonFiniteLossHook",
+    "ProgressBarHook",
+    "ProvenanceHook",
+    "SteadyLoggerHook",
+    "TerminationHook",
+    "UnreadableSamplesHook",
+]

@@ -1,0 +1,71 @@
+"""A checkpoint is loaded into the model that it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import Tensor
+
+from rgbtvg.engine.config import config_text, parse_config_text
+from rgbtvg.errors import CheckpointError
+from rgbtvg.registry import HOOKS
+
+
+@HOOKS.register_module()
+class MatchingCheckpointHook(Hook):
+    """Refuses a checkpoint of another method, where MMEngine would go on with random weights after a warning.
+
+    For a test or a resumed run every tensor of the model must be there with its shape. To begin training from, a file
+    may lack some, such as a new head.
+
+    Args:
+        min_share: smallest share of the model's tensors that a file to begin training from must have.
+
+    Raises:
+        CheckpointError: naming the method in the file and the one that is wanted.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(self, min_share: float = 0.5) -> None:
+        self.min_share = min_share
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Compare names and shapes before anything is loaded."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        wanted = {name: tensor for name, tensor in model.state_dict().items() if "num_batches_tracked" not in name}
+        given = checkpoint.get("state_dict", checkpoint)
+        if not isinstance(given, Mapping) or not any(isinstance(tensor, Tensor) for tensor in given.values()):
+            raise CheckpointError(
+                f"{runner._load_from} holds no weights that a run has written; files of a method's authors go through "
+                "tools/convert_checkpoint.py first"
+            )
+        given = {name.removeprefix("module."): tensor for name, tensor in given.items()}
+        missing = [name for name, tensor in wanted.items() if name not in given or given[name].shape != tensor.shape]
+        if runner._resume and not missing and "optimizer" not in checkpoint:
+            raise CheckpointError(
+                f"{runner._load_from} has weights but no state of the optimizer to resume from: "
+                "use --load-from to begin a new training with them"
+            )
+        training = runner._train_loop is not None and not runner._resume
+        if len(missing) <= (1 - self.min_share) * len(wanted) if training else not missing:
+            return
+        unexpected = len(given.keys() - wanted.keys())
+        raise CheckpointError(
+            f"{runner._load_from} is a checkpoint of {_method(checkpoint) or 'an unknown method'}, and "
+            f"{type(model).__name__} is wanted: {len(missing)} of its {len(wanted)} tensors are missing or of another "
+            f"shape (the first one: {missing[0]}), and {unexpected} in the file are unknown to it"
+        )
+
+
+def _method(checkpoint: Mapping[str, Any]) -> str | None:
+    """Class of the model in the config that a checkpoint carries, with its modality."""
+    text = config_text(checkpoint)
+    if text is None:
+        return None
+    model = parse_config_text(text, "the checkpoint").get("model", {})
+    return f"{model.get('type')} ({model['modality']})" if model.get("modality") else model.get("type")

@@ -1,0 +1,55 @@
+"""Where a run's results come from, in its work dir and in its checkpoints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from rgbtvg.engine.provenance import code_and_command, data_manifest
+from rgbtvg.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ProvenanceHook(Hook):
+    """Writes ``provenance.json`` beside the resolved config: command, versions, git commit, counts and hash per split.
+
+    Checkpoints carry the same under ``meta.provenance``.
+    """
+
+    def __init__(self) -> None:
+        self.facts: dict[str, Any] = {}
+
+    def before_run(self, runner: Runner) -> None:
+        """Versions, commit and command."""
+        self.facts = dict(code_and_command(), processes=runner.world_size, data={})
+
+    def before_train(self, runner: Runner) -> None:
+        """The data of training and validation."""
+        self._add(runner, runner.train_dataloader)
+        if runner.val_loop is not None:
+            self._add(runner, runner.val_dataloader)
+
+    def before_test(self, runner: Runner) -> None:
+        """The data of the test."""
+        self._add(runner, runner.test_dataloader)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """The same in the checkpoint."""
+        checkpoint["meta"]["provenance"] = self.facts
+
+    def _add(self, runner: Runner, loader: DataLoader) -> None:
+        if not is_main_process():
+            return
+        dataset = loader.dataset.dataset
+        if hasattr(dataset, "get_data_info"):
+            self.facts["data"].update(data_manifest(dataset.get_data_info(i) for i in range(len(dataset))))
+        try:
+            Path(runner.work_dir, "provenance.json").write_text(json.dumps(self.facts, indent=2) + "\n")
+        except OSError as error:
+            runner.logger.error(f"provenance.json could not be written to {runner.work_dir} ({error.strerror})")

@@ -1,0 +1,97 @@
+"""The training, validation and test loops: MMEngine's, exact after a restart and steady over unreadable samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.runner import EpochBasedTrainLoop, Runner, TestLoop, ValLoop
+
+from rgbtvg.engine.random_state import preserved_random_state
+from rgbtvg.engine.samples import evaluation_dataloader, training_dataloader
+from rgbtvg.registry import LOOPS
+
+
+@LOOPS.register_module()
+class GroundingTrainLoop(EpochBasedTrainLoop):
+    """Epochs of training that can be left and taken up again at any step.
+
+    The position in the epoch follows from the number of steps done, so a restart needs no state of the data loader: the
+    sampler begins behind what was consumed. A validation that was due when the run ended is made up for.
+
+    Args:
+        runner: MMEngine's.
+        dataloader: config of the data loader.
+        **kwargs: MMEngine's `EpochBasedTrainLoop`: `max_epochs`, `val_begin`, `val_interval`, `dynamic_intervals`.
+    """
+
+    def __init__(self, runner: Runner, dataloader: dict, **kwargs: Any) -> None:
+        super().__init__(runner, training_dataloader(dataloader), **kwargs)
+
+    def run(self) -> torch.nn.Module:
+        """Train until the last epoch, or until a hook sets ``stop_training``."""
+        self.runner.call_hook("before_train")
+        done = self.runner.message_hub.get_info("last_validation", 0)
+        if self._epoch > done and self._iter == self._epoch * len(self.dataloader):
+            self.validate()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            if not self.in_mid_epoch:
+                self.validate()
+        self.runner.call_hook("after_train")
+        return self.runner.model
+
+    @property
+    def in_mid_epoch(self) -> bool:
+        """Whether the epoch was left before its end."""
+        return self._iter > self._epoch * len(self.dataloader)
+
+    def run_epoch(self) -> None:
+        """One epoch, or what is left of it."""
+        self.runner.call_hook("before_train_epoch")
+        self.runner.model.train()
+        first = self._iter - self._epoch * len(self.dataloader)
+        self.dataloader.sampler.skip(first * self.dataloader.batch_size)
+        with preserved_random_state():  # the data loader draws a seed for its workers
+            batches = iter(self.dataloader)
+        for index, batch in enumerate(batches, first):
+            self.run_iter(index, batch)
+            if self.stop_training and index + 1 < len(self.dataloader):
+                return
+        self.runner.call_hook("after_train_epoch")
+        self._epoch += 1
+
+    def validate(self) -> None:
+        """Validate if this epoch is one of those that are."""
+        self._decide_current_val_interval()
+        due = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
+        if self.runner.val_loop is not None and self._epoch >= self.val_begin and due:
+            self.runner.val_loop.run()
+
+
+class SteadyEvaluation:
+    """Mixin of an evaluation loop: samples that cannot be read go to the evaluator without an answer."""
+
+    evaluator: Evaluator
+
+    def __init__(self, runner: Runner, dataloader: dict, evaluator: dict | list, **kwargs: Any) -> None:
+        super().__init__(runner, evaluation_dataloader(dataloader), evaluator, **kwargs)
+
+    def run_iter(self, idx: int, data_batch: dict) -> None:
+        """Predict the readable samples of a batch, and count all of them."""
+        unreadable = data_batch.pop("unreadable")
+        if data_batch:
+            super().run_iter(idx, data_batch)
+        if unreadable:
+            self.evaluator.process(data_samples=unreadable, data_batch=None)
+
+
+@LOOPS.register_module()
+class GroundingValLoop(SteadyEvaluation, ValLoop):
+    """Validation."""
+
+
+@LOOPS.register_module()
+class GroundingTestLoop(SteadyEvaluation, TestLoop):
+    """Test."""

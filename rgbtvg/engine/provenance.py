@@ -1,0 +1,67 @@
+"""Where a result comes from: code, versions, command and data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import rgbtvg
+
+PACKAGES = ("torch", "torchvision", "transformers", "timm", "numpy", "onedl-mmengine", "onedl-mmcv")
+
+
+def code_and_command() -> dict[str, Any]:
+    """Versions, git commit and command line of this process, as plain data."""
+    versions = {"rgbtvg": rgbtvg.__version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return dict(
+        time=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        command=shlex.join([Path(sys.executable).name, *sys.argv]),
+        versions=versions,
+        gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        git=git_commit(),
+    )
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout that the package runs from, with ``-dirty`` where files differ from it."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=Path(rgbtvg.__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return described.stdout.strip() if described.returncode == 0 else None
+
+
+def data_manifest(records: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """``dataset/split`` -> count and sha256 of what the records say; folders of images do not enter."""
+    digests: dict[str, Any] = {}
+    counts: dict[str, int] = {}
+    for record in records:
+        name = f"{record.get('dataset', '?')}/{record.get('split', '?')}"
+        images = {stream: Path(path).name for stream, path in record.get("image_paths", {}).items()}
+        content = [record.get(key) for key in ("sample_id", "expression", "boxes", "conditions")]
+        line = json.dumps([*content, images], sort_keys=True, default=str)
+        digests.setdefault(name, hashlib.sha256()).update(line.encode())
+        counts[name] = counts.get(name, 0) + 1
+    return {name: dict(count=counts[name], sha256=digest.hexdigest()) for name, digest in digests.items()}

@@ -1,0 +1,188 @@
+"""Training in stages that open ever more of a model (HiLoRA), as one run.
+
+A stage has its own epochs, learning rate and schedule, opens the first layers of the pre-trained encoders, and may
+show images of its own size.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.dist import broadcast_object_list
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch.optim import Optimizer
+
+from rgbtvg.checkpoints import load_file
+from rgbtvg.engine.loops import GroundingTrainLoop
+from rgbtvg.engine.samples import evaluation_dataloader, training_dataloader
+from rgbtvg.errors import ConfigError
+from rgbtvg.registry import LOOPS
+
+STAGE_KEYS = {"epochs", "lr", "max_layer", "text_max_layer", "image_size"}
+STAGE_MODES = ("in_process", "reload")
+OPTIMIZERS = ("rebuild", "extend")
+STAGE = "stage"
+"""Name under which a checkpoint's message hub keeps the number of its stage."""
+
+
+@LOOPS.register_module()
+class StagedTrainLoop(GroundingTrainLoop):
+    """Stages one after the other in one run, resumable in the middle of each.
+
+    The model has ``open_layers(image_depth, text_depth)`` and, where a stage says `image_size`,
+    ``set_image_size(pixels)``.
+
+    Args:
+        runner: MMEngine's.
+        dataloader: config of the data loader.
+        stages: each ``dict(epochs=..., lr=..., max_layer=...)``: `max_layer` is the number of the encoders' layers
+            that are open (or their share, a float); `text_max_layer`, where it differs, is the text encoder's;
+            `image_size` is the side of the network input (the config's own `image_size` is what the finished model
+            takes).
+        stage_mode: ``'in_process'`` goes on with the weights as they are. ``'reload'`` begins every stage with the best
+            weights so far by validation, as the references do, whose stages are separate runs that feed each other.
+        optimizer: ``'rebuild'`` starts a stage with a fresh optimizer, as the references do; ``'extend'`` keeps the
+            moments of the parameters that learned before.
+        schedule: config of the schedule of each stage; its length is filled in.
+        **kwargs: `val_begin`, `val_interval`.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: dict,
+        stages: Sequence[Mapping[str, Any]],
+        stage_mode: str = "in_process",
+        optimizer: str = "rebuild",
+        schedule: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.stages = [check_stage(stage, number) for number, stage in enumerate(stages)]
+        for name, value, known in (("stage_mode", stage_mode, STAGE_MODES), ("optimizer", optimizer, OPTIMIZERS)):
+            if value not in known:
+                raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+        self.stage_mode = stage_mode
+        self.optimizer_mode = optimizer
+        self.schedule = dict(schedule or dict(type="CosineAnnealingLR", by_epoch=True, eta_min=0.0))
+        self.stage: int | None = None
+        self.loader_config = copy.deepcopy(dict(dataloader))
+        super().__init__(runner, dataloader, max_epochs=sum(stage["epochs"] for stage in self.stages), **kwargs)
+        runner.register_hook(ResumesStage(self), priority="HIGHEST")
+
+    def stage_of(self, epoch: int) -> int:
+        """Stage of an epoch, counted from 0."""
+        for number, stage in enumerate(self.stages):
+            epoch -= stage["epochs"]
+            if epoch < 0:
+                return number
+        return len(self.stages) - 1
+
+    def run_epoch(self) -> None:
+        """One epoch, behind the switch to its stage where one begins."""
+        number = self.stage_of(self._epoch)
+        if number != self.stage:
+            if number and self.stage_mode == "reload":
+                self.reload_best()
+            self.enter(number)
+        super().run_epoch()
+
+    def enter(self, number: int) -> None:
+        """Open the stage's layers, show its image size, and begin its optimizer and schedule."""
+        runner, stage = self.runner, self.stages[number]
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if "image_size" in stage:
+            model.set_image_size(stage["image_size"])
+            self.set_image_size(stage["image_size"])
+        model.open_layers(stage["max_layer"], stage.get("text_max_layer"))
+        if is_model_wrapper(runner.model):  # it has fixed at the start which gradients are exchanged
+            runner.model = runner.wrap_model(runner.cfg.get("model_wrapper_cfg"), model)
+        self.renew_optimizer(stage)
+        self.stage = number
+        runner.message_hub.update_info(STAGE, number)
+        learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        runner.logger.info(f"Stage {number}: {stage}, {learning / 1e6:.2f} M parameters learn")
+
+    def renew_optimizer(self, stage: Mapping[str, Any]) -> None:
+        """A fresh optimizer and schedule; with ``optimizer='extend'`` the moments of before are carried over."""
+        runner = self.runner
+        before = getattr(runner.optim_wrapper, "optimizer", None)
+        config = copy.deepcopy(runner.cfg.optim_wrapper)
+        config["optimizer"]["lr"] = stage["lr"]
+        runner.optim_wrapper = runner.build_optim_wrapper(config)
+        if self.optimizer_mode == "extend" and isinstance(before, Optimizer):
+            alive = {p for group in runner.optim_wrapper.optimizer.param_groups for p in group["params"]}
+            runner.optim_wrapper.optimizer.state.update({p: s for p, s in before.state.items() if p in alive})
+        runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
+        schedule = dict(self.schedule)
+        schedule.setdefault("T_max" if schedule["type"].startswith("Cosine") else "end", stage["epochs"])
+        runner.param_schedulers = runner.build_param_scheduler([schedule])
+        runner.optim_wrapper.initialize_count_status(runner.model, self._iter, self._max_iters)
+
+    def set_image_size(self, image_size: int) -> None:
+        """Data loaders of training and validation whose transforms make another image size."""
+        self.dataloader = self.runner.build_dataloader(
+            training_dataloader(with_image_size(self.loader_config, image_size)), seed=self.runner.seed
+        )
+        if self.runner.val_loop is not None:
+            config = with_image_size(self.runner.cfg.val_dataloader, image_size)
+            self.runner.val_loop.dataloader = self.runner.build_dataloader(
+                evaluation_dataloader(config), seed=self.runner.seed
+            )
+
+    def reload_best(self) -> None:
+        """Put the best weights so far by validation in place."""
+        path = [self.runner.message_hub.get_info("best_ckpt", None)]
+        broadcast_object_list(path)
+        if path[0] is None:
+            self.runner.logger.warning("No validation has chosen a best checkpoint: the stage goes on with the weights")
+            return
+        model = self.runner.model.module if is_model_wrapper(self.runner.model) else self.runner.model
+        model.load_state_dict(load_file(path[0])["state_dict"])
+        self.runner.logger.info(f"Stage begins with {path[0]}")
+
+
+class ResumesStage(Hook):
+    """Puts the stage of a checkpoint in place before the checkpoint is loaded into model and optimizer."""
+
+    def __init__(self, loop: StagedTrainLoop) -> None:
+        self.loop = loop
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """`runner.resume` loads the optimizer's state next."""
+        if runner._resume:
+            number = checkpoint.get("message_hub", {}).get("runtime_info", {}).get(STAGE)
+            if number is not None:
+                self.loop.enter(number)
+
+
+def check_stage(stage: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """The stage, if it says what it must and nothing else."""
+    missing, unknown = {"epochs", "lr", "max_layer"} - set(stage), set(stage) - STAGE_KEYS
+    if missing or unknown:
+        raise ConfigError(
+            f"stage {number} {'lacks ' + ', '.join(sorted(missing)) if missing else ''}"
+            f"{' and ' * bool(missing and unknown)}{'has unknown ' + ', '.join(sorted(unknown)) if unknown else ''}"
+        )
+    return dict(stage)
+
+
+def with_image_size(dataloader: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+    """A data loader's config whose transforms that have a `size` make this one."""
+    config = copy.deepcopy(dict(dataloader))
+
+    def visit(value: Any) -> None:
+        if isinstance(value, dict):
+            if isinstance(value.get("type"), str) and isinstance(value.get("size"), int):
+                value["size"] = image_size
+            for item in value.values():
+                visit(item)
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                visit(item)
+
+    visit(config["dataset"])
+    return config

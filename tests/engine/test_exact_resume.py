@@ -1,0 +1,116 @@
+"""A run that was killed and resumed is the run that was not: every number of its last checkpoint is the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from rgbtvg.checkpoints import load_file
+from tests.engine.processes import call
+from tests.engine.tiny import tiny_config
+
+EMA = {"custom_hooks": [dict(type="EMAHook", momentum=0.1)]}
+MID_EPOCH = {"default_hooks.checkpoint.interval_iters": 1}
+
+
+def train_once(work_dir: str, options: dict[str, Any], resume: bool = False) -> None:
+    from rgbtvg.engine import train
+
+    train(tiny_config(Path(work_dir), options), resume=resume)
+
+
+def final(work_dir: Path) -> dict[str, Any]:
+    """What a run ends with, without times and paths."""
+    checkpoint = load_file(work_dir / "epoch_3.pth")
+    hub = checkpoint["message_hub"]
+    return dict(
+        weights=checkpoint["state_dict"],
+        average=checkpoint.get("ema_state_dict"),
+        optimizer=checkpoint["optimizer"],
+        schedulers=checkpoint["param_schedulers"],
+        position={key: checkpoint["meta"][key] for key in ("epoch", "iter")},
+        random=checkpoint["resume"]["random_states"],
+        best=hub["runtime_info"]["best_score"],
+        best_file=Path(hub["runtime_info"]["best_ckpt"]).name,
+        losses=hub["log_scalars"]["train/loss"]["values"],
+        val=hub["log_scalars"]["val/grounding/miou"]["values"],
+    )
+
+
+def differences(a: Any, b: Any, path: str = "") -> list[str]:
+    if isinstance(a, dict):
+        return [f"{path}: keys"] * (a.keys() != b.keys()) + [
+            found for key in a.keys() & b.keys() for found in differences(a[key], b[key], f"{path}.{key}")
+        ]
+    if isinstance(a, (list, tuple)):
+        return [f"{path}: length"] * (len(a) != len(b)) + [
+            found for i, (x, y) in enumerate(zip(a, b, strict=False)) for found in differences(x, y, f"{path}[{i}]")
+        ]
+    if isinstance(a, torch.Tensor):
+        return [] if torch.equal(a, b) else [path]
+    if isinstance(a, np.ndarray):
+        return [] if np.array_equal(a, b) else [path]
+    return [] if a == b else [f"{path}: {a} != {b}"]
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """The undisturbed run, once per set of options."""
+    done: dict[str, dict] = {}
+
+    def run(options: dict[str, Any]) -> dict[str, Any]:
+        key = repr(options)
+        if key not in done:
+            folder = tmp_path_factory.mktemp("straight")
+            status = call(train_once, str(folder / "run"), options, output=folder / "log")
+            assert status == 0, (folder / "log").read_text()[-3000:]
+            done[key] = final(folder / "run")
+        return done[key]
+
+    return run
+
+
+def killed_and_resumed(folder: Path, options: dict[str, Any], kill_at: int, resumed_options: dict[str, Any]) -> dict:
+    log = folder / "log"
+    assert call(train_once, str(folder / "run"), {**options, "model.kill_at": kill_at}, output=log) == -9
+    status = call(train_once, str(folder / "run"), resumed_options, True, output=log)
+    assert status == 0, log.read_text()[-3000:]
+    return final(folder / "run")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(
+    ("kill_at", "mid_epoch"), [(6, False), (9, True), (11, True)], ids=["boundary", "mid-epoch", "next boundary"]
+)
+def test_killed_and_resumed_is_the_same_run(tmp_path, straight, kill_at, mid_epoch, workers):
+    options = {**EMA, **(MID_EPOCH if mid_epoch else {}), "workers": workers}
+    resumed = killed_and_resumed(tmp_path, options, kill_at, options)
+    assert differences(straight({**EMA, **(MID_EPOCH if mid_epoch else {}), "workers": 0}), resumed) == []
+
+
+def test_gradients_in_accumulation_survive(tmp_path, straight):
+    options = {"effective_batch_size": 4, "train_dataloader.num_workers": 0}
+    resumed = killed_and_resumed(tmp_path, options, 6, options)  # 5 steps per epoch: one is waiting at its end
+    assert differences(straight(options), resumed) == []
+
+
+def test_two_processes_resume_exactly(tmp_path):
+    log = tmp_path / "log"
+    options = {"rows": 12}
+    assert call(train_in_group, str(tmp_path / "straight"), options, output=log, processes=2) == 0, log.read_text()[
+        -3000:
+    ]
+    killed = {**options, "model.kill_at": 5}
+    assert call(train_in_group, str(tmp_path / "resumed"), killed, output=log, processes=2) == -9
+    assert call(train_in_group, str(tmp_path / "resumed"), options, True, output=log, processes=2) == 0, log.read_text()
+    assert differences(final(tmp_path / "straight"), final(tmp_path / "resumed")) == []
+
+
+def train_in_group(work_dir: str, options: dict[str, Any], resume: bool = False) -> None:
+    from rgbtvg.engine import train
+
+    train(tiny_config(Path(work_dir), options), resume=resume, launcher="pytorch")

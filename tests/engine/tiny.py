@@ -1,0 +1,158 @@
+"""A grounder and a dataset so small that a run takes a second, under the real contracts; configs name them by class."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.model import BaseModel
+from torch import nn
+
+from rgbtvg.errors import DataError
+from rgbtvg.registry import DATASETS, MODELS
+from rgbtvg.structures import Frame, GroundingSample
+
+BASE = Path(__file__).parents[2] / "configs" / "_base_"
+
+
+@DATASETS.register_module()
+class TinyRecords(BaseDataset):
+    """Rows in memory; a sample's picture depends on its index and on every random generator that a transform may use.
+
+    Args:
+        rows: how many.
+        unreadable: indices that raise.
+        noise: how much of the picture is random.
+    """
+
+    def __init__(self, rows: int, unreadable: tuple[int, ...] = (), noise: float = 1.0, **kwargs: Any) -> None:
+        self.rows, self.unreadable, self.noise = rows, tuple(unreadable), noise
+        super().__init__(**kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        return [
+            dict(
+                sample_id=f"tiny/test/{index:06d}",
+                dataset="tiny",
+                split="test",
+                image_paths={"rgb": f"{index}.png"},
+                expression="the red car",
+                boxes=[[10.0, 10.0, 20.0 + index, 30.0]],
+                size=(64, 64),
+                conditions={"lighting": "weak" if index % 2 else "strong"},
+            )
+            for index in range(self.rows)
+        ]
+
+    def prepare_data(self, idx: int) -> dict:
+        record = self.get_data_info(idx)
+        if idx in self.unreadable:
+            raise DataError(f"{record['sample_id']}: {record['image_paths']['rgb']} is truncated")
+        drawn = random.random() + np.random.rand() + torch.rand(()).item()
+        picture = torch.full((6,), idx / self.rows) + self.noise * drawn * torch.linspace(0, 1, 6)
+        meta = {
+            key: record[key] for key in ("sample_id", "dataset", "split", "image_paths", "expression", "conditions")
+        }
+        sample = GroundingSample(metainfo=meta)
+        sample.set_metainfo(dict(ori_shape=(64, 64), input_shape=(64, 64), frame=Frame()))
+        sample.gt_boxes_px = torch.tensor(record["boxes"])
+        sample.gt_boxes = sample.gt_boxes_px / 64
+        return dict(inputs=picture, data_samples=sample)
+
+
+@MODELS.register_module()
+class TinyGrounder(BaseModel):
+    """Two layers and dropout.
+
+    Args:
+        dropout: share.
+        kill_at: step (counted from 1) in which the process kills itself, as ``kill -9`` would.
+        poison: ids of samples whose loss is not a number.
+        signal_at: step in which the process gets a SIGTERM.
+    """
+
+    def __init__(
+        self, dropout: float = 0.5, kill_at: int = 0, poison: tuple[str, ...] = (), signal_at: int = 0, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.layers = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Dropout(dropout), nn.Linear(8, 4))
+        self.kill_at, self.poison, self.signal_at = kill_at, poison, signal_at
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+
+    def forward(self, inputs: list, data_samples: list, mode: str = "tensor") -> Any:
+        boxes = self.layers(torch.stack(inputs))  # (B, 4)
+        if mode == "predict":
+            for sample, box in zip(data_samples, boxes, strict=True):
+                sample.pred_boxes = sample.gt_boxes_px[:1] + box * 10
+                sample.pred_scores = torch.ones(1)
+            return data_samples
+        self.steps += 1
+        if self.steps == self.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.steps == self.signal_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        truth = torch.cat([sample.gt_boxes for sample in data_samples])
+        poisoned = any(sample.sample_id in self.poison for sample in data_samples)
+        return dict(loss_box=(boxes - truth).abs().mean() * (float("nan") if poisoned else 1.0))
+
+
+@MODELS.register_module()
+class OtherGrounder(TinyGrounder):
+    """Another method: other tensors."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layers[0] = nn.Linear(6, 16)
+        self.layers[3] = nn.Linear(16, 4)
+        self.extra = nn.ModuleList(nn.Linear(4, 4) for _ in range(4))
+
+
+def tiny_config(work_dir: Path, options: dict[str, Any] | None = None) -> Config:
+    """Config of 3 epochs of 5 steps, on the project's own defaults; `options` as ``--cfg-options`` gives them."""
+    from rgbtvg.engine import load_config
+
+    path = Path(work_dir).parent / f"{Path(work_dir).name}_config.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(CONFIG.format(base=BASE))
+    return load_config(path, options, work_dir)
+
+
+CONFIG = """
+_base_ = ['{base}/runtime/default.py', '{base}/schedules/adamw_step.py']
+custom_imports = dict(imports=['tests.engine.tiny'])
+max_epochs = 3
+lr_drop = 2
+lr = 0.01
+rows = 10
+workers = 0
+unreadable = []
+loggers = []
+dropout = 0.5
+noise = 1.0
+model = dict(type='TinyGrounder', dropout='$dropout')
+train_dataloader = dict(
+    batch_size=2,
+    num_workers='$workers',
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(type='TinyRecords', rows='$rows', unreadable='$unreadable', noise='$noise'),
+)
+val_dataloader = dict(
+    batch_size=2,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(type='TinyRecords', rows=5, noise=0.0, test_mode=True),
+)
+test_dataloader = dict(
+    batch_size=2,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(type='TinyRecords', rows='$rows', unreadable='$unreadable', noise=0.0, test_mode=True),
+)
+val_evaluator = dict(type='GroundingMetric')
+test_evaluator = dict(type='GroundingMetric')
+"""

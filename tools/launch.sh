@@ -1,0 +1,14 @@
+# launch PROCESSES SCRIPT [arguments]: torchrun, for dist_train.sh and dist_test.sh.
+launch() {
+    local processes=$1
+    shift
+    local python=${PYTHON:-python}
+    local rendezvous=(--standalone)
+    if [ "${NNODES:-1}" -gt 1 ]; then
+        rendezvous=(--nnodes "$NNODES" --node-rank "${NODE_RANK:?}" --master-addr "${MASTER_ADDR:?}" --master-port "${PORT:-29500}")
+    elif [ -n "${PORT:-}" ]; then
+        rendezvous=(--master-addr 127.0.0.1 --master-port "$PORT")
+    fi
+    export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+    exec "$python" -m torch.distributed.run "${rendezvous[@]}" --nproc-per-node "$processes" "$@"
+}

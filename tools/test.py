@@ -1,0 +1,35 @@
+"""Test a checkpoint on every split and condition: python tools/test.py [CONFIG] --load-from CHECKPOINT."""
+
+import argparse
+
+from rgbtvg.cli import run
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Test a checkpoint on every split and condition.")
+    parser.add_argument("config", nargs="?", help="config file (default: the config that the checkpoint carries)")
+    parser.add_argument("--load-from", required=True, metavar="CHECKPOINT", help="weights to test")
+    parser.add_argument("--work-dir", help="where results go (default: work_dirs/<config name>)")
+    parser.add_argument("--splits", nargs="+", default=[], help="splits to test, in place of the config's")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
+    parser.add_argument(
+        "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="overrides, such as modality=ir"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    # Not before the arguments are known to be right: this takes seconds.
+    from rgbtvg.engine import config_from_checkpoint, load_config, parse_options, test
+
+    options = parse_options(args.cfg_options)
+    if args.config:
+        config = load_config(args.config, options, args.work_dir)
+    else:
+        config = config_from_checkpoint(args.load_from, options, args.work_dir)
+    test(config, args.load_from, args.splits, args.launcher)
+
+
+if __name__ == "__main__":
+    run(main)
