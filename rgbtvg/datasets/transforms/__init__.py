@@ -5,6 +5,7 @@ worker, and whoever saves and restores that one state repeats the same augmentat
 """
 
 from rgbtvg.datasets.transforms.base import build_transforms
+from rgbtvg.datasets.transforms.cleaning import CleanSentence, clean_sentence
 from rgbtvg.datasets.transforms.formatting import PackGroundingInputs
 from rgbtvg.datasets.transforms.geometric import (
     CheckBoxes,
@@ -14,22 +15,27 @@ from rgbtvg.datasets.transforms.geometric import (
     RandomResizeCrop,
     ResizeLongSide,
 )
+from rgbtvg.datasets.transforms.large_scale_jitter import LargeScaleJitter, StretchToSquare
 from rgbtvg.datasets.transforms.loading import LoadImages, LoadMasks
 from rgbtvg.datasets.transforms.photometric import ColorJitter, GaussianBlur
 from rgbtvg.datasets.transforms.text import Tokenize
 
 __all__ = [
     "CheckBoxes",
+    "CleanSentence",
     "ColorJitter",
     "DirectionAwareChoice",
     "GaussianBlur",
     "HorizontalFlip",
+    "LargeScaleJitter",
     "LoadImages",
     "LoadMasks",
     "PackGroundingInputs",
     "PadToSquare",
     "RandomResizeCrop",
     "ResizeLongSide",
+    "StretchToSquare",
     "Tokenize",
     "build_transforms",
+    "clean_sentence",
 ]

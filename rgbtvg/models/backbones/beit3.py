@@ -1,7 +1,7 @@
 """BEiT-3 (Wang et al. 2022): one transformer over image patches and words, with a set of weights for each kind.
 
-Attention is joint; everything that has weights exists twice (``vision``, ``text``). ``beit3_weights.py`` reads the weights of
-the released files.
+Attention is joint; everything that has weights exists twice (``vision``, ``text``). ``beit3_weights.py`` reads the
+weights of the released files.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
+from rgbtvg.models.adapters.routing import StreamRouting
 from rgbtvg.models.backbones.beit3_weights import load_beit3_weights
-from rgbtvg.models.layers import resize_grid_table
+from rgbtvg.models.layers import Slots, resize_grid_table
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import ImageFeatures, TextFeatures
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
 ARCHS = {
     "base": dict(width=768, layers=12, heads=12, ffn_width=3072),
@@ -101,10 +102,10 @@ class BEiT3FeedForward(nn.Module):
 
 
 class BEiT3Layer(nn.Module):
-    """Pre-norm layer with a further normalisation inside attention and feed-forward (sub-LayerNorm, Wang et al. 2022).
+    """Pre-norm layer with a further norm inside attention and feed-forward (sub-LayerNorm, Wang et al. 2022).
 
-    ``slots`` is empty in plain BEiT-3. A module put there runs between attention and feed-forward as
-    ``x = module(x, split)`` with x (B, L, D), in the order of insertion, and adds its own residual.
+    ``slots`` (:class:`Slots`, in series) lie between attention and feed-forward; a module there sees x (B, L, D),
+    images and words together, and adds its own residual.
     """
 
     def __init__(self, width: int, num_heads: int, ffn_width: int, drop_path: float) -> None:
@@ -114,12 +115,11 @@ class BEiT3Layer(nn.Module):
         self.ffn_norm = Multiway(lambda: nn.LayerNorm(width))
         self.ffn = Multiway(lambda: BEiT3FeedForward(width, ffn_width))
         self.drop_path = DropPath(drop_path)
-        self.slots = nn.ModuleDict()
+        self.slots = Slots()
 
     def forward(self, x: Tensor, split: int, key_mask: Tensor | None) -> Tensor:
         x = x + self.drop_path(self.attention(self.attention_norm(x, split), split, key_mask))
-        for module in self.slots.values():
-            x = module(x, split)
+        x = self.slots(x)
         return x + self.drop_path(self.ffn(self.ffn_norm(x, split), split))
 
 
@@ -160,6 +160,7 @@ class BEiT3(BaseModule):
     ) -> None:
         super().__init__()
         self.pretrained = pretrained
+        self.routing = StreamRouting()
         sizes = resolve_arch(arch)
         if image_size % patch_size:
             raise ConfigError(
@@ -240,6 +241,40 @@ class BEiT3(BaseModule):
             key_mask = F.pad(token_mask, (split, 0), value=True)[:, None, None]  # (B, 1, 1, L)
         x = self.encode(torch.cat(parts, dim=1), split, key_mask)
         return self._take_apart(x, [part.shape[1] for part in parts], images, padding_mask, token_mask, extra_tokens)
+
+    def encode_streams(
+        self, inputs: GroundingInputs, streams: Sequence[str], masked_patches: Tensor | None = None
+    ) -> dict[str, BEiT3Features]:
+        """One pass per stream, each with the whole sentence; the passes are stacked along the batch.
+
+        Adapters that know :attr:`routing` see which part of the batch is which stream.
+
+        Args:
+            masked_patches: (B, h*w) bool, as in :meth:`forward`.
+        """
+        count = len(streams)
+        with self.routing.use(*streams):
+            joined = self(
+                [torch.cat([inputs.images[stream] for stream in streams])],
+                inputs.padding_mask.repeat(count, 1, 1),
+                inputs.token_ids.repeat(count, 1),
+                inputs.token_mask.repeat(count, 1),
+                masked_patches=None if masked_patches is None else masked_patches.repeat(count, 1),
+            )
+        image, text = joined.images[0], joined.text
+        return {
+            stream: BEiT3Features(
+                (ImageFeatures(tokens, mask, image.grid, image.num_prefix),), TextFeatures(words, word_mask), None
+            )
+            for stream, tokens, mask, words, word_mask in zip(
+                streams,
+                image.tokens.chunk(count),
+                image.mask.chunk(count),
+                text.tokens.chunk(count),
+                text.mask.chunk(count),
+                strict=True,
+            )
+        }
 
     def embed_image(self, image: Tensor, masked_patches: Tensor | None = None) -> Tensor:
         """(B, C, H, W) -> (B, 1 + h*w, D), positions added."""

@@ -1,5 +1,6 @@
 """Fusion of vision and language."""
 
 from rgbtvg.models.fusion.joint_encoder import JointEncoder, JointFeatures
+from rgbtvg.models.fusion.text_guided_queries import TextGuidedQueries
 
-__all__ = ["JointEncoder", "JointFeatures"]
+__all__ = ["JointEncoder", "JointFeatures", "TextGuidedQueries"]

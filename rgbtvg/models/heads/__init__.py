@@ -4,6 +4,7 @@ from rgbtvg.models.heads.box_head import BoxHead, single_targets
 from rgbtvg.models.heads.dynamic_decoder import DynamicDecoder
 from rgbtvg.models.heads.mrefm_head import MRefMHead
 from rgbtvg.models.heads.referring_head import ReferringHead, ReferringMaskHead
+from rgbtvg.models.heads.set_head import SetHead, TwoBranchHead
 from rgbtvg.models.heads.sentence_heads import ContrastiveHead, SentenceMaskHead, TokenAlignmentHead
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "ReferringHead",
     "ReferringMaskHead",
     "SentenceMaskHead",
+    "SetHead",
     "TokenAlignmentHead",
+    "TwoBranchHead",
     "single_targets",
 ]

@@ -56,7 +56,8 @@ class SetCriterion:
         return matches
 
     def __call__(self, logits: Tensor, boxes: Tensor, targets: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Weighted terms of every layer's answers: ``class``, ``bbox``, ``giou`` of the last, ``class_0`` ... of earlier ones.
+        """Weighted terms of every layer's answers: ``class``, ``bbox``, ``giou`` of the last, ``class_0`` of the first
+        ...
 
         Args:
             logits: (S, B, Q, 2) of S layers. boxes: (S, B, Q, 4) cxcywh. targets: per sample (N, 4) cxcywh.
@@ -90,6 +91,41 @@ class SetCriterion:
         pred, target = paired_boxes(boxes, targets, matches)
         giou = aligned_giou(cxcywh_to_xyxy(pred), cxcywh_to_xyxy(target), self.eps)
         return (pred - target).abs().sum(-1), 1 - giou
+
+    def weighted(
+        self,
+        logits: Tensor,
+        boxes: Tensor,
+        targets: Sequence[Tensor],
+        trust: Sequence[Tensor],
+        index_by_target: bool = False,
+    ) -> dict[str, Tensor]:
+        """Weighted terms of one layer in which every target counts as much as it is trusted.
+
+        Args:
+            logits, boxes: (B, Q, 2) and (B, Q, 4).
+            targets, trust: per sample (N, 4) and (N,).
+            index_by_target: give the full class weight to the queries whose number is that of a target, as SimVG's
+                released code does, instead of to the matched queries.
+        """
+        matches = self.match(logits, boxes, targets)
+        trusted = torch.cat([weights[picked] for weights, (_, picked) in zip(trust, matches, strict=True)])
+        labels = torch.ones(logits.shape[:2], dtype=torch.long, device=logits.device)
+        query_weights = torch.full(logits.shape[:2], self.empty_weight, device=logits.device)
+        for sample, (queries, picked) in enumerate(matches):
+            labels[sample, queries] = 0
+            query_weights[sample, picked if index_by_target else queries] = 1.0
+        class_weights = logits.new_tensor([1.0, self.empty_weight], dtype=torch.float32)
+        entropy = F.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), class_weights, reduction="none").view(
+            labels.shape
+        )
+        l1, giou = self.box_terms(boxes, targets, matches)
+        count = mean_over_ranks(sum(len(target) for target in targets), boxes.device)
+        return {
+            "class": self.class_weight * (entropy * query_weights).mean(1).sum(),
+            "bbox": self.l1_weight * (l1 * trusted).sum() / count,
+            "giou": self.giou_weight * (giou * trusted).sum() / count,
+        }
 
 
 def paired_boxes(boxes: Tensor, targets: Sequence[Tensor], matches: Sequence[Match]) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,102 @@
+"""SimVG: visual grounding with decoupled multi-modal fusion (Dai et al., NeurIPS 2024)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.models.layers import SinePositions, TransformerDecoder
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
+
+
+@MODELS.register_module()
+class SimVG(BaseGrounder):
+    """BEiT-3 fuses; text-guided queries read the answer off its patches, a linear student off its class token.
+
+    In rgbt (our definition, the method knows RGB only) the shared tower runs once per stream, thermal with adapters of
+    its own where `adapter` says so; the neck joins the patches and class tokens, and the words are averaged.
+
+    Args:
+        backbone: config of :class:`BEiT3`.
+        queries: config of :class:`TextGuidedQueries`.
+        decoder: values of :class:`TransformerDecoder`.
+        head: config of :class:`TwoBranchHead`.
+        neck: config of a modality neck that keeps the grid.
+        adapter: config of :class:`LoRA` for the tower, whose Linears are called ``attention.q_proj.vision`` and so on.
+        kwargs: see :class:`BaseGrounder`.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        queries: dict,
+        decoder: dict,
+        head: dict,
+        neck: dict = dict(type="AverageStreams"),
+        adapter: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(head=head, **kwargs)
+        self.backbone = MODELS.build(backbone)
+        if adapter is not None:
+            MODELS.build(adapter).attach(self.backbone, self.backbone.routing, self.streams)
+        self.neck = MODELS.build(neck)
+        self.queries = MODELS.build(queries)
+        width = self.queries.width
+        self.image_proj = nn.Conv2d(self.backbone.width, width, 1)
+        self.text_proj = nn.Linear(self.backbone.width, width)
+        self.class_proj = nn.Linear(self.backbone.width, width) if self.head.has_token_branch else None
+        self.image_positions = SinePositions(width)
+        # A layer's attention is followed by no dropout here, unlike in DETR.
+        self.decoder = TransformerDecoder(**{"width": width, "attention_dropout": 0.0, **decoder})
+
+    def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
+        """Tower, queries, decoder and student."""
+        image, text = joined_streams(self.backbone.encode_streams(inputs, self.streams), self.neck, inputs)
+        patches = self.image_proj(patch_map(image)).flatten(2).transpose(1, 2)  # (B, N, D)
+        words = self.text_proj(text.tokens)  # (B, L, D)
+        mask = image.mask[:, image.num_prefix :]
+        positions = self.image_positions(mask.unflatten(1, image.grid)).flatten(2).transpose(1, 2)  # (B, N, D)
+        queries, sentence = self.queries(words, text.mask)
+        states = self.decoder(queries, patches, positions, mask).states  # (S, B, Q, D)
+        outputs = {
+            "image": image,
+            "text": text,
+            "patches": patches,
+            "words": words,
+            "positions": positions,
+            "patch_mask": mask,
+            "queries": queries,
+            "sentence": sentence,
+            "decoder_states": states,
+            "picture_share": picture_share(inputs.padding_mask),
+        }
+        if self.class_proj is not None:
+            outputs["token_queries"] = queries + self.class_proj(image.tokens[:, :1])
+        outputs.update(self.head(states, outputs.get("token_queries")))
+        outputs["pred_boxes"] = self.head.answers(outputs)[1]
+        return outputs
+
+
+def joined_streams(
+    streams: dict[str, Any], neck: nn.Module, inputs: GroundingInputs
+) -> tuple[ImageFeatures, TextFeatures]:
+    """One picture and one sentence from the tower's passes over the streams: the neck's, and the mean of the words."""
+    image = neck({name: stream.images[0] for name, stream in streams.items()}, inputs)
+    words = torch.stack([stream.text.tokens for stream in streams.values()]).mean(0)
+    return image, TextFeatures(words, inputs.token_mask)
+
+
+def patch_map(image: ImageFeatures) -> Tensor:
+    """Patches as a picture (B, D, h, w)."""
+    return image.tokens[:, image.num_prefix :].transpose(1, 2).unflatten(2, image.grid)
+
+
+def picture_share(padding_mask: Tensor) -> Tensor:
+    """Sides (B, 2) of the unpadded picture, width and height, as shares of the padded input."""
+    columns, rows = (~padding_mask).any(1), (~padding_mask).any(2)
+    return torch.stack((columns.float().mean(1), rows.float().mean(1)), dim=-1)

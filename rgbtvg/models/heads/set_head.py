@@ -1,0 +1,260 @@
+"""Any number of boxes from queries (DETR), in one branch or in a decoder and a cheap student (SimVG)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rgbtvg.errors import ConfigError
+from rgbtvg.models.layers import MLP
+from rgbtvg.models.losses import SetCriterion, paired_boxes
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import GroundingSample, Prediction
+from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy, xyxy_to_cxcywh
+
+Answers = tuple[Tensor, Tensor]
+FRAMES = ("input", "picture")
+DISTILLATIONS = ("hard", "weighted", "weighted_by_target")
+
+
+class QueryPredictor(nn.Module):
+    """Class and box of every query, with the same weights for every layer."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.classify = nn.Linear(width, 2)
+        self.box_mlp = MLP((width, width, width, 4))
+
+    def forward(self, states: Tensor) -> Answers:
+        """(S, B, Q, D) of S layers -> logits (S, B, Q, 2), class 0 is an object, and boxes (S, B, Q, 4) cxcywh."""
+        return self.classify(states), self.box_mlp(states).sigmoid()
+
+
+@MODELS.register_module()
+class SetHead(nn.Module):
+    """Boxes and scores of the decoder's queries, matched one to one with the targets.
+
+    Args:
+        width: channels of the queries.
+        single: answer with the best query's box alone (one object per sentence), or with all boxes and their scores.
+        frame: what a box is relative to inside the head: the padded ``'input'``, or the ``'picture'`` in its top-left
+            corner, as in the released code of SimVG and ALVG. It makes no difference where pictures fill the input, as
+            in their recipes.
+        criterion: values of :class:`SetCriterion`.
+    """
+
+    def __init__(
+        self, width: int = 256, single: bool = True, frame: str = "input", criterion: dict | None = None
+    ) -> None:
+        super().__init__()
+        if frame not in FRAMES:
+            raise ConfigError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
+        self.decoder_predictor = QueryPredictor(width)
+        self.single = single
+        self.frame = frame
+        self.criterion = SetCriterion(**(criterion or {}))
+
+    def forward(self, decoder_states: Tensor) -> dict[str, Any]:
+        """States (S, B, Q, D) of S decoder layers -> ``decoder`` (logits, boxes)."""
+        return {"decoder": self.decoder_predictor(decoder_states)}
+
+    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """Terms of every decoder layer."""
+        return named_losses("decoder", self.criterion(*outputs["decoder"], self.targets(outputs, data_samples)))
+
+    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> list[Tensor]:
+        """Target boxes (N, 4) of every sample, relative to the head's frame."""
+        boxes = outputs["decoder"][1]
+        return [
+            sample.gt_boxes.to(boxes) / scale
+            for sample, scale in zip(data_samples, self._frame_scales(outputs), strict=True)
+        ]
+
+    def _frame_scales(self, outputs: dict[str, Any]) -> Tensor:
+        """(B, 4): the frame's sides as shares of the padded input."""
+        shares = outputs["picture_share"]
+        return torch.cat((shares, shares), dim=-1) if self.frame == "picture" else torch.ones_like(shares).repeat(1, 2)
+
+    def input_boxes(self, outputs: dict[str, Any], boxes: Tensor) -> Tensor:
+        """Boxes (B, Q, 4) of the head's frame, limited to it, relative to the padded input."""
+        limited = xyxy_to_cxcywh(cxcywh_to_xyxy(boxes.float()).clamp(0, 1))
+        return limited * self._frame_scales(outputs)[:, None]
+
+    def answers(self, outputs: dict[str, Any]) -> Answers:
+        """Logits (B, Q, 2) and boxes (B, Q, 4) that predictions are made of."""
+        logits, boxes = outputs["decoder"]
+        return logits[-1], boxes[-1]
+
+    def predict(self, outputs: dict[str, Any]) -> list[Prediction]:
+        """Boxes with scores, best first; boxes without area are left out as long as others remain."""
+        logits, boxes = self.answers(outputs)
+        scores = logits.float().softmax(-1)[..., 0]
+        return self.rank(scores, self.input_boxes(outputs, boxes))
+
+    def rank(self, scores: Tensor, boxes: Tensor) -> list[Prediction]:
+        """Predictions of scores (B, Q) and boxes (B, Q, 4)."""
+        predictions = []
+        for score, box in zip(scores, boxes, strict=True):
+            solid = (box[:, 2:] > 0).all(-1)
+            if solid.any():
+                score, box = score[solid], box[solid]
+            order = score.argsort(descending=True, stable=True)[: 1 if self.single else None]
+            predictions.append(Prediction(box[order], score[order]))
+        return predictions
+
+
+@MODELS.register_module()
+class TwoBranchHead(SetHead):
+    """SimVG's head: a decoder, and a linear student on the class token that learns from the targets and from the
+    decoder.
+
+    With `balanced` the decoder's confidence omega, the mean of score times overlap over its matched boxes, says how
+    much
+    the student listens to it: ``token_weight * (1 - omega) * S(student, targets) + distill_weight * omega * S(student,
+    decoder)`` (dynamic weight-balance distillation, Dai et al. 2024, section 3.4).
+
+    Args:
+        width, single, frame, criterion: see :class:`SetHead`.
+        decoder_weight, token_weight, distill_weight: weights of the decoder's loss and of the student's two. Without
+            the last two there is no student.
+        balanced: see above; off, the weights are used as they are.
+        distill: ``'hard'``: the decoder's boxes are targets like any other. ``'weighted'``: each counts as much as the
+            decoder trusts it; ``'weighted_by_target'``: with the released code's slip in the class weights (see
+            :meth:`SetCriterion.weighted`). With `balanced` always ``'hard'``.
+        confidence: ``'score_iou'``, or ``'score'`` to take every query above `min_score` as a target, unmatched.
+        min_score: see `confidence`.
+        num_token_layers: linear layers of the student; 0 for none.
+        supervise_token_layers: whether the student's earlier layers are supervised too.
+        share_predictor: whether both branches use the same class and box layers.
+        answer: ``'decoder'`` or ``'token'``, the branch that predicts.
+    """
+
+    def __init__(
+        self,
+        width: int = 256,
+        single: bool = True,
+        frame: str = "input",
+        criterion: dict | None = None,
+        decoder_weight: float = 1.0,
+        token_weight: float = 0.0,
+        distill_weight: float = 0.0,
+        balanced: bool = True,
+        distill: str = "hard",
+        confidence: str = "score_iou",
+        min_score: float = 0.0,
+        num_token_layers: int = 1,
+        supervise_token_layers: bool = False,
+        share_predictor: bool = False,
+        answer: str = "decoder",
+    ) -> None:
+        super().__init__(width, single, frame, criterion)
+        self.decoder_weight = decoder_weight
+        self.token_weight = token_weight
+        self.distill_weight = distill_weight
+        self.balanced = balanced
+        self.distill = distill
+        self.confidence = confidence
+        self.min_score = min_score
+        self.supervise_token_layers = supervise_token_layers
+        self.answer = answer
+        self.has_token_branch = token_weight > 0 or distill_weight > 0
+        for value, known in ((distill, DISTILLATIONS), (confidence, ("score_iou", "score"))):
+            if value not in known:
+                raise ConfigError(f"{value!r} is not one of {', '.join(known)}")
+        if answer not in ("decoder", "token") or (answer == "token" and not self.has_token_branch):
+            raise ConfigError(
+                f"answer={answer!r}: say 'decoder', or 'token' with a token_weight or distill_weight above 0"
+            )
+        if self.has_token_branch:
+            self.token_layers = nn.ModuleList(nn.Linear(width, width) for _ in range(num_token_layers))
+            self.token_predictor = self.decoder_predictor if share_predictor else QueryPredictor(width)
+
+    def forward(self, decoder_states: Tensor, token_queries: Tensor | None = None) -> dict[str, Any]:
+        """Both branches.
+
+        Args:
+            decoder_states: (S, B, Q, D) of S decoder layers.
+            token_queries: (B, Q, D), queries plus class token.
+
+        Returns:
+            ``decoder`` and, with a student, ``token``: (logits, boxes) of each one's layers; ``token_states``.
+        """
+        outputs = super().forward(decoder_states)
+        if self.has_token_branch:
+            outputs["token_states"] = self._token_states(token_queries)
+            outputs["token"] = self.token_predictor(outputs["token_states"])
+        return outputs
+
+    def _token_states(self, x: Tensor) -> Tensor:
+        """(B, Q, D) -> (T, B, Q, D), the outputs of the student's T layers; ReLU between them."""
+        if not self.token_layers:
+            return x[None]
+        states = []
+        for index, layer in enumerate(self.token_layers):
+            x = layer(x)
+            if index < len(self.token_layers) - 1:
+                x = x.relu()
+            states.append(x)
+        return torch.stack(states)
+
+    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """Terms of both branches; ``distill_share`` is omega."""
+        targets = self.targets(outputs, data_samples)
+        terms = self.criterion(*outputs["decoder"], targets)
+        losses = named_losses("decoder", terms, self.decoder_weight)
+        if not self.has_token_branch:
+            return losses
+        token_weight, distill_weight = self.token_weight, self.distill_weight
+        teacher, trust = self.teacher_targets(outputs, targets)
+        if self.balanced:
+            # A batch without any target leaves nothing to trust.
+            omega = torch.cat(trust).mean() if sum(map(len, trust)) else outputs["decoder"][0].new_zeros(())
+            losses["distill_share"] = omega
+            token_weight, distill_weight = token_weight * (1 - omega), distill_weight * omega
+        logits, boxes = outputs["token"]
+        if not self.supervise_token_layers:
+            logits, boxes = logits[-1:], boxes[-1:]
+        if self.token_weight:
+            losses.update(named_losses("token", self.criterion(logits, boxes, targets), token_weight))
+        if self.distill_weight:
+            losses.update(self._distill_losses(logits, boxes, teacher, trust, distill_weight))
+        return losses
+
+    @torch.no_grad()
+    def teacher_targets(self, outputs: dict[str, Any], targets: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """The decoder's boxes (N, 4) per sample and how far each can be trusted (N,)."""
+        logits, boxes = (answer[-1].detach().float() for answer in outputs["decoder"])
+        scores = logits.softmax(-1)[..., 0]
+        if self.confidence == "score":
+            kept = scores > self.min_score
+            return [box[k] for box, k in zip(boxes, kept, strict=True)], [
+                s[k] for s, k in zip(scores, kept, strict=True)
+            ]
+        matches = self.criterion.match(logits, boxes, targets)
+        pred, target = paired_boxes(boxes, targets, matches)
+        overlap = aligned_iou(cxcywh_to_xyxy(pred), cxcywh_to_xyxy(target), self.criterion.eps)
+        sizes = [len(queries) for queries, _ in matches]
+        score = torch.cat([score[queries] for score, (queries, _) in zip(scores, matches, strict=True)])
+        return list(pred.split(sizes)), list((score * overlap).split(sizes))
+
+    def _distill_losses(
+        self, logits: Tensor, boxes: Tensor, teacher: Sequence[Tensor], trust: Sequence[Tensor], weight: Tensor | float
+    ) -> dict[str, Tensor]:
+        if self.balanced or self.distill == "hard":
+            terms = self.criterion(logits, boxes, teacher)
+        else:
+            by_target = self.distill == "weighted_by_target"
+            terms = self.criterion.weighted(logits[-1], boxes[-1], teacher, trust, by_target)
+        return named_losses("distill", terms, weight)
+
+    def answers(self, outputs: dict[str, Any]) -> Answers:
+        logits, boxes = outputs[self.answer]
+        return logits[-1], boxes[-1]
+
+
+def named_losses(branch: str, terms: dict[str, Tensor], weight: Tensor | float = 1.0) -> dict[str, Tensor]:
+    """Terms of a criterion as losses of a branch."""
+    return {f"loss_{branch}_{name}": weight * term for name, term in terms.items()}
