@@ -4,7 +4,7 @@ A converter is a list of rules; the first one that matches a name decides::
 
     Converter("transvg", [
         Rename("visumodel.backbone.0.body.{rest*}", "image_encoder.resnet.{rest}"),
-        Rename("clip.{layer*}.attn.in_proj_{kind}", ("{layer}.q_proj.{kind}", "{layer}.k_proj.{kind}", "{layer}.v_proj.{kind}")),
+        Rename("clip.{layer*}.in_proj_{kind}", ("{layer}.q.{kind}", "{layer}.k.{kind}", "{layer}.v.{kind}")),
         Idle("textmodel.bert.pooler.{rest*}", "the pooled output is never read"),
     ])
 
@@ -56,11 +56,11 @@ class Rename:
 
     Args:
         theirs: pattern of the reference's name.
-        ours: pattern of our name. Several patterns cut the tensor into equal parts along its first axis (a fused q, k, v
-            projection, say). ``*`` in a placeholder is only needed in `theirs`.
+        ours: pattern of our name. Several patterns cut the tensor into equal parts along its first axis (a fused
+            q, k, v projection, say). ``*`` in a placeholder is only needed in `theirs`.
         transpose: whether the two keep the matrix in transposed form.
-        optional: why a model of ours may lack the tensor (the reference stores it in every configuration, but uses it in
-            some only); empty when it must be there.
+        optional: why a model of ours may lack the tensor (the reference stores it in every configuration, but uses it
+            in some only); empty when it must be there.
     """
 
     theirs: str
@@ -83,7 +83,7 @@ class Rename:
 
     def to_theirs(self, name: str, state: Mapping[str, Tensor]) -> tuple[str, Tensor] | None:
         """Their name and tensor, given our name of the rule's *first* part, or None."""
-        starred = set(match[1] for match in PLACEHOLDER.finditer(self.theirs) if match[2])
+        starred = {match[1] for match in PLACEHOLDER.finditer(self.theirs) if match[2]}
         ours = [PLACEHOLDER.sub(lambda m: f"{{{m[1]}*}}" if m[1] in starred else m[0], part) for part in self.parts]
         values = Pattern(ours[0]).match(name)
         if values is None:

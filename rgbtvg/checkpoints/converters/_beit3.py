@@ -8,10 +8,11 @@ SIDES = (("A", "vision"), ("B", "text"))
 
 
 def beit3_rules(theirs: str, ours: str) -> list[Rename]:
-    """Rules for everything below the prefixes `theirs` and `ours` (each empty or ending in a dot), but the mask token."""
+    """Rules for everything below the prefixes `theirs` and `ours`, each empty or ending in a dot."""
     rules = [
         Rename(f"{theirs}text_embed.weight", f"{ours}text_embedding.weight"),
         Rename(f"{theirs}vision_embed.cls_token", f"{ours}class_token"),
+        Rename(f"{theirs}vision_embed.mask_token", f"{ours}mask_token", optional="only pre-training masks patches"),
         Rename(f"{theirs}vision_embed.proj.{{kind}}", f"{ours}patch_embedding.{{kind}}"),
     ]
     for letter, side in SIDES:

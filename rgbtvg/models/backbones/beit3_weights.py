@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from rgbtvg.checkpoints.converters._beit3 import beit3_rules
 from rgbtvg.checkpoints.initial import read_initial_weights
-from rgbtvg.checkpoints.rules import Converter, Idle, Rename
+from rgbtvg.checkpoints.rules import Converter, Idle
 from rgbtvg.errors import CheckpointError
 from rgbtvg.models.layers.positions import resize_grid_table
 
@@ -18,7 +18,6 @@ INITIAL = Converter(
     "beit3",
     [
         *beit3_rules(FILE_PREFIX, ""),
-        Rename(f"{FILE_PREFIX}vision_embed.mask_token", "mask_token"),
         Idle("{head*}", "the pre-training heads are not used"),
     ],
 )
@@ -46,7 +45,7 @@ def load_beit3_weights(encoder: nn.Module, path: str) -> None:
             raise CheckpointError(
                 f"{path}: {name} has shape {tuple(tensor.shape)}, the config asks for {tuple(own[name].shape)}"
             )
-    encoder.load_state_dict(state, strict=True)
+    encoder.load_state_dict(state, strict=False)
 
 
 def read_beit3(path: str) -> dict[str, Tensor]:

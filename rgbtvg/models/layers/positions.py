@@ -69,3 +69,10 @@ def resize_grid_table(
     picture = F.interpolate(picture.float(), grid, mode=mode, antialias=antialias, align_corners=False)
     resized = picture.permute(0, 2, 3, 1).reshape(grid[0] * grid[1], -1)
     return torch.cat((prefix, resized.to(table.dtype)))
+
+
+def resize_grid_rows(table: Tensor, before: int, count: int, copies: int, grid: tuple[int, int]) -> Tensor:
+    """Resample a position table whose rows are `before` others, `copies` square grids of `count` rows each, and others."""
+    end = before + copies * count
+    grids = [resize_grid_table(table[start : start + count], grid) for start in range(before, end, count)]
+    return torch.cat((table[:before], *grids, table[end:]))

@@ -1,0 +1,78 @@
+"""OneRef: one tower for grounding and segmentation, with mask referring modelling (Xiao et al., NeurIPS 2024)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import GroundingInputs, GroundingSample
+
+
+@MODELS.register_module()
+class OneRef(BaseGrounder):
+    """BEiT-3 and a head that compares the sentence's first token with every patch; nothing in between.
+
+    In rgbt the tower runs once per stream with the same weights and the same sentence. The patches of both compete in
+    one soft-max; the sentence is the one that saw the first stream.
+
+    Args:
+        backbone: config of :class:`BEiT3`.
+        head: config of :class:`ReferringHead`, without the width.
+        mask_head: config of :class:`ReferringMaskHead`, without the width; None for boxes only.
+        pretraining: config of :class:`MRefMHead`, without the width; None outside of pre-training.
+        adapter: config of :class:`LoRA` for the tower, whose Linears are called ``attention.q_proj.vision`` and so on.
+        kwargs: see :class:`BaseGrounder`.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        head: dict,
+        mask_head: dict | None = None,
+        pretraining: dict | None = None,
+        adapter: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        tower = MODELS.build(backbone)
+        super().__init__(head=dict(head, width=tower.width), **kwargs)
+        self.backbone = tower
+        if adapter is not None:
+            MODELS.build(adapter).attach(tower, tower.routing, self.streams)
+        self.mask_head = None if mask_head is None else MODELS.build(dict(mask_head, width=tower.width))
+        self.pretraining = None if pretraining is None else MODELS.build(dict(pretraining, width=tower.width))
+
+    def encode(self, inputs: GroundingInputs, masked_patches: Tensor | None = None) -> dict[str, Any]:
+        """Tower, likeness, box and mask.
+
+        Args:
+            masked_patches: (B, h*w) bool, patches that the mask token replaces (pre-training).
+        """
+        streams = self.backbone.encode_streams(inputs, self.streams, masked_patches)
+        images = [stream.images[0] for stream in streams.values()]
+        patches = torch.cat([image.tokens[:, 1:] for image in images], dim=1)  # (B, S*N, D)
+        vision = torch.cat([image.tokens[:, :1] for image in images] + [patches], dim=1)  # (B, S + S*N, D)
+        text = next(iter(streams.values())).text
+        outputs = {"streams": streams, "vision": vision, "text": text, "grid": images[0].grid}
+        outputs.update(self.head(vision, len(images), text.tokens))
+        if self.mask_head is not None:
+            outputs["mask_logits"] = self.mask_head(patches, images[0].grid, outputs["sentence_embedding"])
+        return outputs
+
+    def losses(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """The head's terms and, where there is a mask head, its terms."""
+        losses = super().losses(outputs, data_samples)
+        if self.mask_head is not None:
+            losses.update(self.mask_head.loss(outputs, data_samples))
+        return losses
+
+    def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """Ordinary training, or one step of masked image or language modelling."""
+        if self.pretraining is None:
+            return super().loss(inputs, data_samples)
+        task = self.pretraining.next_task(inputs, data_samples, self.streams)
+        outputs = self.encode(task.inputs, task.masked_patches)
+        return {**self.losses(outputs, data_samples), **self.pretraining.loss(outputs, task)}

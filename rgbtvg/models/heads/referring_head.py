@@ -1,0 +1,171 @@
+"""Boxes from the likeness of patches to a sentence (OneRef, Xiao et al. 2024)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rgbtvg.errors import DataError
+from rgbtvg.models.heads.box_head import single_targets
+from rgbtvg.models.layers import MLP
+from rgbtvg.models.losses import box_losses, contrastive_loss, dice_loss, focal_loss
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import GroundingSample, Prediction
+from rgbtvg.structures.boxes import cxcywh_to_xyxy
+
+FOCAL_WEIGHT = 20.0
+DICE_WEIGHT = 2.0
+
+
+@MODELS.register_module()
+class ReferringHead(nn.Module):
+    """Pools the patches by their cosine to the sentence's first token, and regresses one box from the result.
+
+    Args:
+        width: channels of the tower.
+        box_weight: weight of L1 and generalised IoU on the box; 0 leaves them out.
+        region_weight: weight of focal (x 20) and Dice (x 2) losses that pull the cosines of patches inside the target
+            up and of those outside down; 0 leaves them out.
+        contrastive_weight: weight of the contrast between class token and sentence over the batch; 0 leaves it out. The
+            reference divides its value by the batch size.
+    """
+
+    def __init__(
+        self, width: int, box_weight: float = 1.0, region_weight: float = 0.0, contrastive_weight: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.vision_head = nn.Linear(width, width, bias=False)
+        self.language_head = nn.Linear(width, width, bias=False)
+        self.visual_proj = nn.Linear(width, width)
+        self.box_mlp = MLP((width, width, width, 4))
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07))) if contrastive_weight else None
+        self.box_weight = box_weight
+        self.region_weight = region_weight
+        self.contrastive_weight = contrastive_weight
+        for head in (self.vision_head, self.language_head):
+            nn.init.trunc_normal_(head.weight, std=0.02, a=-0.02, b=0.02)
+
+    def forward(self, vision: Tensor, num_prefix: int, text: Tensor) -> dict[str, Tensor]:
+        """Compare, pool, regress.
+
+        Args:
+            vision: (B, P + N, D), P class tokens and the patches of all streams.
+            num_prefix: P.
+            text: (B, L, D), words; the first token stands for the sentence.
+        """
+        seen = F.normalize(self.vision_head(vision), dim=-1)  # (B, P + N, D)
+        words = F.normalize(self.language_head(text), dim=-1)  # (B, L, D)
+        meant = words[:, 0]
+        similarity = torch.einsum("bnd,bd->bn", seen[:, num_prefix:], meant)
+        pooled = torch.einsum("bn,bnd->bd", similarity.softmax(-1), self.visual_proj(vision[:, num_prefix:]))
+        return {
+            "vision_embedding": seen,
+            "text_embedding": words,
+            "sentence_embedding": meant,
+            "image_embedding": seen[:, :num_prefix].mean(1),
+            "similarity": similarity,
+            "pooled": pooled,
+            "pred_boxes": self.box_mlp(pooled).sigmoid(),
+        }
+
+    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """The terms whose weight is not zero."""
+        losses: dict[str, Tensor] = {}
+        if self.box_weight:
+            boxes = outputs["pred_boxes"]
+            targets = single_targets(data_samples).to(boxes)
+            losses.update(box_losses(boxes, targets, self.box_weight, self.box_weight))
+        if self.contrastive_weight:
+            contrast = contrastive_loss(
+                outputs["image_embedding"], outputs["sentence_embedding"], self.logit_scale.exp()
+            )
+            losses["loss_contrastive"] = self.contrastive_weight * contrast / len(data_samples)
+        if self.region_weight:
+            losses.update(self._region_losses(outputs, data_samples))
+        return losses
+
+    def _region_losses(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """Focal and Dice loss of the cosines, as they are, against the target's patches; every stream alike."""
+        similarity = outputs["similarity"]  # (B, S * h * w)
+        grid = outputs["grid"]
+        inside = F.interpolate(target_masks(data_samples).to(similarity), grid, mode="nearest").flatten(1) > 0.5
+        inside = inside.repeat(1, similarity.shape[1] // inside.shape[1])
+        return {
+            "loss_mrm_focal": self.region_weight * FOCAL_WEIGHT * focal_loss(similarity, inside).mean(),
+            "loss_mrm_dice": self.region_weight * DICE_WEIGHT * dice_loss(similarity, inside).mean(),
+        }
+
+    def predict(self, outputs: dict[str, Any]) -> list[Prediction]:
+        """One box per sample; the method gives no score, so it is 1. A mask where the mask head made one."""
+        masks = outputs["mask_logits"].float().sigmoid()[:, 0] if "mask_logits" in outputs else None
+        return [
+            Prediction(box[None], box.new_ones(1), None if masks is None else masks[row])
+            for row, box in enumerate(outputs["pred_boxes"])
+        ]
+
+
+@MODELS.register_module()
+class ReferringMaskHead(nn.Module):
+    """A mask from the likeness of upsampled patches to the sentence (OneRef's RES head).
+
+    Three transposed convolutions double the grid each; with several streams their logits are averaged.
+
+    Args:
+        width: channels of the tower.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList(nn.ConvTranspose2d(width, width, 2, 2, bias=False) for _ in range(3))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(3))
+
+    def forward(self, patches: Tensor, grid: tuple[int, int], meant: Tensor) -> Tensor:
+        """patches (B, S*h*w, D) of S streams, meant (B, D) normalised -> logits (B, 1, 8h, 8w), a cosine."""
+        num_streams = patches.shape[1] // (grid[0] * grid[1])
+        x = patches.unflatten(1, (num_streams, *grid)).flatten(0, 1).permute(0, 3, 1, 2)  # (B*S, D, h, w)
+        for convolution, norm in zip(self.convolutions[:-1], self.norms[:-1], strict=True):
+            x = norm(convolution(x)).relu()
+        x = F.normalize(self.norms[-1](self.convolutions[-1](x)), dim=1)
+        x = x.unflatten(0, (-1, num_streams))  # (B, S, D, 8h, 8w)
+        return torch.einsum("bsdhw,bd->bshw", x, meant).mean(1, keepdim=True)
+
+    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """Focal (x 20) and Dice (x 2) loss of ``mask_logits`` at the resolution of the input."""
+        targets = target_masks(data_samples).to(outputs["mask_logits"])
+        logits = F.interpolate(outputs["mask_logits"], targets.shape[-2:], mode="bilinear", align_corners=False)
+        return {
+            "loss_seg_focal": FOCAL_WEIGHT * focal_loss(logits, targets).mean(),
+            "loss_seg_dice": DICE_WEIGHT * dice_loss(logits, targets).mean(),
+        }
+
+
+def target_masks(data_samples: list[GroundingSample]) -> Tensor:
+    """What every sentence means as a mask (B, 1, H, W) of 0 and 1 in the padded input.
+
+    Where a sample has no mask its boxes are filled instead.
+    """
+    return torch.stack([_target_mask(sample) for sample in data_samples])
+
+
+def _target_mask(sample: GroundingSample) -> Tensor:
+    if "gt_masks" in sample:
+        masks = sample.gt_masks
+        return (masks > 0).any(0, keepdim=True).float()
+    if "gt_boxes" not in sample:
+        raise DataError(f"{sample.get('sample_id', 'a sample')} has neither masks nor boxes to learn from")
+    return box_mask(sample.gt_boxes, tuple(sample.input_shape)).any(0, keepdim=True).float()
+
+
+def box_mask(boxes_cxcywh: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Filled boxes (N, H, W) bool: the pixels whose centre lies inside."""
+    height, width = shape
+    x0, y0, x1, y1 = (cxcywh_to_xyxy(boxes_cxcywh) * boxes_cxcywh.new_tensor([width, height] * 2)).unbind(-1)
+    x = torch.arange(width, device=boxes_cxcywh.device) + 0.5
+    y = torch.arange(height, device=boxes_cxcywh.device) + 0.5
+    columns = (x >= x0[:, None]) & (x < x1[:, None])  # (N, W)
+    rows = (y >= y0[:, None]) & (y < y1[:, None])
+    return rows[:, :, None] & columns[:, None, :]
