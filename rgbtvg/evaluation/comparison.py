@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rgbtvg.errors import DataError
-from rgbtvg.evaluation.groups import Group, bucket
+from rgbtvg.evaluation.groups import Group, bucket, worth_a_line
 from rgbtvg.evaluation.table import text_table
 
 Rows = dict[str, dict[str, Any]]
@@ -69,7 +69,7 @@ class Comparison:
         for name in others:
             headers += [name, f"{name} - {first}"]
         lines = []
-        for result in self.groups:
+        for result in worth_a_line(self.groups):
             cells = [result.group.split, result.group.label, str(result.count), f"{100 * result.means[first]:.2f}"]
             for name in others:
                 cells += [f"{100 * result.means[name]:.2f}", result.differences[name].points()]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from rgbtvg.datasets.conditions import CONDITIONS
 
@@ -36,6 +36,16 @@ class Group:
         return f"{self.by}: {self.value}" if self.by else WHOLE
 
 
+class Grouped(Protocol):
+    """Anything that was found for a group."""
+
+    @property
+    def group(self) -> Group: ...
+
+
+T = TypeVar("T", bound=Grouped)
+
+
 def bucket(rows: Iterable[dict[str, Any]]) -> dict[Group, list[dict[str, Any]]]:
     """Group -> its rows: the whole, then split by split its subsets and the values of its conditions.
 
@@ -48,6 +58,11 @@ def bucket(rows: Iterable[dict[str, Any]]) -> dict[Group, list[dict[str, Any]]]:
         for group in _groups_of(row, many_datasets):
             groups.setdefault(group, []).append(row)
     return {group: groups[group] for group in sorted(groups, key=_order)}
+
+
+def worth_a_line(results: Sequence[T]) -> Sequence[T]:
+    """Results of groups (the whole first) for a table: without the whole where it is only one split over again."""
+    return results[1:] if sum(result.group.is_split for result in results) == 1 else results
 
 
 def _groups_of(row: dict[str, Any], many_datasets: bool) -> Iterator[Group]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rgbtvg.errors import DataError
-from rgbtvg.evaluation.groups import Group, bucket
+from rgbtvg.evaluation.groups import Group, bucket, worth_a_line
 from rgbtvg.evaluation.intervals import Estimate
 from rgbtvg.evaluation.table import text_table
 
@@ -61,15 +61,12 @@ class EvaluationResult:
     def table(self, brief: bool = False) -> str:
         """Aligned text, in per cent with 95 % intervals; `brief` keeps whole splits only."""
         headers = ["split", "group", "count", *self.overall.scores]
-        rows: Iterable[GroupResult] = self.groups
+        rows = worth_a_line(self.groups)
         if brief:
-            rows = [result for result in self.groups if result.group.is_split] or self.groups[:1]
+            rows = [result for result in rows if not result.group.by]
         text = text_table(
             headers,
-            (
-                [r.group.split, r.group.label, str(r.count), *(e.percent() for e in r.scores.values())]  #
-                for r in rows
-            ),
+            ([r.group.split, r.group.label, str(r.count), *(e.percent() for e in r.scores.values())] for r in rows),
             left=2,
         )
         if self.errors:

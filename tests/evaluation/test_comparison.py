@@ -81,7 +81,7 @@ def test_compare_tool_pools_the_seeds_of_a_name(tmp_path, capsys):
     runs = [f"rgbt={tmp_path / 'rgbt0'}", f"rgbt={tmp_path / 'rgbt1'}", f"rgb={tmp_path / 'rgb'}"]
     assert run_tool("analysis/compare.py", *runs, "--out", tmp_path / "out.json") == 0
     printed = capsys.readouterr().out
-    assert "62.50 | 25.00 | -37.50 [" in printed
+    assert "| test | all | 4 | 62.50 | 25.00 | -37.50 [" in " ".join(printed.split())
     assert "runs of rgbt: 75.00, 50.00" in printed
     assert json.loads((tmp_path / "out.json").read_text())["seeds"] == {"rgbt": [0.75, 0.5], "rgb": [0.25]}
 
