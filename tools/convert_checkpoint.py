@@ -2,9 +2,18 @@
 
 python tools/convert_checkpoint.py transvg TransVG_unc.pth work_dirs/transvg_unc.pth --config configs/transvg/transvg_r50_refcoco.py
 python tools/convert_checkpoint.py transvg work_dirs/mine.pth theirs.pth --to-reference
+
+Surgery on the CLIP-based methods follows the conversion, in the order of the options below; METHOD `ours` converts nothing:
+
+python tools/convert_checkpoint.py hivg best_checkpoint.pth start.pth --merge-lora --two-streams
+python tools/convert_checkpoint.py ours work_dirs/hivg.pth start.pth --split-lora rgb=16 ir=48 --copy-to-thermal
+python tools/convert_checkpoint.py ours start.pth start_640.pth --image-size 640 --streams 2
+python tools/convert_checkpoint.py peft old_reference.pth new_reference.safetensors --peft 0.7
 """  # noqa: E501
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 
 from rgbtvg.engine.cli import run_command
 
@@ -17,14 +26,64 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--config", help="our config: names and shapes are checked, and the file carries it")
     parser.add_argument("--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the config")
     parser.add_argument("--to-reference", action="store_true", help="from ours to the reference's names")
+    surgery = parser.add_argument_group("surgery")
+    surgery.add_argument(
+        "--merge-lora", nargs="?", const="", metavar="GROUP", help="fold a LoRA group into the weights"
+    )
+    surgery.add_argument("--alpha", type=float, default=16.0, help="of the merged LoRA (default 16)")
+    surgery.add_argument("--split-lora", nargs="+", metavar="GROUP=RANK", help="make these LoRA groups out of one")
+    surgery.add_argument("--copy-to-thermal", action="store_true", help="a copy of guides and projections for thermal")
+    surgery.add_argument("--two-streams", action="store_true", help="repeat the patches' joint positions for thermal")
+    surgery.add_argument("--image-size", type=int, metavar="PIXELS", help="resample the position tables")
+    surgery.add_argument("--patch-size", type=int, default=16, help="for --image-size (default 16)")
+    surgery.add_argument(
+        "--streams", type=int, default=1, help="side by side in the file, for --image-size (default 1)"
+    )
+    surgery.add_argument("--peft", choices=("0.3", "0.7"), help="METHOD peft: names as this version writes them")
+    surgery.add_argument("--wrappers", type=int, default=1, help="prefixes base_model.model. for --peft (default 1)")
     return parser.parse_args()
+
+
+def surgery_of(args: argparse.Namespace) -> list[Callable]:
+    """The operations asked for, in their order."""
+    from rgbtvg.checkpoints import surgery
+    from rgbtvg.errors import ConfigError
+
+    text_first = args.method == "clip_vg"
+    operations: list[Callable] = []
+    if args.merge_lora is not None:
+        operations.append(partial(surgery.merge_lora, group=args.merge_lora or None, alpha=args.alpha))
+    if args.split_lora:
+        try:
+            ranks = {name: int(rank) for name, rank in (item.split("=") for item in args.split_lora)}
+        except ValueError:
+            raise ConfigError(f"--split-lora takes GROUP=RANK, got {' '.join(args.split_lora)}") from None
+        operations.append(partial(surgery.split_lora, ranks=ranks))
+    if args.copy_to_thermal:
+        operations.append(surgery.copy_to_thermal)
+    if args.two_streams:
+        operations.append(partial(surgery.double_image_rows, text_first=text_first))
+    if args.image_size:
+        sizes = dict(image_size=args.image_size, patch_size=args.patch_size, num_streams=args.streams)
+        operations.append(partial(surgery.resize_positions, **sizes, text_first=text_first))
+    return operations
 
 
 def main() -> None:
     args = parse_args()
     from rgbtvg.checkpoints.convert import convert_file, restore_file
+    from rgbtvg.checkpoints.operate import OURS, operate_file, rename_peft_file
     from rgbtvg.engine.config import load_config
 
+    if args.peft:
+        written = rename_peft_file(args.source, args.target, args.peft, args.wrappers)
+        print(f"wrote {args.target}: {written} tensors in the layout of peft {args.peft}")
+        return
+    operations = surgery_of(args)
+    if operations or args.method == OURS:
+        written = operate_file(args.method, args.source, args.target, operations)
+        print(f"wrote {args.target}: {written} tensors after {len(operations)} operations")
+        return
     if args.to_reference:
         restore_file(args.method, args.source, args.target)
         print(f"wrote {args.target}")

@@ -15,6 +15,7 @@ from rgbtvg.models.adapters import PerStream, StreamRouting, adapted_linears, op
 from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
 from rgbtvg.models.fusion.joint_encoder import JointFeatures
 from rgbtvg.models.grounders.base import BaseGrounder, split_streams
+from rgbtvg.models.layers.positions import resize_grid_rows
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
@@ -82,6 +83,7 @@ class HiVG(BaseGrounder):
         if sentence_token not in SENTENCE_TOKENS:
             raise ConfigError(f"sentence_token must be one of {', '.join(SENTENCE_TOKENS)}, got {sentence_token!r}")
         self.sentence_token = sentence_token
+        self.max_length = max_length
         self.tuned_weights = tuned_weights
         self.frozen_guides = tuple(frozen_guides)
         self.routing = StreamRouting()
@@ -165,6 +167,17 @@ class HiVG(BaseGrounder):
             for stream in self.frozen_guides:
                 if isinstance(module, PerStream) and stream in module:
                     module[stream].requires_grad_(False)
+
+    def set_image_size(self, image_size: int) -> None:
+        """Resample the joint position table to another side of the square input; the optimizer must be rebuilt."""
+        grid = self.image_encoder.grid_of((image_size, image_size))
+        table = self.fusion.positions.weight.data
+        streams = 1 + (self.neck.num_tokens(1, 1, len(self.streams)) > 2)
+        rows = len(table) - 2 - self.max_length
+        if rows % streams:
+            raise ConfigError(f"the joint position table has {rows} image rows, which are not {streams} grids")
+        table = resize_grid_rows(table, 2, rows // streams, streams, grid)
+        self.fusion.positions = nn.Embedding.from_pretrained(table, freeze=False)
 
     def merge_adapters(self) -> None:
         """For inference: fold every group of low-rank updates into a ready weight of its own. Training unfolds them."""

@@ -76,3 +76,22 @@ def resize_grid_rows(table: Tensor, before: int, count: int, copies: int, grid: 
     end = before + copies * count
     grids = [resize_grid_table(table[start : start + count], grid) for start in range(before, end, count)]
     return torch.cat((table[:before], *grids, table[end:]))
+
+
+def coordinate_map(grid: tuple[int, int], device: torch.device | None = None) -> Tensor:
+    """Where each cell of a grid lies, as the one-stage methods tell their convolutions (FAOA, Yang et al. 2019, sec. 3.1).
+
+    Channels: start, end and middle of the cell in [-1, 1], each as (row, column), then 1/h and 1/w. Rows are divided by the
+    width and columns by the height, as the reference does: the same thing on its square grids, and part of its weights.
+
+    Returns:
+        (8, h, w).
+    """
+    height, width = grid
+    rows = torch.arange(height, device=device, dtype=torch.float32)[:, None].expand(height, width)
+    columns = torch.arange(width, device=device, dtype=torch.float32)[None].expand(height, width)
+    top, bottom = 2 * rows / width - 1, 2 * (rows + 1) / width - 1
+    left, right = 2 * columns / height - 1, 2 * (columns + 1) / height - 1
+    size = torch.ones_like(top)
+    middle_row, middle_column = (top + bottom) / 2, (left + right) / 2
+    return torch.stack((top, left, bottom, right, middle_row, middle_column, size / height, size / width))

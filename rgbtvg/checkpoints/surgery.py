@@ -1,0 +1,201 @@
+"""Operations on the weights of the CLIP-based methods (CLIP-VG, HiVG, RGBT-VGNet), as plain functions of a state dict
+of ours.
+
+Each returns a new dict and leaves the given one as it is.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from rgbtvg.errors import CheckpointError
+from rgbtvg.models.layers.positions import resize_grid_rows, resize_grid_table
+
+State = dict[str, Tensor]
+UPDATE = re.compile(r"(?P<linear>.+)\.lora\.(?P<group>\w+)\.(?P<factor>down|up)")
+JOINT_POSITIONS = "fusion.positions.weight"
+PER_STREAM = (r"(.*\.slots\.guide)\.", r"(level_proj)\.", r"(image_proj)\.")
+"""Modules that a model may have once, or once per stream."""
+WRAPPERS = re.compile(r"^(clip\.)?(base_model\.model\.)+|^clip\.")
+CLIP_MODULES = (
+    "text_model.",
+    "vision_model.",
+    "vision_model_ir.",
+    "visual_projection.",
+    "text_projection.",
+    "logit_scale",
+)
+
+
+def lora_groups(state: Mapping[str, Tensor]) -> list[str]:
+    """Names of the groups of low-rank updates in a state dict."""
+    return sorted({match["group"] for name in state if (match := UPDATE.fullmatch(name))})
+
+
+def merge_lora(state: Mapping[str, Tensor], group: str | None = None, alpha: float = 16.0) -> State:
+    """Fold the low-rank updates of a group into the weights and drop all updates.
+
+    Args:
+        state: weights.
+        group: which one; may be left out where there is only one. With one group per camera, merging each gives the two
+            weight sets of a pair.
+        alpha: that the updates were trained with; they count alpha / rank.
+
+    Raises:
+        CheckpointError: no such group, or several and none named.
+    """
+    groups = lora_groups(state)
+    if group is None and len(groups) == 1:
+        group = groups[0]
+    if group not in groups:
+        raise CheckpointError(f"name the LoRA group to merge; the file has {', '.join(groups) or 'none'}")
+    merged = {name: tensor for name, tensor in state.items() if not UPDATE.fullmatch(name)}
+    for name in state:
+        match = UPDATE.fullmatch(name)
+        if match and match["group"] == group and match["factor"] == "down":
+            down, up = state[name], state[f"{match['linear']}.lora.{group}.up"]
+            weight = f"{match['linear']}.weight"
+            merged[weight] = merged[weight] + alpha / len(down) * up @ down
+    return merged
+
+
+def split_lora(state: Mapping[str, Tensor], ranks: Mapping[str, int], source: str | None = None) -> State:
+    """Make several groups out of one, each the same update at the start.
+
+    A higher rank is filled up with directions that do nothing yet; a lower one keeps the best approximation.
+
+    Args:
+        state: weights.
+        ranks: new group -> its rank. The text encoder gets only the first, since it runs no thermal stream.
+        source: group to split; may be left out where there is only one.
+    """
+    groups = lora_groups(state)
+    source = source or (groups[0] if len(groups) == 1 else None)
+    if source not in groups:
+        raise CheckpointError(f"name the LoRA group to split; the file has {', '.join(groups) or 'none'}")
+    split: State = {}
+    for name, tensor in state.items():
+        match = UPDATE.fullmatch(name)
+        if not match or match["group"] != source:
+            split[name] = tensor
+        elif match["factor"] == "down":
+            linear = match["linear"]
+            targets = list(ranks.items())[:1] if linear.startswith("text_encoder.") else ranks.items()
+            for group, rank in targets:
+                down, up = change_rank(tensor, state[f"{linear}.lora.{source}.up"], rank)
+                split[f"{linear}.lora.{group}.down"], split[f"{linear}.lora.{group}.up"] = down, up
+    return split
+
+
+def change_rank(down: Tensor, up: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """Factors (rank, in) and (out, rank) of the same update at another rank, and so at another scale alpha / rank."""
+    old = len(down)
+    if rank > old:
+        fresh = torch.empty(rank - old, down.shape[1])
+        torch.nn.init.kaiming_uniform_(fresh, a=math.sqrt(5))
+        down, up = torch.cat((down, fresh)), torch.cat((up, up.new_zeros(len(up), rank - old)), dim=1)
+    elif rank < old:
+        left, values, right = torch.linalg.svd(up @ down, full_matrices=False)
+        root = values[:rank].sqrt()
+        down, up = root[:, None] * right[:rank], left[:, :rank] * root
+    else:
+        down, up = down.clone(), up.clone()
+    return down, up * (rank / old)
+
+
+def copy_to_thermal(state: Mapping[str, Tensor]) -> State:
+    """Give thermal its own copy of every guide and projection that a shared or RGB-only model has once."""
+    copied: State = {}
+    for name, tensor in state.items():
+        stem = next((match[1] for pattern in PER_STREAM if (match := re.match(pattern, name))), None)
+        if stem is None:
+            copied[name] = tensor
+            continue
+        rest = name.removeprefix(f"{stem}.").removeprefix("rgb.")
+        if rest.startswith("ir."):
+            continue
+        copied[f"{stem}.rgb.{rest}"], copied[f"{stem}.ir.{rest}"] = tensor, tensor.clone()
+    return copied
+
+
+def double_image_rows(state: Mapping[str, Tensor], text_first: bool = False) -> State:
+    """Joint positions from one stream to two side by side: the patches' rows are repeated for thermal."""
+    table = state[JOINT_POSITIONS]
+    before, count = image_rows(state, 1, text_first)
+    end = before + count
+    return {**state, JOINT_POSITIONS: torch.cat((table[:end], table[before:end], table[end:]))}
+
+
+def resize_positions(
+    state: Mapping[str, Tensor],
+    image_size: int,
+    patch_size: int,
+    num_streams: int = 1,
+    text_first: bool = False,
+    clip_table: bool = True,
+) -> State:
+    """Resample the position tables to another image size; class, regression and word rows are kept.
+
+    Args:
+        state: weights.
+        image_size, patch_size: in pixels.
+        num_streams: streams that stand side by side in the joint sequence.
+        text_first: whether words come before the image there (CLIP-VG).
+        clip_table: whether CLIP's own table is resampled as well. It need not be: the encoder does so at every pass.
+    """
+    grid = (image_size // patch_size,) * 2
+    before, count = image_rows(state, num_streams, text_first)
+    resized = dict(state)
+    resized[JOINT_POSITIONS] = resize_grid_rows(state[JOINT_POSITIONS], before, count, num_streams, grid)
+    if clip_table:
+        name = "image_encoder.position_embedding"
+        resized[name] = resize_grid_table(state[name], grid, num_prefix=1)
+    return resized
+
+
+def image_rows(state: Mapping[str, Tensor], num_streams: int, text_first: bool) -> tuple[int, int]:
+    """(rows before the first patch, patches of one stream) in the joint position table."""
+    if JOINT_POSITIONS not in state or "text_encoder.position_embedding" not in state:
+        raise CheckpointError("the file has no joint position table of a CLIP-based method (fusion.positions.weight)")
+    words = len(state["text_encoder.position_embedding"])
+    patches = len(state[JOINT_POSITIONS]) - 2 - words  # the regression token, the class token
+    count, rest = divmod(patches, num_streams)
+    if rest or math.isqrt(count) ** 2 != count:
+        raise CheckpointError(
+            f"{patches} patch rows of the joint position table are not {num_streams} square grids; "
+            "is the number of streams right?"
+        )
+    return (2 + words if text_first else 2), count
+
+
+def rename_peft(names: Sequence[str], version: str, wrappers: int = 1) -> dict[str, str]:
+    """Names of a reference's state dict as another version of peft writes them.
+
+    Args:
+        names: of any version, with any number of wrapper prefixes or none.
+        version: ``'0.3'`` (a LoRA Linear is a Linear) or ``'0.7'`` (it is wrapped: ``base_layer``), which hold for all
+            versions up to 0.6 and from 0.7 on.
+        wrappers: ``base_model.model.`` prefixes to write.
+
+    Returns:
+        given name -> name.
+    """
+    if version not in ("0.3", "0.7"):
+        raise CheckpointError(f"peft layouts are '0.3' (up to 0.6) and '0.7' (from 0.7 on), got {version!r}")
+    prefix = "base_model.model." * wrappers
+    plain_names = {name: WRAPPERS.sub("", name).replace(".base_layer.", ".") for name in names}
+    adapted = {plain.split(".lora_A.")[0] for plain in plain_names.values() if ".lora_A." in plain}
+    renamed = {}
+    for name, plain in plain_names.items():
+        linear, _, kind = plain.rpartition(".")
+        if version == "0.7" and linear in adapted:
+            plain = f"{linear}.base_layer.{kind}"
+        in_model = name.startswith("clip.")
+        of_clip = in_model or plain.startswith(CLIP_MODULES)
+        renamed[name] = ("clip." if in_model else "") + (prefix if of_clip else "") + plain
+    return renamed

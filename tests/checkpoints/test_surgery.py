@@ -1,0 +1,144 @@
+"""Weights that change shape or name keep what they meant."""
+
+import pytest
+import torch
+from torch import nn
+
+from rgbtvg.checkpoints import load_file
+from rgbtvg.checkpoints.surgery import (
+    change_rank,
+    copy_to_thermal,
+    double_image_rows,
+    lora_groups,
+    merge_lora,
+    rename_peft,
+    resize_positions,
+    split_lora,
+)
+from rgbtvg.errors import CheckpointError
+from rgbtvg.models.adapters import LowRank
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import GroundingInputs
+from tests.models.tiny import IMAGE_SIZE, MAX_LENGTH, VOCABULARY
+from tests.models.tiny import hivg as tiny_hivg
+from tests.models.tiny import rgbt_vgnet as tiny_vgnet
+from tests.run_tool import run_tool
+
+
+def model_of(config: dict) -> nn.Module:
+    torch.manual_seed(0)
+    model = MODELS.build(config).eval()
+    for module in model.modules():
+        if isinstance(module, LowRank):
+            nn.init.normal_(module.up, std=0.1)
+    return model
+
+
+def batch(modality: str, size: int = IMAGE_SIZE) -> GroundingInputs:
+    torch.manual_seed(1)
+    streams = {"rgb": ("rgb",), "ir": ("ir",), "rgbt": ("rgb", "ir")}[modality]
+    ids = torch.randint(1, VOCABULARY, (2, MAX_LENGTH))
+    images = {stream: torch.randn(2, 3, size, size) for stream in streams}
+    return GroundingInputs(images, torch.zeros(2, size, size, dtype=torch.bool), ids, ids > 0)
+
+
+def boxes(model: nn.Module, inputs: GroundingInputs) -> torch.Tensor:
+    with torch.no_grad():
+        return model.encode(inputs)["pred_boxes"]
+
+
+def test_merged_lora_gives_the_same_boxes_without_adapters():
+    config = tiny_hivg.config("rgbt")
+    adapted, plain = model_of(config), model_of({**config, "adapter": None})
+    state = merge_lora(adapted.state_dict(), alpha=2)
+    assert not lora_groups(state)
+    plain.load_state_dict(state)
+    torch.testing.assert_close(boxes(plain, batch("rgbt")), boxes(adapted, batch("rgbt")), atol=1e-6, rtol=1e-5)
+
+
+def test_split_lora_and_copies_turn_a_shared_model_into_one_per_camera():
+    shared = {**tiny_vgnet.config("rgbt"), "guide_per_stream": False}
+    shared["adapter"] = dict(
+        type="LoRA", groups=dict(shared=dict(rank=4, streams=("rgb", "ir", "text"))), alpha=2, dropout=0.0
+    )
+    dual = tiny_vgnet.config("rgbt")
+    dual["projections_per_stream"] = ("level_proj", "image_proj")
+    dual["adapter"]["groups"] = dict(rgb=dict(rank=4, streams=("rgb", "text")), ir=dict(rank=6, streams=("ir",)))
+    source, target = model_of(shared), model_of(dual)
+    state = copy_to_thermal(split_lora(source.state_dict(), dict(rgb=4, ir=6)))
+    target.load_state_dict(state)
+    torch.testing.assert_close(boxes(target, batch("rgbt")), boxes(source, batch("rgbt")), atol=1e-6, rtol=1e-5)
+
+
+def test_a_lower_rank_is_the_best_approximation():
+    down, up = torch.randn(6, 12), torch.randn(9, 6)
+    update = up @ down / 6
+    small_down, small_up = change_rank(down, up, 3)
+    error = torch.linalg.matrix_norm(small_up @ small_down / 3 - update, 2)
+    torch.testing.assert_close(error, torch.linalg.svdvals(update)[3])
+
+
+def test_one_stream_becomes_two_side_by_side():
+    one = model_of(tiny_hivg.config("rgb"))
+    two = model_of(tiny_hivg.config("rgbt"))
+    two.load_state_dict(double_image_rows(one.state_dict()))
+    table, grid = one.fusion.positions.weight, (IMAGE_SIZE // 16) ** 2
+    doubled = two.fusion.positions.weight
+    assert torch.equal(doubled[2 : 2 + grid], table[2 : 2 + grid])
+    assert torch.equal(doubled[2 + grid : 2 + 2 * grid], table[2 : 2 + grid])
+    assert torch.equal(doubled[2 + 2 * grid :], table[2 + grid :])
+
+
+def test_resized_positions_fit_a_model_of_the_other_size():
+    small = model_of(tiny_hivg.config("rgbt"))
+    large = model_of({**tiny_hivg.config("rgbt"), "image_size": 96})
+    state = resize_positions(small.state_dict(), 96, 16, num_streams=2, clip_table=False)
+    large.load_state_dict(state)
+    assert torch.equal(large.fusion.positions.weight[-MAX_LENGTH:], small.fusion.positions.weight[-MAX_LENGTH:])
+    small.set_image_size(96)
+    inputs = batch("rgbt", 96)
+    assert torch.equal(boxes(small, inputs), boxes(large, inputs))
+    with_table = resize_positions(small.state_dict(), 96, 16, num_streams=2)
+    assert len(with_table["image_encoder.position_embedding"]) == 37
+    with pytest.raises(CheckpointError, match="square grids"):
+        resize_positions(double_image_rows(model_of(tiny_hivg.config("rgb")).state_dict()), 96, 16, num_streams=1)
+
+
+def test_peft_names_go_both_ways():
+    old = [
+        "clip.base_model.model.base_model.model.text_model.encoder.layers.0.self_attn.q_proj.weight",
+        "clip.base_model.model.base_model.model.text_model.encoder.layers.0.self_attn.q_proj.lora_A.default.weight",
+        "clip.base_model.model.base_model.model.text_model.encoder.layers.0.mlp.fc1.weight",
+        "vl_transformer.encoder.layers.0.self_attn.out_proj.weight",
+    ]
+    new = rename_peft(old, "0.7")
+    assert list(new.values()) == [
+        "clip.base_model.model.text_model.encoder.layers.0.self_attn.q_proj.base_layer.weight",
+        "clip.base_model.model.text_model.encoder.layers.0.self_attn.q_proj.lora_A.default.weight",
+        "clip.base_model.model.text_model.encoder.layers.0.mlp.fc1.weight",
+        "vl_transformer.encoder.layers.0.self_attn.out_proj.weight",
+    ]
+    assert list(rename_peft(list(new.values()), "0.3", wrappers=2).values()) == old
+    bare = rename_peft(["text_model.encoder.layers.0.self_attn.k_proj.weight"], "0.3")
+    assert list(bare.values()) == ["base_model.model.text_model.encoder.layers.0.self_attn.k_proj.weight"]
+
+
+def test_the_command_chains_operations(tmp_path, capsys):
+    model = model_of(tiny_hivg.config("rgb"))
+    source, target = tmp_path / "ours.pth", tmp_path / "start.safetensors"
+    torch.save({"state_dict": model.state_dict()}, source)
+    options = ("--merge-lora", "--alpha", "2", "--two-streams")
+    assert run_tool("convert_checkpoint.py", "ours", source, target, *options) == 0
+    assert "2 operations" in capsys.readouterr().out
+    plain = model_of({**tiny_hivg.config("rgbt"), "adapter": None})
+    plain.load_state_dict(load_file(target))
+
+
+def test_reference_names_survive_the_way_there_and_back(tmp_path):
+    from rgbtvg.checkpoints.converters import get_converter
+
+    for method, tiny in (("hivg", tiny_hivg), ("rgbt_vgnet", tiny_vgnet)):
+        state = model_of(tiny.config("rgbt")).state_dict()
+        back = get_converter(method).to_ours(get_converter(method).to_theirs(state)).state
+        assert back.keys() == state.keys()
+        assert all(torch.equal(back[name], state[name]) for name in state)
