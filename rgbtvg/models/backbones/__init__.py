@@ -3,7 +3,20 @@
 from rgbtvg.models.backbones.beit3 import BEiT3
 from rgbtvg.models.backbones.bert import BertEncoder
 from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
+from rgbtvg.models.backbones.darknet import Darknet53
+from rgbtvg.models.backbones.lstm import LSTMEncoder
 from rgbtvg.models.backbones.resnet_detr import ResNetDETR
 from rgbtvg.models.backbones.swin import SwinPyramid
+from rgbtvg.models.backbones.vqkd import VQKDTokenizer
 
-__all__ = ["BEiT3", "BertEncoder", "CLIPTextEncoder", "CLIPVisionEncoder", "ResNetDETR", "SwinPyramid"]
+__all__ = [
+    "BEiT3",
+    "BertEncoder",
+    "CLIPTextEncoder",
+    "CLIPVisionEncoder",
+    "Darknet53",
+    "LSTMEncoder",
+    "ResNetDETR",
+    "SwinPyramid",
+    "VQKDTokenizer",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 from transformers import BertConfig, BertModel
@@ -23,7 +24,8 @@ class BertEncoder(BaseModule):
         num_layers: how many layers are kept; the output of the last one is used. 0 gives the bare word vectors.
             The RGB-T benchmark's variants read the 11th layer of 12 by an index that is one off: 11 there.
         pretrained: directory with ``config.json`` and weights in Hugging Face's layout, read when training starts.
-        frozen: keep every weight fixed.
+        average_last: the tokens are the mean over the outputs of this many last layers.
+        frozen: keep every weight fixed, and dropout off. References with a frozen BERT leave its dropout on in training.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class BertEncoder(BaseModule):
         arch: dict[str, Any] | None = None,
         num_layers: int | None = None,
         pretrained: str | None = None,
+        average_last: int = 1,
         frozen: bool = False,
     ) -> None:
         super().__init__()
@@ -40,8 +43,14 @@ class BertEncoder(BaseModule):
         self.bert = BertModel(config, add_pooling_layer=False)
         self.width: int = config.hidden_size
         self.pretrained = pretrained
+        self.average_last = average_last
+        self.frozen = frozen
         if frozen:
             self.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> BertEncoder:
+        """Switch dropout on or off; it stays off in a frozen encoder."""
+        return super().train(mode and not self.frozen)
 
     def init_weights(self) -> None:
         """Read the pre-trained weights; a missing directory is one sentence."""
@@ -49,8 +58,8 @@ class BertEncoder(BaseModule):
             return
         if not Path(self.pretrained, "config.json").is_file():
             raise CheckpointError(
-                f"BERT weights not found: {self.pretrained} must be a directory with config.json and model.safetensors or "
-                "pytorch_model.bin (bert-base-uncased); put it there, or set the text encoder's pretrained=None."
+                f"BERT weights not found: {self.pretrained} must be a directory with config.json and model.safetensors "
+                "or pytorch_model.bin (bert-base-uncased); put it there, or set the text encoder's pretrained=None."
             )
         config = self.bert.config
         loaded = BertModel.from_pretrained(
@@ -66,5 +75,8 @@ class BertEncoder(BaseModule):
         """(B, L) int64 and (B, L) bool, True at tokens -> tokens (B, L, D)."""
         if self.bert.config.num_hidden_layers == 0:
             return TextFeatures(self.bert.embeddings.word_embeddings(token_ids), token_mask)
-        hidden = self.bert(input_ids=token_ids, attention_mask=token_mask.long()).last_hidden_state
-        return TextFeatures(hidden, token_mask)
+        averaged = self.average_last > 1
+        out = self.bert(input_ids=token_ids, attention_mask=token_mask.long(), output_hidden_states=averaged)
+        if averaged:
+            return TextFeatures(torch.stack(out.hidden_states[-self.average_last :]).mean(0), token_mask)
+        return TextFeatures(out.last_hidden_state, token_mask)

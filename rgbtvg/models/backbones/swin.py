@@ -120,7 +120,8 @@ class SwinTransformer(nn.Module):
         self.widths = tuple(width * 2**i for i in range(len(depths)))
         self.patch_embed = nn.Conv2d(3, width, 4, 4)
         self.patch_norm = nn.LayerNorm(width)
-        rates = torch.linspace(0, drop_path, sum(depths)).tolist()
+        last = max(sum(depths) - 1, 1)
+        rates = [drop_path * i / last for i in range(sum(depths))]
         self.stages = nn.ModuleList(
             SwinStage(self.widths[i], heads[i], window, [rates.pop(0) for _ in range(depth)], i < len(depths) - 1)
             for i, depth in enumerate(depths)

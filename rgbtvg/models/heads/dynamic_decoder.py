@@ -56,7 +56,10 @@ class PointTransformer(nn.Module):
     def forward(
         self, points: Tensor, point_positions: Tensor, words: Tensor, word_positions: Tensor, word_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Points (B, K, D) and words (B, L, D) with their positions, word_mask (B, L) True at words -> memory, words."""
+        """Points (B, K, D) and words (B, L, D) with their positions, word_mask (B, L) True at words.
+
+        Returns the memory (B, K, D) and the new words.
+        """
         memory = self.encoder(points, positions=point_positions)
         for layer in self.decoder:
             words, _ = layer(words, word_positions, memory, point_positions, query_mask=~word_mask)
@@ -74,9 +77,10 @@ class DynamicDecoder(nn.Module):
         num_heads, ffn_width, dropout: of all transformer layers.
         encoder_depth, decoder_depth: layers over the points, and from the words to the points, in every stage.
         shared: one transformer for all stages instead of one each.
-        stream_layout: how a pair of streams is sampled. ``'each'`` takes every stream's map at the same points. ``'flat'``
-            is what the RGB-T benchmark's variant does: the cells of both streams in a row, cut into rows twice as wide,
-            as if they were one map, so that its upper half is RGB and neighbouring columns are different rows.
+        stream_layout: how a pair of streams is sampled. ``'each'`` takes every stream's map at the same points.
+            ``'flat'`` is what the RGB-T benchmark's variant does: the cells of both streams in a row, cut into rows
+            twice as wide, as if they were one map, so that its upper half is RGB and neighbouring columns are
+            different rows.
     """
 
     def __init__(
@@ -160,7 +164,7 @@ class DynamicDecoder(nn.Module):
 
 
 def sample_maps(maps: list[Tensor], points: Tensor) -> Tensor:
-    """Bilinear samples of S maps (B, D, h, w) at points (B, K, 2), (x, y) in [0, 1] of the map; the border goes on outside.
+    """Bilinear samples of S maps (B, D, h, w) at points (B, K, 2), (x, y) in [0, 1]; the border goes on outside.
 
     Returns:
         (B, S*K, D).

@@ -51,7 +51,11 @@ class ConcatChannels(nn.Module):
         return width * num_streams
 
     def forward(self, features: dict[str, ImageFeatures], inputs: GroundingInputs) -> ImageFeatures:
-        """Stream name -> (B, P + N, D) gives (B, P + N, S*D)."""
+        """Stream name -> (B, P + N, D) gives (B, P + N, S*D), and the same for every level."""
         first = next(iter(features.values()))
         tokens = torch.cat([stream.tokens for stream in features.values()], dim=-1)
-        return ImageFeatures(tokens, first.mask, first.grid, first.num_prefix, first.levels, first.pooled)
+        levels = tuple(
+            torch.cat(maps, dim=1 if maps[0].dim() == 4 else -1)
+            for maps in zip(*(stream.levels for stream in features.values()), strict=True)
+        )
+        return ImageFeatures(tokens, first.mask, first.grid, first.num_prefix, levels, first.pooled)

@@ -1,0 +1,18 @@
+"""RGBT-Ground with the augmentations of the TransVG family's authors: 640 px, scales down to 448, mirrored pictures."""
+
+_base_ = ["rgbt_ground.py"]
+
+image_size = 640
+batch_size = 8
+train_pipeline = [
+    dict(type="LoadImages", modality="$modality", draft_size="$draft_size"),
+    dict(type="CheckBoxes"),
+    dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
+    dict(type="ResizeLongSide", size="$image_size", scale_steps=7, scale_stride=32, rgbt_resize="$rgbt_resize"),
+    dict(type="ColorJitter"),
+    dict(type="HorizontalFlip"),
+    dict(type="PadToSquare", size="$image_size", random=True),
+    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length"),
+    dict(type="PackGroundingInputs"),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

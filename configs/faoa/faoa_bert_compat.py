@@ -1,0 +1,8 @@
+"""For checkpoints of FAOA that its authors released, and for training exactly as they did.
+
+Batch norm beside the Darknet keeps the statistics of the last batch only.
+"""
+
+_base_ = ["faoa_bert.py"]
+
+model = dict(bn_momentum=0.999, fusion=dict(bn_momentum=0.999), head=dict(bn_momentum=0.999))

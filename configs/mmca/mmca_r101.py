@@ -1,0 +1,5 @@
+"""MMCA on ResNet-101."""
+
+_base_ = ["mmca_r50.py"]
+
+model = dict(image_encoder=dict(depth=101, pretrained="pretrain_weights/detr-r101.pth"))

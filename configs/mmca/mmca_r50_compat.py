@@ -1,0 +1,14 @@
+"""For checkpoints of MMCA that the RGB-T benchmark released: everything in which its code departs from the authors'.
+
+The padding mask is lost in modality rgbt only; for rgb and ir add
+``--cfg-options model.image_encoder.use_padding_mask=True``.
+"""
+
+_base_ = ["mmca_r50.py"]
+
+rgbt_resize = "premultiplied"
+model = dict(
+    image_encoder=dict(use_padding_mask=False),
+    text_encoder=dict(num_layers=11),
+    adapter=dict(zero_init=False),
+)

@@ -1,0 +1,45 @@
+"""A bidirectional LSTM over words, trained from scratch (the text side of FAOA, Yang et al., ICCV 2019)."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import TextFeatures
+
+
+@MODELS.register_module()
+class LSTMEncoder(BaseModule):
+    """Word vectors, one linear layer, one LSTM layer in both directions.
+
+    Args:
+        vocabulary_size: words; id 0 is padding.
+        embedding_width: channels of a word vector and of the layer after it.
+        hidden_width: channels per direction.
+        dropout: on the word vectors, in training.
+    """
+
+    def __init__(
+        self, vocabulary_size: int, embedding_width: int = 512, hidden_width: int = 512, dropout: float = 0.2
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, embedding_width)
+        self.dropout = nn.Dropout(dropout)
+        self.proj = nn.Linear(embedding_width, embedding_width)
+        self.rnn = nn.LSTM(embedding_width, hidden_width, batch_first=True, bidirectional=True)
+        self.width = 2 * hidden_width
+
+    def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
+        """(B, L) int64 and (B, L) bool, True at words -> tokens (B, L, D).
+
+        `pooled` is the output at the last word, so that its backward half has seen that word only, as in the reference.
+        """
+        lengths = token_mask.sum(1)
+        words = self.proj(self.dropout(self.embedding(token_ids))).relu()
+        packed = pack_padded_sequence(words, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        tokens, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=token_ids.shape[1])
+        last = tokens[torch.arange(len(tokens), device=tokens.device), lengths - 1]
+        return TextFeatures(tokens, token_mask, pooled=last)

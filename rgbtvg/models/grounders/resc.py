@@ -1,0 +1,86 @@
+"""ReSC: improving one-stage visual grounding by recursive sub-query construction (Yang et al., ECCV 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+from torch.nn import functional as F
+
+from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.models.layers.convolution import conv_bn_relu
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import GroundingInputs, TextFeatures
+
+
+@MODELS.register_module()
+class ReSC(BaseGrounder):
+    """One map of YOLOv3, modulated in rounds by sub-queries, and one softmax over all anchors of all cells.
+
+    In rgbt both streams pass through the same Darknet one after the other (so that batch norm sees one camera at a
+    time), and their maps stand side by side in the channels. The reference knows RGB only.
+
+    Args:
+        image_encoder: config of :class:`Darknet53` with one stride.
+        text_encoder: config of :class:`BertEncoder`.
+        fusion: config of :class:`SubQueryFusion`, without `width`.
+        head: config of :class:`AnchorHead` with one level, without `in_channels`.
+        neck: config of the modality neck, :class:`ConcatChannels` by default.
+        width: channels of map and words.
+        dropout: on the words, in training.
+        bn_momentum: of the projection's batch norm, see :class:`DenseFusion`.
+        kwargs: see :class:`BaseGrounder`.
+    """
+
+    def __init__(
+        self,
+        image_encoder: dict,
+        text_encoder: dict,
+        fusion: dict,
+        head: dict,
+        neck: dict | None = None,
+        width: int = 512,
+        dropout: float = 0.1,
+        bn_momentum: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        rounds = MODELS.build(dict(fusion, width=width))
+        super().__init__(head=dict(head, in_channels=rounds.out_width), **kwargs)
+        self.image_encoder = MODELS.build(image_encoder)
+        self.text_encoder = MODELS.build(text_encoder)
+        self.neck = MODELS.build(neck or dict(type="ConcatChannels"))
+        channels = self.neck.width(self.image_encoder.widths[-1], len(self.streams))
+        self.image_proj = conv_bn_relu(channels, width, 1, bn_momentum)
+        self.text_proj = nn.Sequential(
+            nn.Linear(self.text_encoder.width, width),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(width, width),
+            nn.ReLU(),
+        )
+        self.fusion = rounds
+
+    def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
+        """The rounds, the head's map and the box of the most confident anchor."""
+        streams = {name: self.image_encoder(inputs.images[name], inputs.padding_mask) for name in self.streams}
+        image = self.neck(streams, inputs)
+        projected = F.normalize(self.image_proj(image.levels[-1]))  # (B, D, h, w)
+        text = self.encode_words(inputs)  # (B, L, D)
+        rounds = self.fusion(projected, text.tokens, text.mask)
+        maps = self.head([rounds.fused])
+        return {
+            "streams": streams,
+            "projected": projected,
+            "text": text,
+            "rounds": rounds,
+            "word_weights": rounds.weights,
+            "maps": maps,
+            "pred_boxes": self.head.decode(maps)[0],
+        }
+
+    def encode_words(self, inputs: GroundingInputs) -> TextFeatures:
+        """(B, L, D), of length one at tokens and zero at padding."""
+        text: TextFeatures = self.text_encoder(inputs.token_ids, inputs.token_mask)
+        words = F.normalize(self.text_proj(text.tokens), dim=-1)
+        return replace(text, tokens=words * text.mask[..., None])

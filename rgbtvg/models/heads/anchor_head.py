@@ -1,0 +1,138 @@
+"""One box among all anchors of all cells (FAOA, Yang et al., ICCV 2019, section 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rgbtvg.models.heads.box_head import single_targets
+from rgbtvg.models.layers.convolution import conv_bn_relu
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import GroundingSample, Prediction
+
+ANCHOR_IMAGE_SIZE = 416
+"""Side of the picture that YOLOv3's anchors are measured in."""
+
+
+@dataclass
+class Candidates:
+    """All N anchors of all cells of all levels, each level as (anchor, row, column).
+
+    Args:
+        values: (B, N, 5): tx, ty, tw, th, confidence logit.
+        cells: (N, 2), column and row.
+        grids: (N, 2), columns and rows of the level.
+        anchors: (N, 2), width and height, relative to the input.
+    """
+
+    values: Tensor
+    cells: Tensor
+    grids: Tensor
+    anchors: Tensor
+
+    @property
+    def logits(self) -> Tensor:
+        """(B, N)."""
+        return self.values[..., 4]
+
+    def boxes(self, index: Tensor) -> Tensor:
+        """Boxes (B, 4) cxcywh in [0, 1] of one candidate (B,) per sample."""
+        values = self.values[torch.arange(len(index), device=index.device), index].float()
+        centre = (values[:, :2].sigmoid() + self.cells[index]) / self.grids[index]
+        return torch.cat((centre, values[:, 2:4].exp() * self.anchors[index]), dim=1)
+
+
+@MODELS.register_module()
+class AnchorHead(nn.Module):
+    """Convolutions to 5 numbers per anchor and cell; the confidences of all candidates share one softmax.
+
+    Args:
+        in_channels: of the maps.
+        anchors: for every level, (width, height) of its anchors in pixels of a picture of 416 x 416.
+        hidden_channels: of the convolution before the last one; 0 for none.
+        box_weight: of the four coordinate losses, beside the classification's 1.
+        bn_momentum: see :class:`DenseFusion`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        anchors: Sequence[Sequence[Sequence[float]]],
+        hidden_channels: int = 256,
+        box_weight: float = 5.0,
+        bn_momentum: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.box_weight = box_weight
+        self.level_anchors = [torch.tensor(level, dtype=torch.float32) / ANCHOR_IMAGE_SIZE for level in anchors]
+        self.branches = nn.ModuleList()
+        for level in anchors:
+            hidden = [conv_bn_relu(in_channels, hidden_channels, 1, bn_momentum)] if hidden_channels else []
+            last = nn.Conv2d(hidden_channels or in_channels, 5 * len(level), 1)
+            self.branches.append(nn.Sequential(*hidden, last))
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Maps (B, D, h_i, w_i) -> (B, 5 A_i, h_i, w_i), five numbers of an anchor in a row."""
+        return [branch(x) for branch, x in zip(self.branches, maps, strict=True)]
+
+    def candidates(self, maps: Sequence[Tensor]) -> Candidates:
+        """What :meth:`forward` gave, as one list."""
+        values, cells, grids, anchors = [], [], [], []
+        for x, sizes in zip(maps, self.level_anchors, strict=True):
+            height, width = x.shape[-2:]
+            rows, columns = torch.meshgrid(
+                torch.arange(height, device=x.device), torch.arange(width, device=x.device), indexing="ij"
+            )
+            count = len(sizes)
+            values.append(x.unflatten(1, (count, 5)).permute(0, 1, 3, 4, 2).flatten(1, 3))  # (B, A*h*w, 5)
+            cells.append(torch.stack((columns, rows), dim=-1).flatten(0, 1).repeat(count, 1))
+            grids.append(cells[-1].new_tensor([width, height]).expand_as(cells[-1]))
+            anchors.append(sizes.to(x.device).repeat_interleave(height * width, dim=0))
+        return Candidates(torch.cat(values, 1), torch.cat(cells).float(), torch.cat(grids).float(), torch.cat(anchors))
+
+    def decode(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Boxes (B, 4) cxcywh in [0, 1] of the most confident candidates, and their shares of the softmax (B,)."""
+        candidates = self.candidates(maps)
+        scores, index = candidates.logits.softmax(dim=1).max(dim=1)
+        return candidates.boxes(index), scores
+
+    def assign(self, candidates: Candidates, boxes: Tensor) -> Tensor:
+        """The candidate (B,) that answers for each target (B, 4).
+
+        It is the anchor of the most similar shape, in the cell of the target's centre.
+        """
+        sizes = torch.cat(self.level_anchors).to(boxes)  # (A, 2)
+        smaller = torch.minimum(boxes[:, None, 2:], sizes).prod(-1)  # (B, A)
+        overlap = smaller / (boxes[:, None, 2:].prod(-1) + sizes.prod(-1) - smaller)
+        best = sizes[overlap.argmax(dim=1)]  # (B, 2)
+        cell = torch.minimum(
+            (boxes[:, None, :2] * candidates.grids).floor().clamp(min=0), candidates.grids - 1
+        )  # (B, N, 2)
+        fits = (cell == candidates.cells).all(-1) & (candidates.anchors == best[:, None]).all(-1)
+        return fits.int().argmax(dim=1)
+
+    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """Squared errors of the assigned candidates' coordinates, and cross-entropy over all candidates.
+
+        Reads ``maps``, what :meth:`forward` gave.
+        """
+        candidates = self.candidates(outputs["maps"])
+        boxes = single_targets(data_samples).to(candidates.values)
+        index = self.assign(candidates, boxes)
+        values = candidates.values[torch.arange(len(index), device=index.device), index]
+        offset = boxes[:, :2] * candidates.grids[index] - candidates.cells[index]
+        size = (boxes[:, 2:] / candidates.anchors[index] + 1e-16).log()
+        predicted = torch.cat((values[:, :2].sigmoid(), values[:, 2:4]), dim=1)
+        errors = F.mse_loss(predicted, torch.cat((offset, size), dim=1), reduction="none").mean(0)  # (4,)
+        losses = {f"loss_{name}": self.box_weight * error for name, error in zip("xywh", errors, strict=True)}
+        return {**losses, "loss_conf": F.cross_entropy(candidates.logits, index)}
+
+    def predict(self, outputs: dict[str, Any]) -> list[Prediction]:
+        """One box per sample with its share of the softmax."""
+        boxes, scores = self.decode(outputs["maps"])
+        return [Prediction(box[None], score[None]) for box, score in zip(boxes, scores, strict=True)]

@@ -1,0 +1,60 @@
+"""FAOA: the authors' code."""
+
+from methods import _one_stage, _parts
+
+from rgbtvg.models.fusion.dense import beside_sentence
+
+
+class FAOAParity(_one_stage.OneStageParity):
+    levels = 3
+
+    def model_config(self, case):
+        config = case.spec["config"]
+        momentum = _one_stage.REFERENCE_MOMENTUM
+        return dict(
+            type="FAOA",
+            modality=self.modality(case),
+            image_encoder=dict(type="Darknet53"),
+            text_encoder=self.text_encoder(case),
+            fusion=dict(type="DenseFusion", light=config["light"], bn_momentum=momentum),
+            head=dict(
+                type="AnchorHead",
+                anchors=self.anchors(case),
+                hidden_channels=0 if config["light"] else 256,
+                bn_momentum=momentum,
+            ),
+            width=config["emb_size"],
+            bn_momentum=momentum,
+        )
+
+    def text_encoder(self, case):
+        shapes = case.spec["state_dict"]
+        if "lstm" not in case.spec["config"]["text"]:
+            return _parts.bert(case, prefix="module.textmodel", average_last=4, frozen=True)
+        vocabulary, embedding = shapes["module.textmodel.embedding.weight"]
+        hidden = shapes["module.textmodel.rnn.weight_hh_l0"][1]
+        return dict(type="LSTMEncoder", vocabulary_size=vocabulary, embedding_width=embedding, hidden_width=hidden)
+
+    def taps(self, case):
+        taps = {"text_encoder": "text_encoder", "mapping_lang": "text_proj"}
+        if "lstm" not in case.spec["config"]["text"]:
+            taps["bert"] = "text_encoder.bert"
+        return taps | {f"mapping_visu_{i}": f"image_proj.{i}" for i in range(self.levels)}
+
+    def outputs(self, case, outputs, tapped):
+        text = tapped.pop("text_encoder")
+        if "bert" in tapped:
+            tapped["bert_last"] = tapped.pop("bert").last_hidden_state
+        named = {**tapped, "sentence": text.tokens[:, 0] if text.pooled is None else text.pooled}
+        (stream,) = outputs["streams"].values()
+        for i in range(self.levels):
+            named |= {
+                f"darknet_{i}": stream.levels[i],
+                f"fcn_emb_{i}": outputs["fused"][i],
+                f"out_{i}": outputs["maps"][i],
+            }
+        named["fused_0"] = beside_sentence(outputs["projected"][0], outputs["sentence"])
+        return named | self.answers(case, self.model.head, outputs["maps"])
+
+
+METHOD = FAOAParity()
