@@ -149,7 +149,7 @@ def collate_readable(samples: Sequence[dict], collate: Callable = pseudo_collate
 def training_dataloader(config: dict) -> dict:
     """Config of a data loader whose dataset and sampler are wrapped for training."""
     return dict(
-        config,
+        _without_idle_options(config),
         dataset=dict(type=TrainingSamples, dataset=config["dataset"]),
         sampler=dict(type=DrawSampler, sampler=config["sampler"]),
     )
@@ -160,7 +160,12 @@ def evaluation_dataloader(config: dict) -> dict:
     collate = config.get("collate_fn", dict(type="pseudo_collate"))
     function = FUNCTIONS.get(collate["type"]) if isinstance(collate["type"], str) else collate["type"]
     return dict(
-        config,
+        _without_idle_options(config),
         dataset=dict(type=EvaluationSamples, dataset=config["dataset"]),
         collate_fn=dict(type=collate_readable, collate=function),
     )
+
+
+def _without_idle_options(config: dict) -> dict:
+    """PyTorch refuses to keep workers alive where there are none; ``num_workers=0`` alone should be enough to say."""
+    return dict(config, persistent_workers=config.get("persistent_workers", False) and config.get("num_workers", 0) > 0)
