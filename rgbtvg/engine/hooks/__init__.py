@@ -6,6 +6,7 @@ from rgbtvg.engine.hooks.matching_checkpoint_hook import MatchingCheckpointHook
 from rgbtvg.engine.hooks.non_finite_loss_hook import NonFiniteLossHook
 from rgbtvg.engine.hooks.progress_bar_hook import ProgressBarHook
 from rgbtvg.engine.hooks.provenance_hook import ProvenanceHook
+from rgbtvg.engine.hooks.rank_allocation_hook import RankAllocationHook
 from rgbtvg.engine.hooks.steady_logger_hook import SteadyLoggerHook
 from rgbtvg.engine.hooks.termination_hook import TerminationHook
 from rgbtvg.engine.hooks.unreadable_samples_hook import UnreadableSamplesHook
@@ -17,6 +18,7 @@ __all__ = [
     "NonFiniteLossHook",
     "ProgressBarHook",
     "ProvenanceHook",
+    "RankAllocationHook",
     "SteadyLoggerHook",
     "TerminationHook",
     "UnreadableSamplesHook",

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
-from rgbtvg.models.adapters import PerStream, StreamRouting, adapted_linears, open_layers, slot_modules
+from rgbtvg.models.adapters import AdaLoRA, PerStream, StreamRouting, adapted_linears, open_layers, slot_modules
 from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
 from rgbtvg.models.fusion.joint_encoder import JointFeatures
 from rgbtvg.models.grounders.base import BaseGrounder, split_streams
 from rgbtvg.models.layers.positions import resize_grid_rows
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
+from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures, TextFeatures
 
 SENTENCE_TOKENS = ("end", "after_first_stream")
 
@@ -188,6 +188,13 @@ class HiVG(BaseGrounder):
         """Undo :meth:`merge_adapters`, exactly."""
         for linear in adapted_linears(self):
             linear.unmerge()
+
+    def losses(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """Loss terms of all heads, and the regularisation of an adapter that has one."""
+        losses = super().losses(outputs, data_samples)
+        if isinstance(self.adapter, AdaLoRA):
+            losses["loss_orthogonality"] = self.adapter.loss(self)
+        return losses
 
     # The way of the data
 

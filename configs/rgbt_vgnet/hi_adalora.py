@@ -1,0 +1,6 @@
+"""Hi-Lora with AdaLoRA, whose ranks share a budget of 8 per Linear."""
+
+_base_ = ["hi_lora.py"]
+
+adapter = dict(type="AdaLoRA", groups=dict(shared=dict(rank=12)), target_rank=8, alpha=12, dropout=0.0)
+custom_hooks = [dict(type="RankAllocationHook")]

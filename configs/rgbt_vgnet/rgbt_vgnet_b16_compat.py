@@ -1,0 +1,7 @@
+"""For RGBT-VGNet v2 checkpoints of its authors: words dealt out over the batch, sentence read at a thermal patch."""
+
+_base_ = ["rgbt_vgnet_b16.py"]
+
+rgbt_resize = "premultiplied"
+guide = dict(interleave_text=True)
+model = dict(sentence_token="after_first_stream", fusion=dict(num_image=393))

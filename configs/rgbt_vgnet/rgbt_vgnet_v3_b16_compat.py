@@ -1,0 +1,7 @@
+"""For RGBT-VGNet v3 checkpoints of its authors."""
+
+_base_ = ["rgbt_vgnet_v3_b16.py"]
+
+rgbt_resize = "premultiplied"
+guide = dict(interleave_text=True)
+model = dict(fusion=dict(num_image=393))

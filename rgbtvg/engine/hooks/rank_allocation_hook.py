@@ -1,0 +1,54 @@
+"""AdaLoRA's budget, step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+from torch.optim import Optimizer
+
+from rgbtvg.errors import ConfigError
+from rgbtvg.models.adapters.adalora import AdaLoRA, adaptive_updates
+from rgbtvg.registry import HOOKS
+
+
+@HOOKS.register_module()
+class RankAllocationHook(Hook):
+    """Observes gradients before every step of the optimizer and cuts the least important ranks after it.
+
+    Args:
+        interval: steps between two cuts.
+    """
+
+    def __init__(self, interval: int = 10) -> None:
+        self.interval = interval
+        self.watched: Optimizer | None = None
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Watch the optimizer; a stage may have begun a new one."""
+        optimizer = runner.optim_wrapper.optimizer
+        if optimizer is self.watched:
+            return
+        updates = adaptive_updates(_module(runner))
+        optimizer.register_step_pre_hook(lambda *_: [update.observe() for update in updates] and None)
+        self.watched = optimizer
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
+    ) -> None:
+        """Cut."""
+        if not self.every_n_train_iters(runner, self.interval):
+            return
+        model = _module(runner)
+        adapter = getattr(model, "adapter", None)
+        if not isinstance(adapter, AdaLoRA):
+            raise ConfigError("RankAllocationHook needs a model whose adapter is an AdaLoRA")
+        kept = adapter.allocate(model, runner.iter / runner.max_iters)
+        runner.message_hub.update_scalar("train/lora_rank", kept / max(len(adaptive_updates(model)), 1))
+
+
+def _module(runner: Runner) -> nn.Module:
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model

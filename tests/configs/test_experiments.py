@@ -1,0 +1,103 @@
+"""Every experiment config: built at tiny width, one training step in each stage, and the right parameters learn."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from rgbtvg.engine import load_config
+from rgbtvg.models.adapters.tuning import layers_up_to
+from rgbtvg.registry import MODELS
+from tests.models.batches import collated_batch
+from tests.models.tiny import IMAGE_SIZE, MAX_LENGTH, VOCABULARY
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted(path for name in ("hivg", "rgbt_vgnet") for path in (ROOT / "configs" / name).glob("*.py"))
+WIDTH = 16
+SIZES = dict(width=WIDTH, heads=2, mlp_width=32, embed_dim=WIDTH)
+
+
+def shrink(value):
+    """The config's model with every width replaced; depths, ranks and everything else stay."""
+    if isinstance(value, dict):
+        small = {key: shrink(item) for key, item in value.items()}
+        if "width" in small:
+            small["width"] = WIDTH
+        return small
+    return [shrink(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def tiny(config) -> torch.nn.Module:
+    torch.manual_seed(0)
+    model = shrink(config.model.to_dict())
+    layers = 24 if model["image_encoder"]["arch"].startswith("L") else 12
+    model["image_encoder"].update(
+        arch=dict(SIZES, layers=layers, patch_size=16, image_size=IMAGE_SIZE), pretrained=None, patch_size=None
+    )
+    model["text_encoder"].update(
+        arch=dict(SIZES, layers=12, vocabulary_size=VOCABULARY, context_length=MAX_LENGTH), pretrained=None
+    )
+    model["fusion"].update(depth=1, num_heads=2, ffn_width=32)
+    model["fusion"].pop("num_image", None)
+    for head in model["auxiliary_heads"]:
+        if head["type"] == "TokenAlignmentHead":
+            head["mlp_width"] = 32
+    model.update(image_size=IMAGE_SIZE, max_length=MAX_LENGTH)
+    statistics = dict(rgb=dict(mean=[0.3] * 3, std=[0.3] * 3), ir=dict(mean=[0.3], std=[0.3]))
+    model["data_preprocessor"].update(statistics=statistics)
+    model = MODELS.build(model)
+    model.init_weights()
+    return model
+
+
+def expected(name: str, config, depths: dict[str, int], is_lora: bool) -> bool:
+    """Whether a parameter learns, from the config's words alone."""
+    tower = name.split(".")[0]
+    if name == "auxiliary_heads.0.logit_scale" or (name.startswith("neck.") and config.modality != "rgbt"):
+        return False
+    if tower not in depths or ".slots." in name:
+        return True
+    weights = config.model.get("tuned_weights", "none")
+    layer = re.match(r"\w+\.layers\.(\d+)\.", name)
+    if layer is None:
+        return weights == "all" and depths[tower] > 0
+    opened = int(layer[1]) < depths[tower]
+    if is_lora:
+        return opened
+    return opened and (weights in ("all", "layers") or (weights == "attention" and ".self_attn." in name))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_each_stage_trains_what_it_names(path):
+    config = load_config(path)
+    model = tiny(config).train()
+    batch = collated_batch(config.modality, size=2)
+    depth = len(model.image_encoder.layers)
+    for number, stage in enumerate(config.stages):
+        model.open_layers(stage["max_layer"], stage.get("text_max_layer"))
+        text = stage["max_layer"] if stage.get("text_max_layer") is None else stage["text_max_layer"]
+        depths = dict(image_encoder=layers_up_to(stage["max_layer"], depth), text_encoder=layers_up_to(text, 12))
+        model.zero_grad()
+        data = model.data_preprocessor(batch, training=True)
+        total, _ = model.parse_losses(model(**data, mode="loss"))
+        total.backward()
+        for name, parameter in model.named_parameters():
+            wanted = expected(name, config, depths, ".lora." in name)
+            assert parameter.requires_grad == wanted, f"stage {number}: {name}"
+            assert (parameter.grad is not None) == wanted, f"stage {number}: {name} and its gradient"
+    assert torch.isfinite(total)
+
+
+def test_every_row_of_the_table_has_its_config():
+    table = (ROOT / "docs" / "experiments.md").read_text()
+    linked = {ROOT / "docs" / match for match in re.findall(r"\(\.\./(configs/[^)]+)\)", table)}
+    assert linked
+    for path in linked:
+        assert (ROOT / path.relative_to(ROOT / "docs")).is_file(), path
+
+
+def test_rows_are_short():
+    rows = [path for path in CONFIGS if path.stem not in ("hivg_b16", "hivg_l14", "rgbt_vgnet_b16")]
+    long = [path.stem for path in rows if len(path.read_text().splitlines()) > 17]
+    assert not long
