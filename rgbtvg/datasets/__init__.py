@@ -2,6 +2,7 @@
 
 from rgbtvg.datasets.base import GroundingDataset
 from rgbtvg.datasets.collate import collate_grounding
+from rgbtvg.datasets.rgbt_generalised import RGBTGeneralised
 from rgbtvg.datasets.rgbt_ground import RGBTGround
 
-__all__ = ["GroundingDataset", "RGBTGround", "collate_grounding"]
+__all__ = ["GroundingDataset", "RGBTGeneralised", "RGBTGround", "collate_grounding"]

@@ -60,6 +60,9 @@ class PackGroundingInputs(BaseTransform):
             sample.gt_boxes_px = torch.from_numpy(results["gt_boxes_px"])
             if self.rectangle_masks:
                 sample.gt_masks = rectangles(boxes, input_shape)
+        if results.get("encoded_masks") is not None:
+            # The annotation's own masks, in the original image, for metrics.
+            sample.set_metainfo({"gt_rles": results["encoded_masks"]})
         if "masks" in results:
             sample.gt_masks = _pad(results["masks"], left, top, input_shape)
         inputs = {stream: _to_tensor(image) for stream, image in results["images"].items()}

@@ -11,6 +11,7 @@ from mmcv.transforms import BaseTransform
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import TRANSFORMS
 
+SENTENCEPIECE_SUFFIXES = (".spm", ".model")
 CACHED_SENTENCES = 100_000
 """An expression of a training set comes back every epoch; this many are kept per process (some tens of MB)."""
 
@@ -23,8 +24,8 @@ class Tokenize(BaseTransform):
     is padded with `pad_id` at the end. The mask is True at tokens, special ones included, whatever their id.
 
     Args:
-        tokenizer: folder with the files of a tokenizer, or a name that is in the local Hugging Face cache. Nothing is
-            downloaded.
+        tokenizer: folder with the files of a tokenizer, a SentencePiece model (``.spm``, ``.model``), or a name that is
+            in the local Hugging Face cache. Nothing is downloaded.
         max_length: number of ids.
         pad_id: id of the padding. CLIP's own reference pads with 0, not with its tokenizer's pad token.
         lower: lower-case the sentence first, as all references do.
@@ -70,9 +71,13 @@ def load_tokenizer(tokenizer: str | Path) -> Any:
     Raises:
         ConfigError: there is none, saying which files to put where.
     """
-    # Imported here because it takes a second, and pictures alone do not need it.
+    # Imported here because they take a second, and pictures alone do not need them.
     from transformers import AutoTokenizer
 
+    if Path(tokenizer).suffix in SENTENCEPIECE_SUFFIXES:
+        from rgbtvg.datasets.sentencepiece import load_sentencepiece
+
+        return load_sentencepiece(tokenizer)
     try:
         return AutoTokenizer.from_pretrained(str(tokenizer), local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

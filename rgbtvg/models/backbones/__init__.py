@@ -3,6 +3,7 @@
 from rgbtvg.models.backbones.beit3 import BEiT3
 from rgbtvg.models.backbones.bert import BertEncoder
 from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
+from rgbtvg.models.backbones.conv_encoder import ConvEncoder
 from rgbtvg.models.backbones.darknet import Darknet53
 from rgbtvg.models.backbones.lstm import LSTMEncoder
 from rgbtvg.models.backbones.resnet_detr import ResNetDETR
@@ -14,6 +15,7 @@ __all__ = [
     "BertEncoder",
     "CLIPTextEncoder",
     "CLIPVisionEncoder",
+    "ConvEncoder",
     "Darknet53",
     "LSTMEncoder",
     "ResNetDETR",
