@@ -34,6 +34,9 @@ def parse_args() -> argparse.Namespace:
     surgery.add_argument("--split-lora", nargs="+", metavar="GROUP=RANK", help="make these LoRA groups out of one")
     surgery.add_argument("--copy-to-thermal", action="store_true", help="a copy of guides and projections for thermal")
     surgery.add_argument("--two-streams", action="store_true", help="repeat the patches' joint positions for thermal")
+    surgery.add_argument(
+        "--widen-projections", action="store_true", help="let FAOA's or ReSC's projections take RGB and thermal"
+    )
     surgery.add_argument("--image-size", type=int, metavar="PIXELS", help="resample the position tables")
     surgery.add_argument("--patch-size", type=int, default=16, help="for --image-size (default 16)")
     surgery.add_argument(
@@ -63,6 +66,8 @@ def surgery_of(args: argparse.Namespace) -> list[Callable]:
         operations.append(surgery.copy_to_thermal)
     if args.two_streams:
         operations.append(partial(surgery.double_image_rows, text_first=text_first))
+    if args.widen_projections:
+        operations.append(surgery.widen_projections)
     if args.image_size:
         sizes = dict(image_size=args.image_size, patch_size=args.patch_size, num_streams=args.streams)
         operations.append(partial(surgery.resize_positions, **sizes, text_first=text_first))

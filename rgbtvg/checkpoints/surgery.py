@@ -131,6 +131,20 @@ def double_image_rows(state: Mapping[str, Tensor], text_first: bool = False) -> 
     return {**state, JOINT_POSITIONS: torch.cat((table[:end], table[before:end], table[end:]))}
 
 
+def widen_projections(state: Mapping[str, Tensor]) -> State:
+    """Let the first projections of FAOA or ReSC take two streams side by side in the channels.
+
+    Each stream gets half of the weight, so that two equal pictures give what one gave.
+    """
+    widened = dict(state)
+    for name, tensor in state.items():
+        if re.fullmatch(r"image_proj\.(\d+\.)?conv\.weight", name):
+            widened[name] = torch.cat((tensor, tensor), dim=1) / 2
+    if not widened or all(widened[name] is state[name] for name in state):
+        raise CheckpointError("the file has no projections image_proj.*.conv to widen: it is not of FAOA or ReSC")
+    return widened
+
+
 def resize_positions(
     state: Mapping[str, Tensor],
     image_size: int,

@@ -25,7 +25,8 @@ class BertEncoder(BaseModule):
             The RGB-T benchmark's variants read the 11th layer of 12 by an index that is one off: 11 there.
         pretrained: directory with ``config.json`` and weights in Hugging Face's layout, read when training starts.
         average_last: the tokens are the mean over the outputs of this many last layers.
-        frozen: keep every weight fixed, and dropout off. References with a frozen BERT leave its dropout on in training.
+        frozen: keep every weight fixed, and dropout off. References with a frozen BERT leave its dropout on in
+            training.
     """
 
     def __init__(

@@ -44,13 +44,15 @@ class SubQueryRound(nn.Module):
     Args:
         width: channels of map and words.
         word_fusion: ``'prod'`` multiplies the map's mean into the words to score them, ``'cat'`` concatenates.
+        over_all: see :func:`word_weights`.
     """
 
-    def __init__(self, width: int, word_fusion: str = "prod") -> None:
+    def __init__(self, width: int, word_fusion: str = "prod", over_all: bool = False) -> None:
         super().__init__()
         if word_fusion not in ("prod", "cat"):
             raise ConfigError(f"word_fusion must be 'prod' or 'cat', got {word_fusion!r}")
         self.word_fusion = word_fusion
+        self.over_all = over_all
         self.attend = nn.Conv1d(width if word_fusion == "prod" else 2 * width, width // 2, 1)
         self.score = nn.Conv1d(width // 2, 1, 1)
         self.modulate = nn.Linear(width, 2 * width)
@@ -61,16 +63,17 @@ class SubQueryRound(nn.Module):
 
     def forward(
         self, x: Tensor, coordinates: Tensor, words: Tensor, mask: Tensor, context: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Map (B, D, h, w), coordinates (B, 8, h, w), words (B, L, D), mask and context (B, L).
 
-        Returns the new map, the words' scores (B, L) and the sub-query (B, D).
+        Returns the new map, the words' scores and weights (B, L), and the sub-query (B, D).
         """
         scores = self.score_words(x.mean((2, 3)), words, context)
-        query = torch.einsum("bl,bld->bd", word_weights(scores, mask), words)
+        weights = word_weights(scores, mask, self.over_all)
+        query = torch.einsum("bl,bld->bd", weights, words)
         scale, shift = self.modulate(query).tanh()[..., None, None].chunk(2, dim=1)
         mixed = self.norm(self.mix(torch.cat((x, coordinates), dim=1)))
-        return x + (scale * mixed + shift).relu(), scores, query
+        return x + (scale * mixed + shift).relu(), scores, weights, query
 
     def score_words(self, picture: Tensor, words: Tensor, context: Tensor) -> Tensor:
         """Mean of the map (B, D), words (B, L, D) and context (B, L) -> scores (B, L)."""
@@ -89,7 +92,7 @@ class SubQueryFusion(nn.Module):
         num_rounds: K.
         output: what the head reads: ``'last'`` round, an ``'lstm'`` over the rounds at every cell, or all rounds in a
             ``'stack'``.
-        word_fusion: see :class:`SubQueryRound`.
+        word_fusion, over_all: see :class:`SubQueryRound`.
         bn_momentum: see :class:`DenseFusion`.
     """
 
@@ -99,6 +102,7 @@ class SubQueryFusion(nn.Module):
         num_rounds: int = 3,
         output: str = "last",
         word_fusion: str = "prod",
+        over_all: bool = False,
         bn_momentum: float = 0.1,
     ) -> None:
         super().__init__()
@@ -106,7 +110,7 @@ class SubQueryFusion(nn.Module):
             raise ConfigError(f"output must be 'last', 'lstm' or 'stack', got {output!r}")
         self.output = output
         self.out_width = num_rounds * width if output == "stack" else width
-        self.rounds = nn.ModuleList(SubQueryRound(width, word_fusion) for _ in range(num_rounds))
+        self.rounds = nn.ModuleList(SubQueryRound(width, word_fusion, over_all) for _ in range(num_rounds))
         self.between = nn.ModuleList(conv_bn_relu(width, width, 3, bn_momentum) for _ in range(num_rounds - 1))
         self.recurrence = CellLSTM(width) if output == "lstm" else None
 
@@ -118,10 +122,10 @@ class SubQueryFusion(nn.Module):
         for i, this_round in enumerate(self.rounds):
             used = torch.stack(weights).amax(0).clamp(0, 1) if weights else torch.zeros_like(words[..., 0])
             x = self.between[i - 1](x) if i else x
-            x, score, query = this_round(x, coordinates, words, mask, 1 - used)
-            for kept, value in ((contexts, 1 - used), (scores, score), (maps, x), (queries, query)):
-                kept.append(value)
-            weights.append(word_weights(score, mask))
+            x, score, weight, query = this_round(x, coordinates, words, mask, 1 - used)
+            kept = ((contexts, 1 - used), (scores, score), (weights, weight), (maps, x), (queries, query))
+            for values, value in kept:
+                values.append(value)
         return SubQueryRounds(maps, contexts, scores, torch.stack(weights, dim=1), queries, self.join(maps))
 
     def join(self, maps: list[Tensor]) -> Tensor:
@@ -153,11 +157,18 @@ def inner_words(mask: Tensor) -> Tensor:
     return mask & (position > 0) & (position < mask.sum(1, keepdim=True) - 1)
 
 
-def word_weights(scores: Tensor, mask: Tensor) -> Tensor:
-    """Attention (B, L) to the words between the sentence marks.
+def word_weights(scores: Tensor, mask: Tensor, over_all: bool = False) -> Tensor:
+    """Attention (B, L) to the words between the sentence marks; a sentence without words gets none.
 
-    The sharpened softmax runs over all positions, padding too, and is renormalised over the words, as in the
-    reference; a sentence without words gets none.
+    Args:
+        scores: (B, L).
+        mask: (B, L), True at tokens.
+        over_all: take the softmax over all positions, marks and padding too, and renormalise it over the words. That is
+            what the reference does; where the marks have nearly all of it, the attention to words vanishes.
     """
-    shares = F.softmax(SHARPNESS * scores, dim=1) * inner_words(mask)
+    words = inner_words(mask)
+    logits = SHARPNESS * scores
+    if not over_all:
+        return F.softmax(logits.masked_fill(~words, torch.finfo(logits.dtype).min), dim=1) * words
+    shares = F.softmax(logits, dim=1) * words
     return shares / (shares.sum(1, keepdim=True) + 1e-8)

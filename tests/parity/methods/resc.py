@@ -22,6 +22,7 @@ class ReSCParity(_one_stage.OneStageParity):
                 num_rounds=config["NFilm"],
                 output=output,
                 word_fusion=config["fusion"],
+                over_all=True,
                 bn_momentum=momentum,
             ),
             head=dict(type="AnchorHead", anchors=self.anchors(case), hidden_channels=hidden, bn_momentum=momentum),
