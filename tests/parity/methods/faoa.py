@@ -1,7 +1,6 @@
 """FAOA: the authors' code."""
 
 from methods import _one_stage, _parts
-
 from rgbtvg.models.fusion.dense import beside_sentence
 
 

@@ -2,9 +2,9 @@
 
 import torch
 from harness import ParityMethod
-from methods import _parts
 from torch.nn import functional as F
 
+from methods import _parts
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy
 
 

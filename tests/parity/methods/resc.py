@@ -1,8 +1,8 @@
 """ReSC: the authors' code."""
 
 import torch
-from methods import _one_stage, _parts
 
+from methods import _one_stage, _parts
 from rgbtvg.models.layers import coordinate_map
 
 
