@@ -1,7 +1,7 @@
 """Box formats and overlaps. The only place where boxes are converted.
 
-Names carry format and frame: ``boxes_cxcywh`` is relative to the padded network input and lies in [0, 1]; ``boxes_xyxy_px``
-is in pixels of the original image. Every function takes a tensor (..., 4).
+Names carry format and frame: ``boxes_cxcywh`` is relative to the padded network input and lies in [0, 1];
+``boxes_xyxy_px`` is in pixels of the original image. Every function takes a tensor (..., 4).
 """
 
 import torch
@@ -54,8 +54,8 @@ def pairwise_iou(boxes_a: Tensor, boxes_b: Tensor, eps: float = 1e-16) -> Tensor
 def aligned_giou(boxes_a: Tensor, boxes_b: Tensor, eps: float = 0.0) -> Tensor:
     """Generalised IoU (...) of boxes in xyxy, element by element (Rezatofighi et al. 2019, eq. 3); shapes broadcast.
 
-    `eps` is added to both areas that are divided by. With the default 0 the values are those of most references; two boxes
-    of zero area give 0 instead of a division by zero.
+    `eps` is added to both areas that are divided by. With the default 0 the values are those of most references; two
+    boxes of zero area give 0 instead of a division by zero.
     """
     intersection, union = intersection_and_union(boxes_a, boxes_b)
     iou = intersection / positive(union + eps)

@@ -14,8 +14,8 @@ from rgbtvg.structures.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 class Frame:
     """Axis-aligned map ``x_input = scale_x * x_image + shift_x`` (and y alike), both in pixels.
 
-    Resizing, cropping, flipping and padding all compose into it, so one object undoes any chain of geometric transforms.
-    A mirrored image has a negative `scale_x`.
+    Resizing, cropping, flipping and padding all compose into it, so one object undoes any chain of geometric
+    transforms. A mirrored image has a negative `scale_x`.
     """
 
     scale_x: float = 1.0

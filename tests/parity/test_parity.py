@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from run import run_case
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*/*.json"))
-QUICK_PARAMETERS = 12_000_000
+QUICK_PARAMETERS = 45_000_000
 
 
 def is_slow(path: Path) -> bool:

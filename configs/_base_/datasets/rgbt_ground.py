@@ -10,6 +10,7 @@ max_length = 20
 batch_size = 32
 num_workers = 4
 persistent_workers = True
+rgbt_resize = "separate"  # "premultiplied" for the checkpoints that the benchmark released
 draft_size = None  # a number such as 448 decodes JPEG files at reduced scale in training: quicker, not pixel-exact
 
 data_preprocessor = dict(type="GroundingPreprocessor", modality="$modality", statistics="$dataset")
@@ -18,7 +19,7 @@ train_pipeline = [
     dict(type="LoadImages", modality="$modality", draft_size="$draft_size"),
     dict(type="CheckBoxes"),
     dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
-    dict(type="ResizeLongSide", size="$image_size", scale_steps=7, scale_divisor=8),
+    dict(type="ResizeLongSide", size="$image_size", scale_steps=7, scale_divisor=8, rgbt_resize="$rgbt_resize"),
     dict(type="ColorJitter"),
     dict(type="PadToSquare", size="$image_size", random=True),
     dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length"),
@@ -26,7 +27,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type="LoadImages", modality="$modality"),
-    dict(type="ResizeLongSide", size="$image_size"),
+    dict(type="ResizeLongSide", size="$image_size", rgbt_resize="$rgbt_resize"),
     dict(type="PadToSquare", size="$image_size"),
     dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length"),
     dict(type="PackGroundingInputs"),

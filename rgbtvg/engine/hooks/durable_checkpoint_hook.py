@@ -17,6 +17,7 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.registry import HOOKS
 
 LAST = "last_checkpoint"
+BEST = "best.pth"
 """File of the work dir that holds the path of the newest checkpoint, under MMEngine's name for it."""
 CHUNK = 1 << 24
 
@@ -129,15 +130,13 @@ class DurableCheckpointHook(CheckpointHook):
         score, best = metrics[metric], hub.get_info("best_score")
         if math.isnan(score) or (best is not None and not self.is_better_than[metric](score, best)):
             return
-        filename = f"best_{metric}_{self.filename_tmpl.format(runner.epoch)}".replace("/", "_")
-        path, previous = str(Path(self.out_dir, filename).absolute()), hub.get_info("best_ckpt")
+        # One name, so that commands can be written down before the run; the file itself knows its epoch.
+        path = str(Path(self.out_dir, BEST).absolute())
         meta = dict(epoch=runner.epoch, iter=runner.iter)
         told = dict(best_score=score, best_ckpt=path)
-        if not self._write(runner, filename, meta, told, save_optimizer=False, save_param_scheduler=False):
+        if not self._write(runner, BEST, meta, told, save_optimizer=False, save_param_scheduler=False):
             return
-        runner.logger.info(f"Best {metric} so far: {score:.4f}, saved to {filename}")
-        if previous and previous != path:
-            self._remove(Path(previous))
+        runner.logger.info(f"Best {metric} so far: {score:.4f}, saved to {BEST}")
         if self.last_ckpt is not None:
             # The one saved before the validation does not know of the best score yet.
             self._save_checkpoint_with_step(runner, runner.epoch, meta)

@@ -24,11 +24,12 @@ class ResNetDETR(BaseModule):
 
     Args:
         depth: 18, 34, 50, 101 or 152.
-        width, num_layers, num_heads, ffn_width, dropout: of the DETR encoder; 0 layers leave the projected map as it is.
+        width, num_layers, num_heads, ffn_width, dropout: of the DETR encoder; 0 layers leave the projected map as it
+            is.
         dilation: dilate the last stage instead of striding (DC5): stride 16.
         frozen_stages: how many of stem and ``layer1`` .. ``layer4`` do not learn, counted from the stem (DETR: 2).
-        use_padding_mask: the RGB-T benchmark's TransVG loses the mask in modality rgbt, so that padded cells are keys like any
-            other and the sine table is a full square's; False reproduces it.
+        use_padding_mask: the RGB-T benchmark's TransVG loses the mask in modality rgbt, so that padded cells are keys
+            like any other and the sine table is a full square's; False reproduces it.
         pretrained: a DETR checkpoint (``{'model': ...}``), read when training starts.
     """
 
@@ -86,8 +87,8 @@ class ResNetDETR(BaseModule):
 class ResNetTrunk(nn.Module):
     """torchvision's ResNet up to ``layer4`` with frozen batch norm, the first stages fixed.
 
-    A module in ``slots`` under the name of a stage (``layer1`` .. ``layer4``) sees the map (B, C, h, w) that enters the stage's
-    last block; what it gives is added to the stage's output, before the next stage.
+    A module in ``slots`` under the name of a stage (``layer1`` .. ``layer4``) sees the map (B, C, h, w) that enters
+    the stage's last block; what it gives is added to the stage's output, before the next stage.
     """
 
     STAGES = ("layer1", "layer2", "layer3", "layer4")

@@ -37,7 +37,7 @@ class ALVG(BaseGrounder):
         decoder: dict,
         head: dict,
         enhancement: dict | None = None,
-        neck: dict = dict(type="AverageStreams"),
+        neck: dict | None = None,
         adapter: dict | None = None,
         **kwargs: Any,
     ) -> None:
@@ -45,7 +45,7 @@ class ALVG(BaseGrounder):
         self.backbone = MODELS.build(backbone)
         if adapter is not None:
             MODELS.build(adapter).attach(self.backbone, self.backbone.routing, self.streams)
-        self.neck = MODELS.build(neck)
+        self.neck = MODELS.build(neck or dict(type="AverageStreams"))
         self.queries = MODELS.build(queries)
         width = self.queries.width
         self.image_proj = nn.Conv2d(self.backbone.width, width, 1)

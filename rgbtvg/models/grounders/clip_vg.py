@@ -30,6 +30,7 @@ class CLIPVG(BaseGrounder):
         neck: config of the modality neck, :class:`ConcatChannels` by default.
         image_size: side of the square network input in pixels.
         max_length: tokens of a sentence.
+        frozen: keep both towers of CLIP fixed; False trains them too, from scratch for instance.
         learn_image_positions: let CLIP's image position table learn, as the multi-level model does.
         prompt_ids: token ids put before every sentence, whose end is cut to keep `max_length` (``ML_CLIP_VG_PROMPT``).
         kwargs: see :class:`BaseGrounder`.
@@ -44,13 +45,14 @@ class CLIPVG(BaseGrounder):
         neck: dict | None = None,
         image_size: int = 224,
         max_length: int = 77,
+        frozen: bool = True,
         learn_image_positions: bool = False,
         prompt_ids: Sequence[int] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(head=head, **kwargs)
-        self.image_encoder = MODELS.build(image_encoder).requires_grad_(False)
-        self.text_encoder = MODELS.build(text_encoder).requires_grad_(False)
+        self.image_encoder = MODELS.build(image_encoder).requires_grad_(not frozen)
+        self.text_encoder = MODELS.build(text_encoder).requires_grad_(not frozen)
         if learn_image_positions:
             self.image_encoder.position_embedding.requires_grad_(True)
         self.neck = MODELS.build(neck or dict(type="ConcatChannels"))

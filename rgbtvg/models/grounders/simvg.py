@@ -36,7 +36,7 @@ class SimVG(BaseGrounder):
         queries: dict,
         decoder: dict,
         head: dict,
-        neck: dict = dict(type="AverageStreams"),
+        neck: dict | None = None,
         adapter: dict | None = None,
         **kwargs: Any,
     ) -> None:
@@ -44,7 +44,7 @@ class SimVG(BaseGrounder):
         self.backbone = MODELS.build(backbone)
         if adapter is not None:
             MODELS.build(adapter).attach(self.backbone, self.backbone.routing, self.streams)
-        self.neck = MODELS.build(neck)
+        self.neck = MODELS.build(neck or dict(type="AverageStreams"))
         self.queries = MODELS.build(queries)
         width = self.queries.width
         self.image_proj = nn.Conv2d(self.backbone.width, width, 1)

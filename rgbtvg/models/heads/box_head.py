@@ -54,7 +54,7 @@ def single_targets(data_samples: list[GroundingSample]) -> Tensor:
     for sample in data_samples:
         if len(sample.gt_boxes) != 1:
             raise DataError(
-                f"{sample.get('sample_id', 'a sample')} has {len(sample.gt_boxes)} target boxes, but this method learns from "
-                "exactly one box per sentence; use a method with a set head, or filter the dataset"
+                f"{sample.get('sample_id', 'a sample')} has {len(sample.gt_boxes)} targets, but this method learns "
+                "from exactly one box per sentence; use a method with a set head, or filter the dataset"
             )
     return torch.cat([sample.gt_boxes for sample in data_samples])

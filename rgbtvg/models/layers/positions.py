@@ -72,16 +72,18 @@ def resize_grid_table(
 
 
 def resize_grid_rows(table: Tensor, before: int, count: int, copies: int, grid: tuple[int, int]) -> Tensor:
-    """Resample a position table whose rows are `before` others, `copies` square grids of `count` rows each, and others."""
+    """Resample a table of `before` other rows, `copies` square grids of `count` rows each, and others again."""
     end = before + copies * count
     grids = [resize_grid_table(table[start : start + count], grid) for start in range(before, end, count)]
     return torch.cat((table[:before], *grids, table[end:]))
 
 
 def coordinate_map(grid: tuple[int, int], device: torch.device | None = None) -> Tensor:
-    """Where each cell of a grid lies, as the one-stage methods tell their convolutions (FAOA, Yang et al. 2019, sec. 3.1).
+    """Where each cell of a grid lies, as the one-stage methods tell their convolutions (FAOA, Yang et al. 2019, sec.
+    3.1).
 
-    Channels: start, end and middle of the cell in [-1, 1], each as (row, column), then 1/h and 1/w. Rows are divided by the
+    Channels: start, end and middle of the cell in [-1, 1], each as (row, column), then 1/h and 1/w. Rows are divided
+        by the
     width and columns by the height, as the reference does: the same thing on its square grids, and part of its weights.
 
     Returns:

@@ -60,8 +60,8 @@ class Attention(nn.Module):
 class TransformerEncoderLayer(nn.Module):
     """Self-attention and feed-forward, with the normalisation after (default) or before each.
 
-    Modules in ``slots`` under the names ``query`` and ``key`` see the tokens that enter the attention, without positions; what
-    they give is added to the queries or the keys.
+    Modules in ``slots`` under the names ``query`` and ``key`` see the tokens that enter the attention, without
+    positions; what they give is added to the queries or the keys.
 
     Args:
         width, num_heads, ffn_width: sizes.

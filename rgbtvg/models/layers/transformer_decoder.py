@@ -67,7 +67,8 @@ class TransformerDecoderLayer(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """x and query_positions (B, Q, D), memory and its positions (B, N, D), memory_mask (B, N) True where ignored.
 
-        `query_mask` (B, Q) is True at queries that the others do not look at. Returns the new x and, when asked for, the cross-attention's weights (B, Q, N).
+        `query_mask` (B, Q) is True at queries that the others do not look at. Returns the new x and, when asked for,
+        the cross-attention's weights (B, Q, N).
         """
         query = x + query_positions
         x = self.norm1(x + self.attention_dropout(self.self_attn(query, query, x, query_mask)))

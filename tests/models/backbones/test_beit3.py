@@ -195,3 +195,10 @@ def test_bad_sizes_are_one_sentence():
     model = make()
     with pytest.raises(ConfigError, match="more than the 6"):
         model(token_ids=torch.zeros(1, 7, dtype=torch.long), token_mask=torch.ones(1, 7, dtype=torch.bool))
+
+
+def test_a_checkpoint_of_another_input_size_fits():
+    small, large = make(), make(image_size=16)
+    large.load_state_dict(small.state_dict())
+    torch.testing.assert_close(large.vision_positions[:3], small.vision_positions[:3])
+    assert large.vision_positions.shape == (3 + 16, 8)

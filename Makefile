@@ -1,0 +1,52 @@
+# Every target sets up what it needs; a second run starts at once.
+
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+DEMO_DATA ?= data/synthetic
+DEMO_DIR ?= work_dirs/quickstart
+# Many threads for tiny tensors only wait for each other.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help install demo test parity lint format clean
+
+help:
+	@echo "make demo    generate data, train, test and draw the quickstart model (about ten minutes on two CPU cores)"
+	@echo "make test    the test suite"
+	@echo "make parity  every reference case, full-size models too"
+	@echo "make lint    style, types, spelling"
+	@echo "make clean   remove the environment, the demo's data and its results"
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml setup.py
+	bash tools/install.sh $(VENV)
+	@touch $@
+
+demo: $(INSTALLED)
+	$(PYTHON) tools/data/make_synthetic.py --out $(DEMO_DATA)
+	OMP_NUM_THREADS=2 $(PYTHON) tools/train.py configs/quickstart/quickstart.py --work-dir $(DEMO_DIR) \
+	    --cfg-options data_root=$(DEMO_DATA) split_root=$(DEMO_DATA)/splits tokenizer=$(DEMO_DATA)/tokenizer
+	$(PYTHON) tools/test.py --load-from $(DEMO_DIR)/best.pth --work-dir $(DEMO_DIR)/test
+	$(PYTHON) tools/analysis/draw_predictions.py $(DEMO_DIR)/test/predictions.json --split test --num 16 \
+	    --out $(DEMO_DIR)/predictions.png
+	@echo "The picture: $(DEMO_DIR)/predictions.png"
+
+test: $(INSTALLED)
+	$(PYTHON) -m pytest -n 2
+
+parity: $(INSTALLED)
+	$(PYTHON) tests/parity/run.py --brief tests/parity/cases/*/*.json
+
+lint: $(INSTALLED)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/codespell
+
+format: $(INSTALLED)
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+clean:
+	rm -rf $(VENV) $(DEMO_DATA) $(DEMO_DIR) build *.egg-info

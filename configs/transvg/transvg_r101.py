@@ -1,0 +1,5 @@
+"""TransVG on ResNet-101."""
+
+_base_ = ["transvg_r50.py"]
+
+model = dict(image_encoder=dict(depth=101, pretrained="pretrain_weights/detr-r101.pth"))

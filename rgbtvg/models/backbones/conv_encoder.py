@@ -1,0 +1,38 @@
+"""A few convolutions, for models that are trained from scratch in minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import ImageFeatures, TextFeatures
+
+
+@MODELS.register_module()
+class ConvEncoder(BaseModule):
+    """Strided convolutions with group norm, then one more without stride. The padding mask is not used.
+
+    Args:
+        widths: channels after every halving of the picture; ``(24, 48)`` ends at stride 4.
+        num_groups: of the norms.
+    """
+
+    def __init__(self, widths: Sequence[int] = (24, 48), num_groups: int = 6) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for channels, width in pairwise((3, *widths)):
+            layers += [nn.Conv2d(channels, width, 3, 2, 1), nn.GroupNorm(num_groups, width), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], widths[-1], 3, 1, 1), nn.ReLU())
+        self.widths = (widths[-1],)
+
+    def forward(self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None) -> ImageFeatures:
+        """(B, 3, H, W) -> the map as `levels` (B, C, h, w) and as `tokens`."""
+        x = self.layers(images)
+        grid = (x.shape[-2], x.shape[-1])
+        mask = F.interpolate(padding_mask[:, None].float(), grid, mode="nearest").flatten(1).bool()
+        return ImageFeatures(x.flatten(2).transpose(1, 2), mask, grid, levels=(x,))

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Make a virtual environment with the newest usable Python and install the project into it, with the tools for developers.
+#   bash tools/install.sh [VENV]
+set -euo pipefail
+venv=${1:-.venv}
+
+usable() {
+    "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+}
+
+if ! usable "$venv/bin/python"; then
+    for python in ${PYTHON:-} python3 python3.12 python3.11 python3.13 python3.10 python; do
+        if command -v "$python" >/dev/null && usable "$python"; then
+            "$python" -m venv --clear "$venv"
+            break
+        fi
+    done
+    [ -x "$venv/bin/python" ] || { echo "error: no Python from 3.10 to 3.13 found; name one with PYTHON=/path/to/python" >&2; exit 1; }
+fi
+
+# uv installs in seconds what takes pip minutes; pip does where there is no uv.
+if "$venv/bin/python" -m pip install --quiet uv 2>/dev/null; then
+    "$venv/bin/python" -m uv pip install --quiet --python "$venv/bin/python" -e '.[dev]'
+else
+    "$venv/bin/python" -m pip install --quiet -e '.[dev]'
+fi
+echo "installed into $venv"
