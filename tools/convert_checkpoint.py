@@ -15,7 +15,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 
-from rgbtvg.engine.cli import run_command
+from rgbtvg.cli import run
 
 
 def parse_args() -> argparse.Namespace:
@@ -78,7 +78,7 @@ def main() -> None:
     args = parse_args()
     from rgbtvg.checkpoints.convert import convert_file, restore_file
     from rgbtvg.checkpoints.operate import OURS, operate_file, rename_peft_file
-    from rgbtvg.engine.config import load_config
+    from rgbtvg.engine import load_config, parse_options
 
     if args.peft:
         written = rename_peft_file(args.source, args.target, args.peft, args.wrappers)
@@ -93,7 +93,7 @@ def main() -> None:
         restore_file(args.method, args.source, args.target)
         print(f"wrote {args.target}")
         return
-    config = load_config(args.config, args.cfg_options) if args.config else None
+    config = load_config(args.config, parse_options(args.cfg_options)) if args.config else None
     converted = convert_file(args.method, args.source, args.target, config)
     print(f"wrote {args.target}: {len(converted.state)} tensors")
     for name, reason in converted.idle.items():
@@ -101,4 +101,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run(main)

@@ -1,0 +1,74 @@
+"""Authors' checkpoints become ours and ours become theirs, through the command line."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+import torch
+
+import rgbtvg.models  # noqa: F401
+from rgbtvg.checkpoints import load_file
+from rgbtvg.checkpoints.converters import get_converter
+from rgbtvg.registry import MODELS
+from tests.models.tiny import clip_vg, transvg
+from tests.run_tool import run_tool
+
+CONFIGS = {"transvg": transvg.config, "clip_vg": clip_vg.config}
+
+
+def config_file(folder: Path, method: str, modality: str = "rgbt") -> Path:
+    path = folder / f"{method}.py"
+    path.write_text(f"model = {CONFIGS[method](modality)!r}\n")
+    return path
+
+
+@pytest.fixture(params=sorted(CONFIGS))
+def theirs(request, tmp_path):
+    """Method, our weights, and the file in which the authors' trainer would have kept them."""
+    method = request.param
+    ours = MODELS.build(CONFIGS[method]("rgbt")).state_dict()
+    state = {f"module.{name}": tensor for name, tensor in get_converter(method).to_theirs(ours).items()}
+    path = tmp_path / "theirs.pth"
+    torch.save({"model": state, "epoch": 3, "args": Namespace(lr=1e-4), "val_accu": 0.5}, path)
+    return method, ours, path
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_authors_file_becomes_ours(theirs, tmp_path, suffix):
+    method, ours, path = theirs
+    target = tmp_path / f"ours{suffix}"
+    assert run_tool("convert_checkpoint.py", method, path, target, "--config", config_file(tmp_path, method)) == 0
+    converted = load_file(target)
+    converted = converted.get("state_dict", converted)
+    assert converted.keys() == ours.keys()
+    assert all(torch.equal(converted[name], ours[name]) for name in ours)
+
+
+def test_ours_becomes_theirs_again(theirs, tmp_path):
+    method, ours, path = theirs
+    torch.save({"state_dict": ours}, tmp_path / "ours.pth")
+    assert run_tool("convert_checkpoint.py", method, tmp_path / "ours.pth", tmp_path / "back.pth", "--to-reference") == 0
+    back, original = load_file(tmp_path / "back.pth")["model"], load_file(path)["model"]
+    assert {f"module.{name}" for name in back} == original.keys()
+    assert all(torch.equal(tensor, original[f"module.{name}"]) for name, tensor in back.items())
+
+
+def test_file_of_another_method_is_one_sentence(theirs, tmp_path, capsys):
+    method, _, path = theirs
+    other = "clip_vg" if method == "transvg" else "transvg"
+    assert run_tool("convert_checkpoint.py", other, path, tmp_path / "out.pth") == 1
+    message = capsys.readouterr().err.strip()
+    assert message.count("\n") == 0
+    assert f"is no checkpoint of {other}" in message
+
+
+def test_config_of_another_size_is_one_sentence(theirs, tmp_path, capsys):
+    method, _, path = theirs
+    config = config_file(tmp_path, method, modality="rgb")
+    assert run_tool("convert_checkpoint.py", method, path, tmp_path / "out.pth", "--config", config) == 1
+    message = capsys.readouterr().err.strip()
+    assert message.count("\n") == 0
+    assert "does not fit the config" in message
+    assert not (tmp_path / "out.pth").exists()
