@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rgbtvg.evaluation.intervals import Estimate, mean, proportion
+from rgbtvg.evaluation.intervals import Estimate, mean, mean_of, proportion
 from rgbtvg.evaluation.sample_metric import SampleMetric, as_boxes
 from rgbtvg.registry import METRICS
 from rgbtvg.structures.boxes import aligned_iou
@@ -20,7 +20,7 @@ class GroundingMetric(SampleMetric):
 
     A hit is an IoU of at least the threshold, as the published protocol counts it. The reference measures in the padded
     network input; here it is pixels of the original image after the same clipping, which is equal up to the rounding of
-    the resized picture. Accuracies carry Wilson intervals; the mean accuracy and the mean IoU a t interval.
+    the resized picture. Accuracies carry Wilson intervals, the mean IoU a t interval.
     """
 
     default_prefix = "grounding"
@@ -31,11 +31,11 @@ class GroundingMetric(SampleMetric):
 
     def score(self, rows: list[dict[str, Any]]) -> dict[str, Estimate]:
         ious = np.array([row["iou"] for row in rows])  # (N,)
-        hits = ious[:, None] >= np.array(THRESHOLDS)  # (N, 10)
+        accuracy = {threshold: proportion((ious >= threshold).sum(), len(rows)) for threshold in THRESHOLDS}
         return {
-            "acc@0.5": proportion(hits[:, THRESHOLDS.index(0.5)].sum(), len(rows)),
-            "acc@0.75": proportion(hits[:, THRESHOLDS.index(0.75)].sum(), len(rows)),
-            "acc@[0.5:0.95]": mean(hits.mean(axis=1)),
+            "acc@0.5": accuracy[0.5],
+            "acc@0.75": accuracy[0.75],
+            "acc@[0.5:0.95]": mean_of(list(accuracy.values())),
             "miou": mean(ious),
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,11 +41,20 @@ def proportion(successes: float, count: int) -> Estimate:
 
 
 def mean(values: ArrayLike) -> Estimate:
-    """Mean of (N,) values in [0, 1] with Student's t interval, cut to [0, 1]; below two values it is everything."""
+    """Mean of (N,) values in [0, 1] with Student's t interval, cut to [0, 1].
+
+    Values that are all equal tell nothing about their spread: they get the interval of a proportion.
+    """
     values = np.asarray(values, dtype=float)
-    if values.size < 2:
-        return Estimate(float(values.sum()), 0.0, 1.0)
+    if values.size < 2 or np.ptp(values) == 0:
+        return proportion(float(values.sum()), values.size)
     return _around(float(values.mean()), float(values.std(ddof=1)), values.size)
+
+
+def mean_of(estimates: Sequence[Estimate]) -> Estimate:
+    """Mean of estimates made on the same samples; the mean of their bounds covers at least as often as they do."""
+    value, low, high = np.mean([(e.value, e.low, e.high) for e in estimates], axis=0).tolist()
+    return Estimate(value, low, high)
 
 
 def ratio(numerators: ArrayLike, denominators: ArrayLike) -> Estimate:

@@ -3,10 +3,13 @@ from pathlib import Path
 
 import pytest
 
-REFERENCE = Path(__file__).with_name("reference_metrics.json")
+CASES = Path(__file__).parents[1] / "parity" / "cases"
 
 
 @pytest.fixture(scope="session")
 def reference_metrics():
-    """Inputs and outputs of published evaluation code, by function."""
-    return json.loads(REFERENCE.read_text(encoding="utf-8"))
+    """Inputs and outputs of published evaluation code (see tests/parity), by function."""
+    functions = {}
+    for method in ("simvg", "alvg"):
+        functions |= json.loads((CASES / method / "functions.json").read_text(encoding="utf-8"))["functions"]
+    return functions

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rgbtvg.evaluation.intervals import mean, proportion, ratio
+from rgbtvg.evaluation.intervals import mean, mean_of, proportion, ratio
 
 
 @pytest.mark.parametrize("successes, count", [(0, 4), (3, 4), (4, 4), (1389, 2032)])
@@ -28,6 +28,21 @@ def test_ratio_covers_the_true_value_about_95_percent_of_the_time():
         estimate = ratio(intersection, union)
         covered += estimate.low <= 0.6 <= estimate.high
     assert 0.92 <= covered / 400 <= 0.98
+
+
+def test_equal_values_do_not_pretend_to_be_certain():
+    assert mean([0.0, 0.0, 0.0]) == proportion(0, 3)
+    assert mean([0.4]) == proportion(0.4, 1)
+
+
+def test_mean_of_accuracies_is_at_least_as_wide_as_the_t_interval():
+    ious = np.random.default_rng(0).uniform(0.2, 1.0, size=300)
+    thresholds = [percent / 100 for percent in range(50, 100, 5)]
+    hits = np.array([ious >= threshold for threshold in thresholds])
+    found = mean_of([proportion(hit.sum(), 300) for hit in hits])
+    expected = mean(hits.mean(axis=0))
+    assert found.value == pytest.approx(expected.value)
+    assert expected.high - expected.low <= found.high - found.low < 1.5 * (expected.high - expected.low)
 
 
 @pytest.mark.parametrize("estimate", [proportion(0, 0), mean([]), ratio([], [])])
