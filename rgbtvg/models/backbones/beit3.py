@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters.routing import StreamRouting
-from rgbtvg.models.backbones.beit3_weights import load_beit3_weights
+from rgbtvg.models.backbones.beit3_weights import load_beit3_weights, resize_positions
 from rgbtvg.models.layers import Slots, resize_grid_table
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
@@ -200,6 +201,14 @@ class BEiT3(BaseModule):
         """Read the pre-trained weights; without a file the start of :meth:`reset_parameters` stays."""
         if self.pretrained is not None:
             load_beit3_weights(self, self.pretrained)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Checkpoints of another input size fit: their position table is resampled."""
+        name = f"{prefix}vision_positions"
+        if name in state_dict and len(state_dict[name]) != len(self.vision_positions):
+            side = round((len(self.vision_positions) - FIRST_POSITION - 1) ** 0.5)
+            state_dict[name] = resize_positions(state_dict[name], (side, side))
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _frozen_modules(self) -> list[nn.Module]:
         if self.frozen:

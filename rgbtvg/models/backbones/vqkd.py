@@ -16,7 +16,6 @@ from rgbtvg.models.layers import resize_grid_table
 from rgbtvg.registry import MODELS
 
 BASE = dict(width=768, layers=12, heads=12)
-PATCH = 16
 
 
 @MODELS.register_module()
@@ -26,6 +25,7 @@ class VQKDTokenizer(BaseModule):
     Args:
         arch: `width`, `layers` and `heads` of the ViT.
         image_size: side of the input in pixels; positions of a file are resampled to it.
+        patch_size: side of a patch, the tower's.
         num_codes, code_width: size of the codebook.
         statistics: mean and deviation per stream that the images were normalised with, as
             ``{stream: dict(mean=[...], std=[...])}``. They are undone, since the tokenizer wants values in [-1, 1].
@@ -37,6 +37,7 @@ class VQKDTokenizer(BaseModule):
         self,
         arch: Mapping[str, int] = BASE,
         image_size: int = 224,
+        patch_size: int = 16,
         num_codes: int = 8192,
         code_width: int = 32,
         statistics: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
@@ -44,11 +45,12 @@ class VQKDTokenizer(BaseModule):
     ) -> None:
         super().__init__()
         self.pretrained = pretrained
+        self.patch_size = patch_size
         self.num_codes = num_codes
         self.statistics = statistics or {}
         self.encoder = VisionTransformer(
             img_size=image_size,
-            patch_size=PATCH,
+            patch_size=patch_size,
             embed_dim=arch["width"],
             depth=arch["layers"],
             num_heads=arch["heads"],
@@ -64,7 +66,7 @@ class VQKDTokenizer(BaseModule):
 
     def grid_of(self, input_shape: tuple[int, int]) -> tuple[int, int]:
         """Patch grid (h, w) of an input of (H, W) pixels."""
-        return input_shape[0] // PATCH, input_shape[1] // PATCH
+        return input_shape[0] // self.patch_size, input_shape[1] // self.patch_size
 
     def train(self, mode: bool = True) -> VQKDTokenizer:
         """Always in evaluation mode."""

@@ -1,0 +1,29 @@
+"""RGBT-Ground in SimVG's and ALVG's pipeline: zoomed and cut (training), stretched to a square, BEiT-3's words."""
+
+_base_ = ["rgbt_ground.py"]
+
+image_size = 640
+tokenizer = "pretrain_weights/beit3.spm"
+pad_id = 1
+max_length = 20
+zoom = (0.3, 1.4)  # (1.0, 1.0) leaves pictures as they are
+
+train_pipeline = [
+    dict(type="LoadImages", modality="$modality", draft_size="$draft_size"),
+    dict(type="CheckBoxes"),
+    dict(type="LargeScaleJitter", size="$image_size", factors="$zoom"),
+    dict(type="StretchToSquare", size="$image_size"),
+    dict(type="CleanSentence"),
+    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
+    dict(type="PackGroundingInputs"),
+]
+test_pipeline = [
+    dict(type="LoadImages", modality="$modality"),
+    dict(type="StretchToSquare", size="$image_size"),
+    dict(type="CleanSentence"),
+    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
+    dict(type="PackGroundingInputs"),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -1,0 +1,24 @@
+"""Sentences of one object with its mask, on RGBT-Ground images, in OneRef's pipeline."""
+
+_base_ = ["rgbt_ground_beit3.py"]
+
+dataset = "rgbtvg_synthetic"
+data_root = "data/synthetic"
+split_root = "data/synthetic/splits"
+
+train_pipeline = [
+    dict(type="LoadImages", modality="$modality", draft_size="$draft_size"),
+    dict(type="CheckBoxes"),
+    dict(type="LoadMasks"),
+    dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
+    dict(type="ResizeLongSide", size="$image_size", scale_steps=7, scale_stride=32, rgbt_resize="$rgbt_resize"),
+    dict(type="ColorJitter"),
+    dict(type="PadToSquare", size="$image_size", random=True),
+    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
+    dict(type="PackGroundingInputs"),
+]
+train_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="one", pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="one"))
+test_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="one"))
+val_evaluator = [dict(type="MaskMetric")]
+test_evaluator = [dict(type="MaskMetric")]

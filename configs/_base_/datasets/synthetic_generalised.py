@@ -1,0 +1,13 @@
+"""The synthetic sentences of several objects, one or none at 96 px, for models that train on a laptop."""
+
+_base_ = ["rgbt_generalised.py"]
+
+tokenizer = "data/synthetic/tokenizer"
+pad_id = 0
+max_length = 24
+image_size = 96
+num_workers = 1
+dataset = "rgbtvg_synthetic"
+data_root = "data/synthetic"
+split_root = "data/synthetic/splits"
+zoom = (0.7, 1.3)

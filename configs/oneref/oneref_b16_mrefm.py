@@ -1,0 +1,24 @@
+"""OneRef's pre-training by masked patches and words on the mixture; the tower is trained, boxes are not regressed.
+
+The authors train the heads on a frozen tower first: ``--cfg-options frozen=True max_epochs=10 batch_size=64
+lr=2.5e-4``.
+"""
+
+_base_ = ["oneref_b16.py"]
+
+dataset = "rgbtvg_mixup"
+box_weight = 0.0
+region_weight = 1.0
+max_epochs = 100
+lr = 5e-5
+codebook = dict(
+    type="VQKDTokenizer",
+    image_size="$image_size",
+    statistics=None,  # per stream, those of the preprocessor; None gives the tokenizer the normalised values
+    pretrained="pretrain_weights/vqkd_encoder_base_decoder_3x768x12_clip-d5036aa7.pth",
+)
+find_unused_parameters = True
+model = dict(
+    backbone=dict(mask_token=True),
+    pretraining=dict(type="MRefMHead", codebook="$codebook"),
+)

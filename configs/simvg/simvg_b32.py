@@ -1,0 +1,8 @@
+"""SimVG on BEiT-3 base, decoder and student in one run (ViT-B/32, 640 px)."""
+
+_base_ = [
+    "../_base_/models/simvg.py",
+    "../_base_/datasets/rgbt_ground_stretched.py",
+    "../_base_/schedules/adam_warmup_step.py",
+    "../_base_/runtime/default.py",
+]
