@@ -66,7 +66,8 @@ def read_darknet_weights(path: str | Path) -> dict[str, Tensor]:
     """State dict of :class:`Darknet53` from ``yolov3.weights``.
 
     The file is a header of five 32-bit integers (of four in files before version 0.2), then 32-bit floats, all
-    little-endian: for every convolution its batch norm's bias, weight, mean and variance, or its own bias, then its weight.
+    little-endian: for every convolution its batch norm's bias, weight, mean and variance, or its own bias, then its
+    weight.
 
     Raises:
         CheckpointError: the file is missing, or its size is not that of YOLOv3.

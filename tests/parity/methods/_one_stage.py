@@ -7,6 +7,7 @@ from harness import ParityMethod
 from torch import Tensor
 
 from rgbtvg.models.heads.anchor_head import AnchorHead
+from rgbtvg.structures import ImageFeatures
 from rgbtvg.structures.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 
 REFERENCE_MOMENTUM = 0.999
@@ -50,6 +51,10 @@ class OneStageParity(ParityMethod):
             "target_anchor": assigned[:, 0] * per_level + assigned[:, 1],
             "target_row_col": assigned[:, 2:],
         }
+
+    def suffixed(self, streams: dict[str, ImageFeatures]) -> dict[str, ImageFeatures]:
+        """Suffix of the names of a stream's outputs, empty where there is one stream only, -> the stream."""
+        return {f"_{name}" if len(streams) > 1 else "": stream for name, stream in streams.items()}
 
     def places(self, case, maps: list[Tensor], index: Tensor) -> Tensor:
         """Flat candidate indices (B,) -> (B, 4): scale, anchor, row, column."""

@@ -51,7 +51,7 @@ def bert(case: Case, prefix: str = "textmodel.bert", num_layers: int | None = No
 def bert_layer(case: Case) -> int:
     """How many BERT layers are read: the benchmark's index is one off."""
     number = case.spec["config"]["bert_enc_num"]
-    return number - 1 if is_benchmark(case) else number
+    return number - 1 if number and is_benchmark(case) else number
 
 
 def joint_encoder(case: Case) -> dict:

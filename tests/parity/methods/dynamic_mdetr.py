@@ -2,8 +2,8 @@
 
 import torch
 from harness import ParityMethod
-from methods import _parts
 
+from methods import _parts
 from rgbtvg.models.layers import resize_grid_table
 
 

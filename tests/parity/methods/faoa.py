@@ -3,6 +3,8 @@
 from methods import _one_stage, _parts
 from rgbtvg.models.fusion.dense import beside_sentence
 
+HIDDEN = "module.fcn_out.0.0.conv.weight"
+
 
 class FAOAParity(_one_stage.OneStageParity):
     levels = 3
@@ -19,7 +21,7 @@ class FAOAParity(_one_stage.OneStageParity):
             head=dict(
                 type="AnchorHead",
                 anchors=self.anchors(case),
-                hidden_channels=0 if config["light"] else 256,
+                hidden_channels=0 if config["light"] else case.spec["state_dict"][HIDDEN][0],
                 bn_momentum=momentum,
             ),
             width=config["emb_size"],
@@ -45,10 +47,10 @@ class FAOAParity(_one_stage.OneStageParity):
         if "bert" in tapped:
             tapped["bert_last"] = tapped.pop("bert").last_hidden_state
         named = {**tapped, "sentence": text.tokens[:, 0] if text.pooled is None else text.pooled}
-        (stream,) = outputs["streams"].values()
+        for suffix, stream in self.suffixed(outputs["streams"]).items():
+            named |= {f"darknet_{i}{suffix}": level for i, level in enumerate(stream.levels)}
         for i in range(self.levels):
             named |= {
-                f"darknet_{i}": stream.levels[i],
                 f"fcn_emb_{i}": outputs["fused"][i],
                 f"out_{i}": outputs["maps"][i],
             }

@@ -35,11 +35,9 @@ class ReSCParity(_one_stage.OneStageParity):
         return {"text_encoder": "text_encoder", "mapping_visu": "image_proj"}
 
     def outputs(self, case, outputs, tapped):
-        (stream,) = outputs["streams"].values()
         rounds = outputs["rounds"]
         batch, grid = len(rounds.fused), rounds.fused.shape[-2:]
         named = {
-            "darknet": stream.levels[0],
             "mapping_visu": tapped["mapping_visu"],
             "visual_normalised": outputs["projected"],
             "coord": coordinate_map(tuple(grid)).expand(batch, -1, -1, -1),
@@ -49,6 +47,8 @@ class ReSCParity(_one_stage.OneStageParity):
             "round_word_weights": rounds.weights,
             "out": outputs["maps"][0],
         }
+        for suffix, stream in self.suffixed(outputs["streams"]).items():
+            named[f"darknet{suffix}"] = stream.levels[0]
         for k in range(len(rounds.maps)):
             named |= {
                 f"round{k}_context": rounds.contexts[k],
