@@ -89,7 +89,7 @@ def _torch_load(path: Path, map_location: Any, source: io.BytesIO | None = None,
     except Exception as error:
         # Broken or hostile bytes make the unpickler fail in any way; nothing of the file has been executed.
         refused = None
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = f"{type(error).__name__}: {error}".splitlines()[0].split(". ")[0]
     if refused is None:
         raise CheckpointError(f"{path} cannot be read: it is damaged or not a file of torch.save ({reason})")
     raise CheckpointError(
@@ -257,7 +257,7 @@ def _script_state_dict(module: Any) -> OrderedDict[str, torch.Tensor]:
 
 
 @CheckpointLoader.register_scheme(prefixes="", force=True)
-def _load_local(filename: str, map_location: Any = None) -> Any:
+def load_from_local(filename: str, map_location: Any = None) -> Any:
     checkpoint = load_file(filename, map_location or "cpu")
     # Runner.resume would execute the text under this old key as Python; nothing writes it any more.
     if isinstance(checkpoint, dict) and isinstance(checkpoint.get("meta"), dict):
@@ -266,7 +266,7 @@ def _load_local(filename: str, map_location: Any = None) -> Any:
 
 
 @CheckpointLoader.register_scheme(prefixes=("http://", "https://"), force=True)
-def _load_url(url: str, map_location: Any = None) -> Any:
+def load_from_http(url: str, map_location: Any = None) -> Any:
     target = Path(torch.hub.get_dir(), "checkpoints", Path(url).name)
     if is_main_process() and not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -277,12 +277,12 @@ def _load_url(url: str, map_location: Any = None) -> Any:
                 f"{url} could not be downloaded ({error}); fetch it and give the file's path"
             ) from None
     barrier()
-    return _load_local(str(target), map_location)
+    return load_from_local(str(target), map_location)
 
 
 @CheckpointLoader.register_scheme(prefixes="torchvision://", force=True)
-def _load_torchvision(name: str, map_location: Any = None) -> Any:
-    return _load_url(get_torchvision_models()[name.removeprefix("torchvision://")], map_location)
+def load_from_torchvision(name: str, map_location: Any = None) -> Any:
+    return load_from_http(get_torchvision_models()[name.removeprefix("torchvision://")], map_location)
 
 
 def _refuse_scheme(name: str, map_location: Any = None) -> NoReturn:

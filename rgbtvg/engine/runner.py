@@ -165,8 +165,8 @@ def newest_checkpoint(work_dir: str | Path) -> Path | None:
     try:
         load_file(path, "meta")
     except CheckpointError as error:
-        others = sorted(Path(work_dir).glob("*.pth"), key=lambda file: file.stat().st_mtime, reverse=True)
-        hint = f"; try --resume {others[0]}" if others and others[0] != path else ""
+        others = [file for file in Path(work_dir).glob("*.pth") if file != path]
+        hint = f"; try --resume {max(others, key=lambda file: file.stat().st_mtime)}" if others else ""
         raise CheckpointError(f"the newest checkpoint cannot be resumed: {error}{hint}") from None
     return path
 

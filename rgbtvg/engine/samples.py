@@ -93,7 +93,7 @@ class TrainingSamples(Dataset):
 
     def _first_readable(self, index: int) -> dict[str, Any]:
         replaced: dict[int, str] = {}
-        while len(replaced) < MAX_REPLACEMENTS:
+        for _ in range(MAX_REPLACEMENTS):
             try:
                 sample = self.dataset[index]
             except DataError as error:
@@ -104,8 +104,8 @@ class TrainingSamples(Dataset):
                     sample["data_samples"].set_metainfo(dict(replaced=replaced))
                 return sample
         raise DataError(
-            f"{len(replaced)} training samples drawn one after another are unreadable, "
-            f"the last one: {list(replaced.values())[-1]}"
+            f"{MAX_REPLACEMENTS} training samples drawn one after another are unreadable, "
+            f"one of them: {next(iter(replaced.values()))}"
         )
 
 
@@ -134,6 +134,8 @@ def unanswered(record: dict[str, Any], error: str) -> GroundingSample:
     meta = ("sample_id", "dataset", "split", "subsets", "conditions", "expression", "image_paths")
     sample = GroundingSample(metainfo={key: record[key] for key in meta if key in record})
     sample.set_metainfo(dict(ori_shape=tuple(record.get("size") or (0, 0)), error=error))
+    if record.get("masks") is not None:
+        sample.set_metainfo(dict(gt_rles=record["masks"]))
     sample.gt_boxes_px = torch.tensor(record["boxes"], dtype=torch.float32).reshape(-1, 4)
     return sample
 

@@ -13,7 +13,16 @@ from typing import Any
 import torch
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.engine.tiny", "rgbtvg.engine", "rgbtvg.evaluation"])
+CONTEXT.set_forkserver_preload(
+    [
+        "tests.engine.tiny",
+        "rgbtvg.engine",
+        *(f"rgbtvg.{room}" for room in ("datasets", "evaluation", "models", "visualization")),
+        "matplotlib.backends.backend_agg",
+        "matplotlib.figure",
+        "yapf.yapflib.yapf_api",
+    ]
+)
 
 
 def _enter(function: Callable, args: tuple, output: str, rank: int, world_size: int, port: int) -> None:

@@ -11,16 +11,10 @@ import torch
 
 from rgbtvg.checkpoints import load_file
 from tests.engine.processes import call
-from tests.engine.tiny import tiny_config
+from tests.engine.tiny import train_tiny, train_tiny_in_group
 
 EMA = {"custom_hooks": [dict(type="EMAHook", momentum=0.1)]}
 MID_EPOCH = {"default_hooks.checkpoint.interval_iters": 1}
-
-
-def train_once(work_dir: str, options: dict[str, Any], resume: bool = False) -> None:
-    from rgbtvg.engine import train
-
-    train(tiny_config(Path(work_dir), options), resume=resume)
 
 
 def final(work_dir: Path) -> dict[str, Any]:
@@ -66,7 +60,7 @@ def straight(tmp_path_factory):
         key = repr(options)
         if key not in done:
             folder = tmp_path_factory.mktemp("straight")
-            status = call(train_once, str(folder / "run"), options, output=folder / "log")
+            status = call(train_tiny, str(folder / "run"), options, output=folder / "log")
             assert status == 0, (folder / "log").read_text()[-3000:]
             done[key] = final(folder / "run")
         return done[key]
@@ -76,8 +70,8 @@ def straight(tmp_path_factory):
 
 def killed_and_resumed(folder: Path, options: dict[str, Any], kill_at: int, resumed_options: dict[str, Any]) -> dict:
     log = folder / "log"
-    assert call(train_once, str(folder / "run"), {**options, "model.kill_at": kill_at}, output=log) == -9
-    status = call(train_once, str(folder / "run"), resumed_options, True, output=log)
+    assert call(train_tiny, str(folder / "run"), {**options, "model.kill_at": kill_at}, output=log) == -9
+    status = call(train_tiny, str(folder / "run"), resumed_options, True, output=log)
     assert status == 0, log.read_text()[-3000:]
     return final(folder / "run")
 
@@ -99,18 +93,29 @@ def test_gradients_in_accumulation_survive(tmp_path, straight):
 
 
 def test_two_processes_resume_exactly(tmp_path):
-    log = tmp_path / "log"
-    options = {"rows": 12}
-    assert call(train_in_group, str(tmp_path / "straight"), options, output=log, processes=2) == 0, log.read_text()[
-        -3000:
-    ]
-    killed = {**options, "model.kill_at": 5}
-    assert call(train_in_group, str(tmp_path / "resumed"), killed, output=log, processes=2) == -9
-    assert call(train_in_group, str(tmp_path / "resumed"), options, True, output=log, processes=2) == 0, log.read_text()
+    log, options = tmp_path / "log", {"rows": 12}
+
+    def run(folder: str, options: dict, resume: bool = False) -> int:
+        return call(train_tiny_in_group, str(tmp_path / folder), options, resume, output=log, processes=2)
+
+    assert run("straight", options) == 0, log.read_text()[-3000:]
+    assert run("resumed", {**options, "model.kill_at": 5}) == -9
+    assert run("resumed", options, True) == 0, log.read_text()[-3000:]
     assert differences(final(tmp_path / "straight"), final(tmp_path / "resumed")) == []
 
 
-def train_in_group(work_dir: str, options: dict[str, Any], resume: bool = False) -> None:
-    from rgbtvg.engine import train
+def test_terminated_run_saves_its_step_and_resumes_exactly(tmp_path, straight):
+    log = tmp_path / "log"
+    told = {**EMA, "custom_hooks": [*EMA["custom_hooks"], dict(type="Trouble", step=8, kind="terminate")], "workers": 2}
+    assert call(train_tiny, str(tmp_path / "run"), told, output=log) == 0
+    assert "Stopped by SIGTERM after step 8" in log.read_text()
+    assert Path((tmp_path / "run" / "last_checkpoint").read_text()).name == "iter_8.pth"
+    assert call(train_tiny, str(tmp_path / "run"), {**EMA, "workers": 2}, True, output=log) == 0, log.read_text()
+    assert differences(straight({**EMA, "workers": 0}), final(tmp_path / "run")) == []
 
-    train(tiny_config(Path(work_dir), options), resume=resume, launcher="pytorch")
+
+def test_terminated_group_stops_at_one_step(tmp_path):
+    log = tmp_path / "log"
+    options = {"rows": 20, "custom_hooks": [dict(type="Trouble", step=7, kind="terminate")]}
+    assert call(train_tiny_in_group, str(tmp_path / "run"), options, output=log, processes=2) == 0, log.read_text()
+    assert Path((tmp_path / "run" / "last_checkpoint").read_text()).name == "iter_7.pth"

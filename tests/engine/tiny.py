@@ -12,11 +12,13 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
+from mmengine.runner import Runner
 from torch import nn
 
 from rgbtvg.errors import DataError
-from rgbtvg.registry import DATASETS, MODELS
+from rgbtvg.registry import DATASETS, HOOKS, MODELS
 from rgbtvg.structures import Frame, GroundingSample
 
 BASE = Path(__file__).parents[2] / "configs" / "_base_"
@@ -74,16 +76,15 @@ class TinyGrounder(BaseModel):
     Args:
         dropout: share.
         kill_at: step (counted from 1) in which the process kills itself, as ``kill -9`` would.
-        poison: ids of samples whose loss is not a number.
-        signal_at: step in which the process gets a SIGTERM.
+        poison: ids of samples whose loss is not a number; True for all.
     """
 
     def __init__(
-        self, dropout: float = 0.5, kill_at: int = 0, poison: tuple[str, ...] = (), signal_at: int = 0, **kwargs: Any
+        self, dropout: float = 0.5, kill_at: int = 0, poison: tuple[str, ...] | bool = (), **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.layers = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Dropout(dropout), nn.Linear(8, 4))
-        self.kill_at, self.poison, self.signal_at = kill_at, poison, signal_at
+        self.kill_at, self.poison = kill_at, poison
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
     def forward(self, inputs: list, data_samples: list, mode: str = "tensor") -> Any:
@@ -96,11 +97,28 @@ class TinyGrounder(BaseModel):
         self.steps += 1
         if self.steps == self.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.steps == self.signal_at:
-            os.kill(os.getpid(), signal.SIGTERM)
         truth = torch.cat([sample.gt_boxes for sample in data_samples])
-        poisoned = any(sample.sample_id in self.poison for sample in data_samples)
+        poisoned = self.poison is True or any(sample.sample_id in (self.poison or ()) for sample in data_samples)
         return dict(loss_box=(boxes - truth).abs().mean() * (float("nan") if poisoned else 1.0))
+
+
+@HOOKS.register_module()
+class Trouble(Hook):
+    """Something that happens to a run before a step (counted from 1).
+
+    Args:
+        step: when.
+        kind: ``terminate`` (SIGTERM, as a scheduler sends it) or ``full disk`` (for the checkpoint of the next epoch).
+    """
+
+    def __init__(self, step: int, kind: str) -> None:
+        self.step, self.kind = step, kind
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        if runner.iter + 1 == self.step and self.kind == "terminate":
+            os.kill(os.getpid(), signal.SIGTERM)
+        elif runner.iter + 1 == self.step:
+            Path(runner.work_dir, f".epoch_{runner.epoch + 1}.pth.part").symlink_to("/dev/full")
 
 
 @MODELS.register_module()
@@ -112,6 +130,27 @@ class OtherGrounder(TinyGrounder):
         self.layers[0] = nn.Linear(6, 16)
         self.layers[3] = nn.Linear(16, 4)
         self.extra = nn.ModuleList(nn.Linear(4, 4) for _ in range(4))
+
+
+def train_tiny(
+    work_dir: str, options: dict[str, Any] | None = None, resume: bool | str = False, **arguments: Any
+) -> None:
+    """`rgbtvg.engine.train` on the tiny config; for processes of their own."""
+    from rgbtvg.engine import train
+
+    train(tiny_config(Path(work_dir), options), resume=resume, **arguments)
+
+
+def train_tiny_in_group(work_dir: str, options: dict[str, Any], resume: bool = False) -> None:
+    """The same as one process of a group."""
+    train_tiny(work_dir, options, resume, launcher="pytorch")
+
+
+def test_tiny(work_dir: str, checkpoint: str, options: dict[str, Any] | None = None, launcher: str = "none") -> None:
+    """`rgbtvg.engine.test` on the tiny config."""
+    from rgbtvg.engine import test
+
+    test(tiny_config(Path(work_dir), options), checkpoint, launcher=launcher)
 
 
 def tiny_config(work_dir: Path, options: dict[str, Any] | None = None) -> Config:

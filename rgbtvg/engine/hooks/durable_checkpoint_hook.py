@@ -17,8 +17,8 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.registry import HOOKS
 
 LAST = "last_checkpoint"
-BEST = "best.pth"
 """File of the work dir that holds the path of the newest checkpoint, under MMEngine's name for it."""
+BEST = "best.pth"
 CHUNK = 1 << 24
 
 

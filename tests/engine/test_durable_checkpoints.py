@@ -1,0 +1,88 @@
+"""Checkpoints survive a kill in the middle of a write and a full disk."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from rgbtvg.checkpoints import load_file
+from rgbtvg.engine.hooks.durable_checkpoint_hook import DurableBackend, write_durably
+from rgbtvg.engine.runner import newest_checkpoint
+from rgbtvg.errors import CheckpointError
+from tests.engine.processes import call, start
+from tests.engine.tiny import train_tiny
+
+
+def write_for_ever(path: str) -> None:
+    version = 0
+    while True:
+        version += 1
+        torch.save({"version": version, "weights": torch.full((500_000,), float(version))}, Path(path + ".new"))
+        DurableBackend().put(Path(path + ".new").read_bytes(), path)
+
+
+def test_killed_in_the_middle_of_a_write(tmp_path):
+    path = tmp_path / "last.pth"
+    chance = random.Random(0)
+    for _ in range(6):
+        (writer,) = start(write_for_ever, str(path), output=tmp_path / "log")
+        deadline = time.monotonic() + 60
+        while not path.is_file() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0.05, 0.4))
+        writer.kill()
+        writer.join()
+        checkpoint = load_file(path)
+        assert (checkpoint["weights"] == checkpoint["version"]).all()
+
+
+def test_full_disk_keeps_the_older_file(tmp_path):
+    write_durably(tmp_path / "x.pth", b"old")
+    (tmp_path / ".x.pth.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        write_durably(tmp_path / "x.pth", b"new")
+    assert (tmp_path / "x.pth").read_bytes() == b"old"
+    assert not (tmp_path / ".x.pth.part").is_symlink()
+
+
+def test_what_could_not_be_loaded_again_is_not_written(tmp_path):
+    torch.save({"model": torch.nn.Linear(1, 1)}, tmp_path / "pickled.pth")
+    with pytest.raises(CheckpointError, match="Linear"):
+        DurableBackend().put((tmp_path / "pickled.pth").read_bytes(), tmp_path / "x.pth")
+    assert not (tmp_path / "x.pth").exists()
+
+
+def test_run_goes_on_over_a_full_disk(tmp_path):
+    log, run = tmp_path / "log", tmp_path / "run"
+    options = {"custom_hooks": [dict(type="Trouble", step=8, kind="full disk")], "max_epochs": 2}
+    assert call(train_tiny, str(run), options, output=log) == 0, log.read_text()[-3000:]
+    assert log.read_text().count("epoch_2.pth could not be written") == 1
+    assert "(No space left on device): training goes on; the last good checkpoint is" in log.read_text()
+    assert newest_checkpoint(run).name == "epoch_1.pth"
+    assert load_file(run / "epoch_1.pth")["meta"]["epoch"] == 1
+    # What was lost is done again.
+    assert call(train_tiny, str(run), {"max_epochs": 3}, True, output=log) == 0, log.read_text()[-3000:]
+    assert newest_checkpoint(run).name == "epoch_3.pth"
+
+
+def test_newest_and_best_are_kept(tmp_path):
+    run = tmp_path / "run"
+    assert call(train_tiny, str(run), {"max_epochs": 4}, output=tmp_path / "log") == 0, (tmp_path / "log").read_text()
+    names = sorted(file.name for file in run.glob("*.pth"))
+    assert names == ["best.pth", "epoch_3.pth", "epoch_4.pth"]
+    assert not list(run.glob(".*.part"))
+
+
+def test_broken_newest_checkpoint_is_one_sentence(tmp_path):
+    for name in ("epoch_1.pth", "epoch_2.pth"):
+        torch.save({"weights": torch.zeros(1000)}, tmp_path / name)
+    (tmp_path / "epoch_2.pth").write_bytes((tmp_path / "epoch_2.pth").read_bytes()[:900])
+    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_2.pth"))
+    with pytest.raises(CheckpointError, match=r"epoch_2\.pth cannot be read.*try --resume .*epoch_1\.pth"):
+        newest_checkpoint(tmp_path)
+    (tmp_path / "last_checkpoint").write_text("/elsewhere/epoch_1.pth")
+    assert newest_checkpoint(tmp_path) == tmp_path / "epoch_1.pth"
