@@ -14,10 +14,24 @@ lr = 5e-5
 codebook = dict(
     type="VQKDTokenizer",
     image_size="$image_size",
-    statistics=None,  # per stream, those of the preprocessor; None gives the tokenizer the normalised values
+    statistics="$dataset",
     pretrained="pretrain_weights/vqkd_encoder_base_decoder_3x768x12_clip-d5036aa7.pth",
 )
 find_unused_parameters = True
+
+train_pipeline = [
+    dict(type="LoadImages", modality="$modality", draft_size="$draft_size"),
+    dict(type="CheckBoxes"),
+    dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
+    dict(type="ResizeLongSide", size="$image_size", scale_steps=6, scale_stride=32, rgbt_resize="$rgbt_resize"),
+    dict(type="ColorJitter"),
+    dict(type="PadToSquare", size="$image_size", random=True),
+    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
+    dict(type="MarkKeyWords", tokenizer="$tokenizer"),
+    dict(type="PackGroundingInputs"),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+
 model = dict(
     backbone=dict(mask_token=True),
     pretraining=dict(type="MRefMHead", codebook="$codebook"),

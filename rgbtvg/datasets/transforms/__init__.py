@@ -15,6 +15,7 @@ from rgbtvg.datasets.transforms.geometric import (
     RandomResizeCrop,
     ResizeLongSide,
 )
+from rgbtvg.datasets.transforms.key_words import MarkKeyWords
 from rgbtvg.datasets.transforms.large_scale_jitter import LargeScaleJitter, StretchToSquare
 from rgbtvg.datasets.transforms.loading import LoadImages, LoadMasks
 from rgbtvg.datasets.transforms.photometric import ColorJitter, GaussianBlur
@@ -30,6 +31,7 @@ __all__ = [
     "LargeScaleJitter",
     "LoadImages",
     "LoadMasks",
+    "MarkKeyWords",
     "PackGroundingInputs",
     "PadToSquare",
     "RandomResizeCrop",

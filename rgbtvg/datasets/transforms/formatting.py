@@ -22,6 +22,7 @@ META_KEYS = (
     "subsets",
     "conditions",
     "expression",
+    "key_positions",
     "image_paths",
     "ori_shape",
     "input_shape",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from mmengine.model import BaseModule
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.checkpoints.initial import read_initial_weights
+from rgbtvg.datasets.statistics import get_statistics
 from rgbtvg.errors import CheckpointError
 from rgbtvg.models.layers import resize_grid_table
 from rgbtvg.registry import MODELS
@@ -27,8 +28,8 @@ class VQKDTokenizer(BaseModule):
         image_size: side of the input in pixels; positions of a file are resampled to it.
         patch_size: side of a patch, the tower's.
         num_codes, code_width: size of the codebook.
-        statistics: mean and deviation per stream that the images were normalised with, as
-            ``{stream: dict(mean=[...], std=[...])}``. They are undone, since the tokenizer wants values in [-1, 1].
+        statistics: name of the pixel statistics that the images were normalised with (the preprocessor's). They are
+            undone, since the tokenizer wants values in [-1, 1]; None leaves images as they are.
         pretrained: ``vqkd_encoder_base_decoder_3x768x12_clip-*.pth``. Without it the tokenizer is a fixed random
             projection.
     """
@@ -40,14 +41,14 @@ class VQKDTokenizer(BaseModule):
         patch_size: int = 16,
         num_codes: int = 8192,
         code_width: int = 32,
-        statistics: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
+        statistics: str | None = None,
         pretrained: str | None = None,
     ) -> None:
         super().__init__()
         self.pretrained = pretrained
         self.patch_size = patch_size
         self.num_codes = num_codes
-        self.statistics = statistics or {}
+        self.statistics = statistics
         self.encoder = VisionTransformer(
             img_size=image_size,
             patch_size=patch_size,
@@ -107,8 +108,9 @@ class VQKDTokenizer(BaseModule):
     @torch.no_grad()
     def forward(self, images: Tensor, stream: str) -> Tensor:
         """Normalised images (B, 3, H, W) of a stream -> codes (B, h*w)."""
-        if stream in self.statistics:
-            mean, std = (images.new_tensor(self.statistics[stream][key]).view(1, -1, 1, 1) for key in ("mean", "std"))
+        if self.statistics is not None:
+            pixels = get_statistics(self.statistics, stream)
+            mean, std = (images.new_tensor(values).view(1, -1, 1, 1) for values in (pixels.mean, pixels.std))
             images = (images * std + mean) * 2 - 1
         tokens = self.encoder.fc_norm(self.encoder.forward_features(images)[:, 1:])
         codes = F.normalize(self.project(tokens), dim=-1)  # (B, h*w, code_width)

@@ -48,7 +48,7 @@ class AttentionSupervisedHead(SetHead):
     """A set head that also says how the decoder should look and, with masks, which pixels are meant.
 
     Args:
-        width, single, frame, criterion: see :class:`SetHead`.
+        width, single, frame, criterion, supervise_layers: see :class:`SetHead`.
         score_weight: weight of the loss on the enhancement's scores.
         attention_weight: weight of the loss on the decoder's attention.
         mask: whether there is a mask head; one mask per sentence, the union of its targets. Samples without masks only
@@ -65,6 +65,7 @@ class AttentionSupervisedHead(SetHead):
         single: bool = True,
         frame: str = "input",
         criterion: dict | None = None,
+        supervise_layers: bool = True,
         score_weight: float = 0.0,
         attention_weight: float = 0.0,
         mask: bool = False,
@@ -73,7 +74,7 @@ class AttentionSupervisedHead(SetHead):
         mask_target: str = "half",
         double_sigmoid: bool = False,
     ) -> None:
-        super().__init__(width, single, frame, criterion)
+        super().__init__(width, single, frame, criterion, supervise_layers)
         if mask_target not in MASK_TARGETS:
             raise ConfigError(f"mask_target must be one of {', '.join(MASK_TARGETS)}, got {mask_target!r}")
         self.score_weight = score_weight
@@ -94,7 +95,7 @@ class AttentionSupervisedHead(SetHead):
     def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """Terms of the set, of scores and attention, and of the mask."""
         targets = self.targets(outputs, data_samples)
-        losses = named_losses("decoder", self.criterion(*outputs["decoder"], targets))
+        losses = named_losses("decoder", self.decoder_terms(outputs, targets))
         if self.score_weight or self.attention_weight:
             logits, boxes = outputs["decoder"]
             matches = self.criterion.match(logits[-1], boxes[-1], targets)
@@ -108,15 +109,11 @@ class AttentionSupervisedHead(SetHead):
     ) -> dict[str, Tensor]:
         maps = outputs["attention"]  # (S, B, Q, h, w)
         regions = [target_regions(sample, tuple(maps.shape[-2:]), maps.device) for sample in data_samples]
-        losses = {}
+        losses: dict[str, Tensor] = {}
         if self.score_weight and outputs["score"] is not None:
             losses["loss_score_attention"] = self.score_weight * score_attention_loss(outputs["score"], regions)
         if self.attention_weight:
-            # Cells that a mask touches count in full; those of a box by the part that it covers.
-            focus = [
-                (region > 0).float() if "gt_masks" in sample else region
-                for region, sample in zip(regions, data_samples, strict=True)
-            ]
+            focus = focus_regions(regions, data_samples)
             losses["loss_decoder_attention"] = self.attention_weight * decoder_attention_loss(maps, focus, matches)
         return losses
 
@@ -156,3 +153,11 @@ def target_regions(sample: GroundingSample, grid: tuple[int, int], device: torch
     if "gt_masks" in sample:
         return mask_regions(sample.gt_masks.to(device)[: len(sample.gt_boxes)], grid)
     return box_regions(sample.gt_boxes.to(device), tuple(sample.input_shape), grid)
+
+
+def focus_regions(regions: list[Tensor], data_samples: list[GroundingSample]) -> list[Tensor]:
+    """What attention counts as inside: cells that a mask touches in full, those of a box by the part that it covers."""
+    return [
+        (region > 0).float() if "gt_masks" in sample else region
+        for region, sample in zip(regions, data_samples, strict=True)
+    ]

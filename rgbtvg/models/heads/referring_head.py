@@ -116,16 +116,21 @@ class ReferringMaskHead(nn.Module):
 
     Args:
         width: channels of the tower.
+        stacked_streams: put the streams' maps on top of each other instead and let the whole stand for the picture, as
+            the RGB-T benchmark's code does; for its checkpoints.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, stacked_streams: bool = False) -> None:
         super().__init__()
+        self.stacked_streams = stacked_streams
         self.convolutions = nn.ModuleList(nn.ConvTranspose2d(width, width, 2, 2, bias=False) for _ in range(3))
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(3))
 
     def forward(self, patches: Tensor, grid: tuple[int, int], meant: Tensor) -> Tensor:
         """patches (B, S*h*w, D) of S streams, meant (B, D) normalised -> logits (B, 1, 8h, 8w), a cosine."""
         num_streams = patches.shape[1] // (grid[0] * grid[1])
+        if self.stacked_streams:
+            grid, num_streams = (num_streams * grid[0], grid[1]), 1
         x = patches.unflatten(1, (num_streams, *grid)).flatten(0, 1).permute(0, 3, 1, 2)  # (B*S, D, h, w)
         for convolution, norm in zip(self.convolutions[:-1], self.norms[:-1], strict=True):
             x = norm(convolution(x)).relu()

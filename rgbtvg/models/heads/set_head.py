@@ -44,10 +44,16 @@ class SetHead(nn.Module):
             corner, as in the released code of SimVG and ALVG. It makes no difference where pictures fill the input, as
             in their recipes.
         criterion: values of :class:`SetCriterion`.
+        supervise_layers: whether every decoder layer is supervised, or the last one alone.
     """
 
     def __init__(
-        self, width: int = 256, single: bool = True, frame: str = "input", criterion: dict | None = None
+        self,
+        width: int = 256,
+        single: bool = True,
+        frame: str = "input",
+        criterion: dict | None = None,
+        supervise_layers: bool = True,
     ) -> None:
         super().__init__()
         if frame not in FRAMES:
@@ -56,6 +62,7 @@ class SetHead(nn.Module):
         self.single = single
         self.frame = frame
         self.criterion = SetCriterion(**(criterion or {}))
+        self.supervise_layers = supervise_layers
 
     def forward(self, decoder_states: Tensor) -> dict[str, Any]:
         """States (S, B, Q, D) of S decoder layers -> ``decoder`` (logits, boxes)."""
@@ -63,7 +70,13 @@ class SetHead(nn.Module):
 
     def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """Terms of every decoder layer."""
-        return named_losses("decoder", self.criterion(*outputs["decoder"], self.targets(outputs, data_samples)))
+        return named_losses("decoder", self.decoder_terms(outputs, self.targets(outputs, data_samples)))
+
+    def decoder_terms(self, outputs: dict[str, Any], targets: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Weighted terms of the supervised decoder layers."""
+        logits, boxes = outputs["decoder"]
+        first = 0 if self.supervise_layers else -1
+        return self.criterion(logits[first:], boxes[first:], targets)
 
     def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> list[Tensor]:
         """Target boxes (N, 4) of every sample, relative to the head's frame."""
@@ -117,7 +130,7 @@ class TwoBranchHead(SetHead):
     decoder)`` (dynamic weight-balance distillation, Dai et al. 2024, section 3.4).
 
     Args:
-        width, single, frame, criterion: see :class:`SetHead`.
+        width, single, frame, criterion, supervise_layers: see :class:`SetHead`.
         decoder_weight, token_weight, distill_weight: weights of the decoder's loss and of the student's two. Without
             the last two there is no student.
         balanced: see above; off, the weights are used as they are.
@@ -138,6 +151,7 @@ class TwoBranchHead(SetHead):
         single: bool = True,
         frame: str = "input",
         criterion: dict | None = None,
+        supervise_layers: bool = True,
         decoder_weight: float = 1.0,
         token_weight: float = 0.0,
         distill_weight: float = 0.0,
@@ -150,7 +164,7 @@ class TwoBranchHead(SetHead):
         share_predictor: bool = False,
         answer: str = "decoder",
     ) -> None:
-        super().__init__(width, single, frame, criterion)
+        super().__init__(width, single, frame, criterion, supervise_layers)
         self.decoder_weight = decoder_weight
         self.token_weight = token_weight
         self.distill_weight = distill_weight
@@ -203,8 +217,7 @@ class TwoBranchHead(SetHead):
     def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """Terms of both branches; ``distill_share`` is omega."""
         targets = self.targets(outputs, data_samples)
-        terms = self.criterion(*outputs["decoder"], targets)
-        losses = named_losses("decoder", terms, self.decoder_weight)
+        losses = named_losses("decoder", self.decoder_terms(outputs, targets), self.decoder_weight)
         if not self.has_token_branch:
             return losses
         token_weight, distill_weight = self.token_weight, self.distill_weight

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from methods._beit3_queries import QueryParity
 from rgbtvg.evaluation.mask_metric import MaskMetric
 from rgbtvg.models.fusion import TextGuidedEnhancement
-from rgbtvg.models.heads.attention_head import target_regions
+from rgbtvg.models.heads.attention_head import focus_regions, target_regions
 from rgbtvg.models.losses import SetCriterion, dice_loss, focal_loss
 from rgbtvg.models.losses.attention import box_regions, decoder_attention_loss, score_attention_loss, score_target
 from rgbtvg.structures.boxes import xyxy_to_cxcywh
@@ -35,6 +35,7 @@ class ALVGParity(QueryParity):
                 width=head["embed_dim"],
                 single=self.is_single(case),
                 frame="picture",
+                supervise_layers=head["aux_loss"],
                 score_weight=head.get("score_attn_loss_weight", 0.0),
                 attention_weight=head.get("decoder_attn_loss_weight", 0.0),
                 mask=True,
@@ -56,7 +57,23 @@ class ALVGParity(QueryParity):
             targets = head.mask_targets(samples, tuple(outputs["mask_logits"].shape[-2:]))
             outputs["mask_target"] = targets.mean((1, 2))
         outputs["regions"] = [self.regions(case, sample, outputs["patch_mask"]) for sample in samples]
+        outputs["unweighted"] = self.unweighted_attention(case, head, outputs, samples)
         return outputs
+
+    @staticmethod
+    def unweighted_attention(case, head, outputs, samples):
+        """Both attention losses before their weights; the reference leaves them out when both weights are 0."""
+        zero = torch.zeros(())
+        if not head.score_weight + head.attention_weight:
+            return dict(decoder=zero, score=zero)
+        logits, boxes = outputs["decoder"]
+        matches = head.criterion.match(logits[-1], boxes[-1], head.targets(outputs, samples))
+        focus = focus_regions(outputs["regions"], samples)
+        score = outputs["score"]
+        return dict(
+            decoder=decoder_attention_loss(outputs["attention"], focus, matches),
+            score=zero if score is None else score_attention_loss(score, outputs["regions"]),
+        )
 
     @staticmethod
     def regions(case, sample, patch_mask):
@@ -90,7 +107,6 @@ class ALVGParity(QueryParity):
         return named
 
     def losses(self, case, losses, outputs):
-        head = case.spec["config"]["head"]
         zero = torch.zeros(())
         terms = {
             name.removeprefix("loss_decoder_"): value
@@ -102,10 +118,9 @@ class ALVGParity(QueryParity):
         named["decoder_gt/weighted/loss_dice"] = losses.get("loss_mask_dice", zero)
         named["loss_dgt"] = sum(terms.values())
         named["loss_mask"] = losses.get("loss_mask_focal", zero) + losses.get("loss_mask_dice", zero)
-        for kind, weight in (("decoder", "decoder_attn_loss_weight"), ("score", "score_attn_loss_weight")):
-            value = losses.get(f"loss_{kind}_attention", zero)
-            named[f"{kind}_attention_loss"] = value
-            named[f"attention/unweighted/{kind}"] = value / head[weight] if head.get(weight) else zero
+        for kind, value in outputs["unweighted"].items():
+            named[f"{kind}_attention_loss"] = losses.get(f"loss_{kind}_attention", zero)
+            named[f"attention/unweighted/{kind}"] = value
         named["optimised_total"] = sum(losses.values())
         named["loss_total"] = named["optimised_total"] - named["loss_mask"]
         return {**named, "total": named["optimised_total"]}

@@ -49,7 +49,11 @@ class OneRefParity(ParityMethod):
                 region_weight=float(region),
                 contrastive_weight=float(config["use_contrastive_loss"]),
             ),
-            mask_head=dict(type="ReferringMaskHead") if config["use_mask_loss"] else None,
+            mask_head=(
+                dict(type="ReferringMaskHead", stacked_streams="RGBTVG" in case.spec["reference"])
+                if config["use_mask_loss"]
+                else None
+            ),
             pretraining=pretraining,
         )
 
@@ -115,9 +119,6 @@ class OneRefParity(ParityMethod):
             right = guesses["mlm_logits"].argmax(-1) == task.words[task.masked_words]
             named["mlm_acc"] = right.float().mean()
         return named
-
-    def losses(self, case, losses, outputs):
-        return {**super().losses(case, losses, outputs)}
 
     def special(self, case):
         if POSITIONS not in case.inputs:

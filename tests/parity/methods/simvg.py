@@ -34,6 +34,7 @@ class SimVGParity(QueryParity):
                 width=head["embed_dim"],
                 single=self.is_single(case),
                 frame="picture",
+                supervise_layers=head["aux_loss"],
                 num_token_layers=head["num_token_mlp_layers"],
                 supervise_token_layers=head["mlp_aux_loss"],
                 share_predictor=head["share_predicthead"],
