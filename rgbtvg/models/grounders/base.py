@@ -45,6 +45,9 @@ class BaseGrounder(BaseModel):
         self.head = MODELS.build(head)
         self.auxiliary_heads = nn.ModuleList(MODELS.build(auxiliary) for auxiliary in auxiliary_heads or ())
 
+    def _dump_init_info(self) -> None:
+        """Keep MMEngine from logging two lines per parameter about its initial value."""
+
     @abstractmethod
     def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
         """From a batch to everything that heads and their losses read, by name.

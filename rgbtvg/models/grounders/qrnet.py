@@ -9,52 +9,27 @@ import torch
 from torch import Tensor, nn
 
 from rgbtvg.models.adapters import QueryModulation
-from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.models.grounders.transvg import TransVG
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingInputs, ImageFeatures
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
 
 @MODELS.register_module()
-class QRNet(BaseGrounder):
+class QRNet(TransVG):
     """Swin and pyramid whose stages are gated by the sentence, then TransVG's joint encoder.
 
     In rgbt both streams pass through the same image encoder, with the same sentence, and their cells stand side by side
     in the joint sequence. The reference knows RGB only.
 
     Args:
-        image_encoder: config of :class:`SwinPyramid`.
-        text_encoder: config of :class:`BertEncoder`; the vector of the first token ([CLS]) speaks for the sentence.
-        fusion: config of :class:`JointEncoder`, without the token counts.
-        head: config of :class:`BoxHead`.
         modulation: further arguments of :class:`QueryModulation`: `channel`, `spatial`, `rank`, `reduction`.
-        neck: config of the modality neck, :class:`ConcatTokens` by default.
-        image_size: side of the square network input in pixels, a multiple of 64.
-        max_length: tokens of a sentence.
-        kwargs: see :class:`BaseGrounder`.
+        kwargs: see :class:`TransVG`. The image encoder is a :class:`SwinPyramid`, for inputs whose side is a multiple
+            of 64; of the text encoder the vector of the first token ([CLS]) speaks for the sentence.
     """
 
-    def __init__(
-        self,
-        image_encoder: dict,
-        text_encoder: dict,
-        fusion: dict,
-        head: dict,
-        modulation: dict | None = None,
-        neck: dict | None = None,
-        image_size: int = 640,
-        max_length: int = 20,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(head=head, **kwargs)
-        self.image_encoder = MODELS.build(image_encoder)
-        self.text_encoder = MODELS.build(text_encoder)
-        self.neck = MODELS.build(neck or dict(type="ConcatTokens"))
-        num_image = self.neck.num_tokens(self.image_encoder.num_tokens(image_size), 0, len(self.streams))
-        self.fusion = MODELS.build(dict(fusion, num_image=num_image, num_text=max_length))
-        width = self.fusion.width
+    def __init__(self, *, modulation: dict | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.level_embedding = nn.Embedding(self.image_encoder.num_levels, self.image_encoder.width)
-        self.image_proj = nn.Linear(self.image_encoder.width, width)
-        self.text_proj = nn.Linear(self.text_encoder.width, width)
         self.plug_modulation(modulation or {})
 
     def plug_modulation(self, modulation: dict) -> None:
@@ -65,23 +40,13 @@ class QRNet(BaseGrounder):
         for slots in pyramid.slots:
             slots["query"] = QueryModulation(self.image_encoder.width, text_width, **modulation)
 
-    def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
-        """Joint features and the box of the regression token."""
-        text = self.text_encoder(inputs.token_ids, inputs.token_mask)  # (B, L, 768)
-        sentence = replace(text, pooled=text.tokens[:, 0])
+    def encode_images(
+        self, inputs: GroundingInputs, states: TextFeatures, text: TextFeatures
+    ) -> dict[str, ImageFeatures]:
+        """Stream -> tokens of all levels, gated by BERT's [CLS]."""
+        sentence = replace(states, pooled=states.tokens[:, 0])
         streams = self.encode_streams(self.image_encoder, inputs, language=sentence)
-        streams = {name: self.mark_levels(stream) for name, stream in streams.items()}
-        image = self.neck(streams, inputs)  # (B, S*N, D)
-        image = replace(image, tokens=self.image_proj(image.tokens))
-        text = replace(text, tokens=self.text_proj(text.tokens))
-        joint = self.fusion(image, text)
-        return {
-            "streams": streams,
-            "image": image,
-            "text": text,
-            "joint": joint,
-            "pred_boxes": self.head(joint.regression),
-        }
+        return {name: self.mark_levels(stream) for name, stream in streams.items()}
 
     def mark_levels(self, image: ImageFeatures) -> ImageFeatures:
         """Add to every token what says which level of the pyramid it is from."""

@@ -9,7 +9,7 @@ from torch import nn
 
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingInputs
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
 
 @MODELS.register_module()
@@ -17,6 +17,7 @@ class TransVG(BaseGrounder):
     """ResNet + DETR encoder and BERT, joined by one transformer whose regression token gives the box.
 
     In rgbt both streams pass through the same image encoder and their cells stand side by side in the joint sequence.
+    QRNet and MMCA are this frame with other eyes.
 
     Args:
         image_encoder: config of :class:`ResNetDETR`.
@@ -55,11 +56,11 @@ class TransVG(BaseGrounder):
 
     def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
         """Joint features and the box of the regression token."""
-        streams = self.encode_streams(self.image_encoder, inputs)
+        states = self.text_encoder(inputs.token_ids, inputs.token_mask)  # (B, L, 768)
+        text = replace(states, tokens=self.text_proj(states.tokens))  # (B, L, D)
+        streams = self.encode_images(inputs, states, text)
         image = self.neck(streams, inputs)  # (B, S*N, D)
         image = replace(image, tokens=self.image_proj(image.tokens))
-        text = self.text_encoder(inputs.token_ids, inputs.token_mask)  # (B, L, 768)
-        text = replace(text, tokens=self.text_proj(text.tokens))
         joint = self.fusion(image, text)
         return {
             "streams": streams,
@@ -68,3 +69,9 @@ class TransVG(BaseGrounder):
             "joint": joint,
             "pred_boxes": self.head(joint.regression),
         }
+
+    def encode_images(
+        self, inputs: GroundingInputs, states: TextFeatures, text: TextFeatures
+    ) -> dict[str, ImageFeatures]:
+        """Stream -> features; descendants guide the encoder by the words, as BERT gave them or as projected."""
+        return self.encode_streams(self.image_encoder, inputs)

@@ -3,6 +3,7 @@
 from harness import ParityMethod
 
 from methods import _parts
+from rgbtvg.models.layers.masks import masked_mean
 
 
 class MMCAParity(ParityMethod):
@@ -43,7 +44,7 @@ class MMCAParity(ParityMethod):
         named = {
             "text_features": tapped.pop("text_encoder").tokens,
             "text_projected": text.tokens,
-            "word_vector": text.pooled,
+            "word_vector": masked_mean(text.tokens, text.mask),
             "joint_layer0": tapped.pop("joint_layer0"),
             "joint_out": joint.sequence,
             "joint_mask": joint.mask,
