@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters import AdaLoRA, PerStream, StreamRouting, adapted_linears, open_layers, slot_modules
 from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
+from rgbtvg.models.backbones.text_cache import TextCache
 from rgbtvg.models.fusion.joint_encoder import JointFeatures
 from rgbtvg.models.grounders.base import BaseGrounder, split_streams
 from rgbtvg.models.layers.positions import resize_grid_rows
@@ -87,6 +88,8 @@ class HiVG(BaseGrounder):
         self.tuned_weights = tuned_weights
         self.frozen_guides = tuple(frozen_guides)
         self.routing = StreamRouting()
+        self.text_cache = TextCache()
+        self.register_load_state_dict_pre_hook(lambda model, *_: model.text_cache.clear())
         self.image_encoder: CLIPVisionEncoder = MODELS.build(image_encoder)
         self.text_encoder: CLIPTextEncoder = MODELS.build(text_encoder)
         self.neck = MODELS.build(neck or dict(type="ConcatTokens"))
@@ -189,6 +192,11 @@ class HiVG(BaseGrounder):
         for linear in adapted_linears(self):
             linear.unmerge()
 
+    def train(self, mode: bool = True) -> HiVG:
+        """Sentences kept from before are forgotten: weights may have changed, or will."""
+        self.text_cache.clear()
+        return super().train(mode)
+
     def losses(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """Loss terms of all heads, and the regularisation of an adapter that has one."""
         losses = super().losses(outputs, data_samples)
@@ -203,7 +211,7 @@ class HiVG(BaseGrounder):
         words = self.encode_text(inputs)
         streams = self.encode_images(inputs, words)
         image = self.neck(streams, inputs)  # (B, 1 + S*h*w or 1 + h*w, D)
-        text = replace(words, tokens=self.text_proj(words.tokens))  # (B, L, D)
+        text = self.project_text(words)  # (B, L, D)
         joint = self.fusion(image, text)
         rows, columns = image.grid
         return {
@@ -223,7 +231,13 @@ class HiVG(BaseGrounder):
     def encode_text(self, inputs: GroundingInputs) -> TextFeatures:
         """Words (B, L, E) in the image-text space."""
         with self.routing.use("text"):
-            return self.text_encoder(inputs.token_ids, inputs.token_mask)
+            if torch.is_grad_enabled():
+                return self.text_encoder(inputs.token_ids, inputs.token_mask)
+            return self.text_cache(self.text_encoder, inputs.token_ids, inputs.token_mask)
+
+    def project_text(self, words: TextFeatures) -> TextFeatures:
+        """Words (B, L, D) at the fusion's width."""
+        return replace(words, tokens=self.text_proj(words.tokens))
 
     def encode_images(self, inputs: GroundingInputs, words: TextFeatures) -> dict[str, ImageFeatures]:
         """Stream -> its levels, projected to the fusion's width (B, 1 + h*w, D)."""

@@ -1,0 +1,58 @@
+"""Features of sentences that come again: datasets ask about a picture in several words, users in the same."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rgbtvg.structures import TextFeatures
+
+Row = tuple[Tensor, tuple[Tensor, ...], Tensor]
+
+
+class TextCache:
+    """Keeps the features of the sentences seen last, for inference.
+
+    Whoever owns it calls :meth:`clear` when weights change.
+
+    Args:
+        size: sentences to keep; 0 keeps none.
+    """
+
+    def __init__(self, size: int = 256) -> None:
+        self.size = size
+        self.rows: OrderedDict[Any, Row] = OrderedDict()
+
+    def clear(self) -> None:
+        self.rows.clear()
+
+    def __deepcopy__(self, memo: dict) -> TextCache:
+        return TextCache(self.size)
+
+    def __call__(
+        self, encoder: Callable[[Tensor, Tensor], TextFeatures], token_ids: Tensor, token_mask: Tensor
+    ) -> TextFeatures:
+        """What `encoder` gives for token_ids (B, L) and token_mask (B, L), each different sentence run at most once."""
+        state = (token_ids.device, torch.is_autocast_enabled(token_ids.device.type))
+        keys = [(row.tobytes(), state) for row in token_ids.cpu().numpy()]
+        first = {key: index for index, key in reversed(list(enumerate(keys)))}
+        known = {key: self.rows[key] for key in first if key in self.rows}
+        fresh = {key: index for key, index in first.items() if key not in known}
+        if fresh:
+            index = torch.tensor(list(fresh.values()), device=token_ids.device)
+            features = encoder(token_ids[index], token_mask[index])
+            for row, key in enumerate(fresh):
+                levels = tuple(level[row] for level in features.levels)
+                known[key] = (features.tokens[row], levels, features.pooled[row])
+        for key, row in known.items():
+            self.rows[key] = row
+            self.rows.move_to_end(key)
+        while len(self.rows) > self.size:
+            self.rows.popitem(last=False)
+        tokens, levels, pooled = zip(*(known[key] for key in keys), strict=True)
+        stacked = tuple(torch.stack(level) for level in zip(*levels, strict=True))
+        return TextFeatures(torch.stack(tokens), token_mask, stacked, torch.stack(pooled))
