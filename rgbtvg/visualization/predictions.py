@@ -19,18 +19,18 @@ Row = dict[str, Any]
 
 def select_rows(
     rows: Iterable[Row],
-    number: int,
+    number: int | None = None,
     *,
     split: str | None = None,
     where: dict[str, str] | None = None,
     order: str = "random",
     seed: int = 0,
 ) -> list[Row]:
-    """At most `number` rows of a predictions file.
+    """Rows of a predictions file in an order, at most `number` of them.
 
     Args:
         rows: of :func:`rgbtvg.evaluation.load_predictions`.
-        number: how many.
+        number: how many; None takes all.
         split: a split or a subset such as ``testA``; None takes all.
         where: condition -> value that the samples must have.
         order: ``random`` (by `seed`), ``worst`` or ``best`` first (by IoU, else F1), or ``first`` in the file.

@@ -34,15 +34,15 @@ def main() -> None:
         if "=" not in condition:
             raise ConfigError(f"--where takes CONDITION=VALUE, got {condition!r}")
     rows = load_predictions(args.predictions)
-    chosen = select_rows(
+    matching = select_rows(
         rows.values(),
-        args.num,
         split=args.split,
         where=dict(condition.split("=", 1) for condition in args.where),
         order=args.order,
         seed=args.seed,
     )
-    title = f"{args.split or 'all splits'}: {len(chosen)} of {len(rows)} samples"
+    chosen = matching[: args.num]
+    title = f"{args.split or 'all splits'}: {len(chosen)} of {len(matching)} samples"
     sheet = draw_sheet(chosen, args.modality, width=args.width, columns=args.columns, title=title)
     save_picture(sheet, args.out)
     print(f"wrote {args.out}")
