@@ -2,4 +2,4 @@
 
 _base_ = ["two_encoders_linear.py"]
 
-neck = dict(_delete_=True, type="CrossFormer", width=512, residual=False)
+neck = dict(_delete_=True, type="CrossFormer", width=512, residual=False, softmax=False)

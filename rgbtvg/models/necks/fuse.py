@@ -75,19 +75,31 @@ class CrossFormer(PairNeck):
 
     Args:
         width, num_heads: of the attention.
-        residual: add the answer to the thermal tokens. The reference lets it replace them, so that thermal acts
-            through the
-            attention weights alone: False for its checkpoints.
+        residual: add the answer to the thermal tokens. The reference lets it replace them: False for its checkpoints.
+        softmax: normalise the attention. The reference weighs the values by the raw scaled products, whose answers are
+            thousands of times larger than the tokens: False for its checkpoints.
     """
 
-    def __init__(self, width: int, num_heads: int = 8, residual: bool = True) -> None:
+    def __init__(self, width: int, num_heads: int = 8, residual: bool = True, softmax: bool = True) -> None:
         super().__init__()
-        self.attention = CLIPAttention(width, num_heads)
+        self.attention = (CLIPAttention if softmax else RawAttention)(width, num_heads)
         self.residual = residual
 
     def fuse(self, rgb: ImageFeatures, thermal: ImageFeatures, inputs: GroundingInputs) -> Tensor:
         answer = self.attention(thermal.tokens, rgb.tokens)
         return thermal.tokens + answer if self.residual else answer
+
+
+class RawAttention(CLIPAttention):
+    """Attention without a softmax: scaled products weigh the values as they are."""
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        """x (B, N, D) asks `context` (B, M, D) -> (B, N, D)."""
+        query = self.split_heads(self.q_proj(x))
+        key = self.split_heads(self.k_proj(context))
+        value = self.split_heads(self.v_proj(context))
+        weights = query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1)
+        return self.out_proj((weights @ value).transpose(1, 2).flatten(2))
 
 
 @MODELS.register_module()

@@ -38,7 +38,7 @@ class RGBTVGNetParity(ParityMethod):
         if "visu_fuse.weight" in names:
             return dict(type="LinearFusion", width=args["vl_hidden_dim"])
         if "visu_fuse.q_proj.weight" in names:
-            return dict(type="CrossFormer", width=width, num_heads=args["vl_nheads"], residual=False)
+            return dict(type="CrossFormer", width=width, num_heads=args["vl_nheads"], residual=False, softmax=False)
         if "iafv3_alpha" in names:
             return dict(type="TriPrior", width=width)
         if self.generation(case) == "v1" or args["lavs_mode"] == "lavs":
