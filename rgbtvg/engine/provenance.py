@@ -29,6 +29,7 @@ def code_and_command() -> dict[str, Any]:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             versions[package] = "not installed"
+    versions["torch"] = str(torch.__version__)  # with the CUDA version it was built for
     return dict(
         time=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         command=shlex.join([Path(sys.executable).name, *sys.argv]),

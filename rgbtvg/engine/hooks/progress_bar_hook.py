@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 from typing import Any
@@ -39,6 +40,7 @@ class ProgressBarHook(Hook):
         )
         self.progress = Progress(*columns, console=console)
         self.progress.start()
+        atexit.register(self.progress.stop)  # after an error too: it has hidden the cursor
         # The display has put its own stream in the place of stdout; the log must write there too.
         for handler in runner.logger.handlers:
             if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
