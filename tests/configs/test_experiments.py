@@ -13,7 +13,8 @@ from tests.models.batches import collated_batch
 from tests.models.tiny import IMAGE_SIZE, MAX_LENGTH, VOCABULARY
 
 ROOT = Path(__file__).parents[2]
-CONFIGS = sorted(path for name in ("hivg", "rgbt_vgnet") for path in (ROOT / "configs" / name).glob("*.py"))
+FOLDERS = (ROOT / "configs" / "hivg", ROOT / "configs" / "rgbt_vgnet")
+CONFIGS = sorted(path for folder in FOLDERS for path in folder.glob("*.py") if "tiny" not in path.stem)
 WIDTH = 16
 SIZES = dict(width=WIDTH, heads=2, mlp_width=32, embed_dim=WIDTH)
 

@@ -11,7 +11,7 @@ import argparse
 import json
 from pathlib import Path
 
-from rgbtvg.engine.cli import run_command
+from rgbtvg.cli import run
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run(main)

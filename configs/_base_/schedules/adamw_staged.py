@@ -18,4 +18,3 @@ optim_wrapper = dict(
     optimizer=dict(type="AdamW", lr=2.5e-4, weight_decay="$weight_decay"),
 )
 auto_scale_lr = dict(enable=False, base_batch_size=128)
-find_unused_parameters = True

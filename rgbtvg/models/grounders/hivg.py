@@ -223,9 +223,9 @@ class HiVG(BaseGrounder):
             "grid": image.grid,
             "patches": joint.image[:, 1 : 1 + rows * columns],
             "sentence": F.normalize(self.sentence_vector(joint, inputs, rows * columns), dim=-1),
-            "text_embedding": F.normalize(words.pooled, dim=-1),
-            "image_embeddings": {name: F.normalize(stream.pooled, dim=-1) for name, stream in streams.items()},
-            "pred_boxes": self.head(joint.regression),
+            "text_embedding": F.normalize(words.pooled.float(), dim=-1),
+            "image_embeddings": {name: F.normalize(stream.pooled.float(), dim=-1) for name, stream in streams.items()},
+            "pred_boxes": self.head(joint.regression).float(),
         }
 
     def encode_text(self, inputs: GroundingInputs) -> TextFeatures:

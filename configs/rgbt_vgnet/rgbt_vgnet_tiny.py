@@ -1,0 +1,39 @@
+"""A small RGBT-VGNet from scratch on the synthetic set: a CLIP of three layers that learns along with everything else.
+
+`modality=rgb` or `modality=ir` is one camera alone; `neck`, `guide` and `adapter` are one value each.
+"""
+
+_base_ = ["rgbt_vgnet_b16.py"]
+
+dataset = "rgbtvg_synthetic"
+data_root = "data/synthetic"
+split_root = "data/synthetic/splits"
+tokenizer = "data/synthetic/tokenizer"
+load_from = None
+image_size = 64
+max_length = 24
+batch_size = 64
+num_workers = 1
+stages = [dict(epochs=12, lr=1e-3, max_layer=3)]
+
+adapter = dict(groups=dict(rgb=dict(rank=4), ir=dict(rank=12)), alpha=4, dropout=0.0)
+model = dict(
+    image_encoder=dict(
+        arch=dict(width=64, layers=3, heads=4, mlp_width=128, patch_size=8, image_size=64, embed_dim=64),
+        out_levels=(1, 2, 3),
+        pretrained=None,
+    ),
+    text_encoder=dict(
+        arch=dict(width=64, layers=2, heads=4, mlp_width=128, vocabulary_size=128, context_length=24, embed_dim=64),
+        pretrained=None,
+    ),
+    guide_layers=(0, 2),
+    tuned_weights="all",
+    fusion=dict(width=64, depth=2, num_heads=4, ffn_width=128, dropout=0.0),
+    head=dict(width=64),
+    auxiliary_heads=[
+        dict(type="ContrastiveHead"),
+        dict(type="TokenAlignmentHead", width=64, mlp_width=128),
+        dict(type="SentenceMaskHead", width=64),
+    ],
+)
