@@ -12,10 +12,11 @@ import rgbtvg.models  # noqa: F401
 from rgbtvg.checkpoints import load_file
 from rgbtvg.checkpoints.converters import get_converter
 from rgbtvg.registry import MODELS
-from tests.models.tiny import clip_vg, transvg
+from tests.models.tiny import clip_vg, dynamic_mdetr, faoa, mmca, qrnet, resc, transvg
 from tests.run_tool import run_tool
 
-CONFIGS = {"transvg": transvg.config, "clip_vg": clip_vg.config}
+MODULES = (transvg, clip_vg, mmca, qrnet, dynamic_mdetr, faoa, resc)
+CONFIGS = {module.__name__.rsplit(".", 1)[-1]: module.config for module in MODULES}
 
 
 def config_file(folder: Path, method: str, modality: str = "rgbt") -> Path:
