@@ -1,8 +1,9 @@
 """Named pixel statistics: what the preprocessor subtracts and divides by, per dataset and stream.
 
 Values are on [0, 1]. Those of the RGBT-Ground sets are the benchmark's published ones, pixel-weighted over train, val
-and test together. The benchmark itself leaves thermal undefined for ``rgbtvg_mixup`` alone and for the classic sets,
-and falls back to ImageNet for ``rgbtvg_mixup`` in colour; here every name has every stream.
+and test together; those of the synthetic set are its training pictures' own. The benchmark itself leaves thermal
+undefined for ``rgbtvg_mixup`` alone and for the classic sets, and falls back to ImageNet for ``rgbtvg_mixup`` in
+colour; here every name has every stream.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ STATISTICS: dict[str, dict[str, PixelStatistics]] = {
     "rgbtvg_m3fd": _rgbt((0.5013, 0.5067, 0.4923), (0.1948, 0.1989, 0.2117), 0.3264, 0.199),
     "rgbtvg_mfad": _rgbt((0.4733, 0.4695, 0.4622), (0.1654, 0.1646, 0.1749), 0.3393, 0.2063),
     "rgbtvg_mixup": _rgbt((0.5103, 0.5111, 0.502), (0.1926, 0.1973, 0.2091), 0.3735, 0.2289),
-    "rgbtvg_synthetic": _rgbt((0.36, 0.37, 0.38), (0.23, 0.23, 0.23), 0.35, 0.2),
+    "rgbtvg_synthetic": _rgbt((0.3632, 0.3758, 0.3782), (0.2505, 0.2557, 0.2704), 0.3947, 0.1294),
     "imagenet": _IMAGENET,
     "clip": _rgb_only((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
     "half": _rgb_only((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from rgbtvg.registry import TRANSFORMS
@@ -15,9 +18,21 @@ def build_transforms(transforms: Sequence[dict | Callable]) -> list[Callable]:
     return [TRANSFORMS.build(transform) if isinstance(transform, dict) else transform for transform in transforms]
 
 
-def resize_image(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """uint8 (H, W) or (H, W, C) to (height, width, ...): PIL bilinear, antialiased."""
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+def resize_image(image: np.ndarray, width: int, height: int, exact: bool = True) -> np.ndarray:
+    """uint8 (H, W) or (H, W, C) to (height, width, ...): PIL bilinear, antialiased.
+
+    Args:
+        exact: PIL itself. Off: PyTorch's kernel for the same arithmetic, several times as fast on large pictures; one
+            value in a hundred or fewer differs, by one level.
+    """
+    if exact:
+        return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    with warnings.catch_warnings():
+        # Decoded pictures are read-only, and here they are only read.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writ")
+        channels_first = torch.from_numpy(np.ascontiguousarray(np.atleast_3d(image))).permute(2, 0, 1)[None]
+    resized = F.interpolate(channels_first, (height, width), mode="bilinear", antialias=True)[0]
+    return resized.permute(1, 2, 0).reshape(height, width, *image.shape[2:]).numpy()
 
 
 def resize_mask(masks: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -65,6 +65,7 @@ class ResizeLongSide(BaseTransform):
             reader, which holds thermal as the alpha channel of an RGBA picture, so that Pillow weights the colours with
             the heat: they are quantised where thermal is dark and black where it is 0. For checkpoints that were
             trained so.
+        exact: see :func:`resize_image`. The quick way is meant for training; ``'premultiplied'`` is always exact.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class ResizeLongSide(BaseTransform):
         scale_divisor: int = 8,
         scale_stride: int | None = None,
         rgbt_resize: str = "separate",
+        exact: bool = True,
     ) -> None:
         step = int(size / scale_divisor) if scale_stride is None else scale_stride
         self.sizes = [size - step * k for k in range(scale_steps)]
@@ -82,6 +84,7 @@ class ResizeLongSide(BaseTransform):
         if rgbt_resize not in ("separate", "premultiplied"):
             raise ConfigError(f"rgbt_resize must be 'separate' or 'premultiplied', got {rgbt_resize!r}")
         self.rgbt_resize = rgbt_resize
+        self.exact = exact
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         height, width = picture_size(results)
@@ -94,7 +97,9 @@ class ResizeLongSide(BaseTransform):
             stacked = resize_image(np.dstack((images["rgb"], images["ir"])), new_width, new_height)
             results["images"] = {"rgb": stacked[..., :3], "ir": stacked[..., 3]}
         else:
-            results["images"] = {stream: resize_image(image, new_width, new_height) for stream, image in images.items()}
+            results["images"] = {
+                stream: resize_image(image, new_width, new_height, self.exact) for stream, image in images.items()
+            }
         if "masks" in results:
             results["masks"] = resize_mask(results["masks"], new_width, new_height)
         if results.get("boxes") is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import struct
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
@@ -46,8 +48,8 @@ class LoadImages(BaseTransform):
             their long side keeps this many; several times faster for large files, and close to but not the same as
             decoding and shrinking. The frame knows.
 
-    Reads ``image_paths``, ``size``, ``boxes`` and ``masks`` (the last three may be absent); an entry of ``images`` that is
-    there already (PIL image or array) is converted instead of read. Adds ``images``, ``ori_shape``, ``frame``,
+    Reads ``image_paths``, ``size``, ``boxes`` and ``masks`` (the last three may be absent); an entry of ``images`` that
+    is there already (PIL image or array) is converted instead of read. Adds ``images``, ``ori_shape``, ``frame``,
     ``boxes``, ``gt_boxes_px``; moves the annotation's masks to ``encoded_masks``.
 
     Raises:
@@ -144,13 +146,17 @@ def read_image(path: str | Path, draft_size: int | None = None) -> tuple[Image.I
         DataError: file missing, unreadable or truncated, naming it.
     """
     try:
-        with Image.open(path) as image:
+        data = Path(path).read_bytes()
+        with Image.open(io.BytesIO(data)) as image:
             width, height = image.size
             reduction = 1
             if draft_size is not None and image.format == "JPEG":
                 # Only the long side counts: Pillow reduces as long as both sides stay above what is asked for.
                 _, (_, _, reduced_width, _) = image.draft(None, (draft_size, 1) if width >= height else (1, draft_size))
                 reduction = round(width / reduced_width)
+            plain = _decode_plain_png(data, image)
+            if plain is not None:
+                return plain, (height, width), 1
             image.load()
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) in QUARTER_TURNS
             ImageOps.exif_transpose(image, in_place=True)
@@ -159,6 +165,21 @@ def read_image(path: str | Path, draft_size: int | None = None) -> tuple[Image.I
     except UNREADABLE as error:
         raise DataError(f"image {path} cannot be read: {error}") from error
     return image, ((width, height) if turned else (height, width)), reduction
+
+
+def _decode_plain_png(data: bytes, image: Image.Image) -> Image.Image | None:
+    """The picture of a PNG with 8 bits of grey or RGB and no EXIF by OpenCV, which takes a fifth less time than Pillow.
+
+    None for every other file, and for a broken one: Pillow judges it.
+    """
+    is_plain = image.format == "PNG" and image.mode in ("L", "RGB") and image.tile[0].args == image.mode
+    if not is_plain or b"eXIf" in data:
+        return None
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    expected = (image.height, image.width, 3)[: 2 if image.mode == "L" else 3]
+    if pixels is None or pixels.shape != expected or pixels.dtype != np.uint8:
+        return None
+    return Image.fromarray(pixels if image.mode == "L" else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:
@@ -203,11 +224,11 @@ _warned_about_colour = False
 
 
 def _warn_if_coloured(rgb: Image.Image) -> None:
-    """One warning per process; a few thousand pixels decide."""
+    """One warning per process; a few hundred pixels decide."""
     global _warned_about_colour
     if _warned_about_colour:
         return
-    sample = np.asarray(rgb.resize((64, 64), Image.Resampling.NEAREST), dtype=np.int16)
+    sample = np.asarray(rgb.resize((16, 16), Image.Resampling.NEAREST), dtype=np.int16)
     # JPEG compression leaves grey pictures with a level or two of colour.
     if np.abs(sample[..., 1:3] - sample[..., :1]).mean() > 2:
         _warned_about_colour = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 
@@ -42,24 +43,23 @@ class Tokenize(BaseTransform):
         self.max_length = max_length
         self.pad_id = pad_id
         self.lower = lower
-        # Plain lists: a tensor that went through a worker's queue would keep a file descriptor open.
-        self._cache: dict[str, list[int]] = {}
+        self._cache: dict[str, np.ndarray] = {}
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         ids = self._encode(results["expression"])
-        token_ids = torch.full((self.max_length,), self.pad_id, dtype=torch.int64)
-        token_ids[: len(ids)] = torch.tensor(ids)
-        results["token_ids"] = token_ids
-        results["token_mask"] = torch.arange(self.max_length) < len(ids)
+        token_ids = np.full(self.max_length, self.pad_id, dtype=np.int64)
+        token_ids[: len(ids)] = ids
+        results["token_ids"] = torch.from_numpy(token_ids)
+        results["token_mask"] = torch.from_numpy(np.arange(self.max_length) < len(ids))
         return results
 
-    def _encode(self, expression: str) -> list[int]:
+    def _encode(self, expression: str) -> np.ndarray:
         if expression in self._cache:
             return self._cache[expression]
         if not expression.strip():
             raise DataError("the expression is empty")
         text = expression.lower() if self.lower else expression
-        ids = self.tokenizer(text, truncation=True, max_length=self.max_length)["input_ids"]
+        ids = np.array(self.tokenizer(text, truncation=True, max_length=self.max_length)["input_ids"], dtype=np.int32)
         if len(self._cache) < CACHED_SENTENCES:
             self._cache[expression] = ids
         return ids

@@ -101,6 +101,22 @@ def test_resize_is_pils_and_sides_are_rounded():
     np.testing.assert_allclose(resized["boxes"], np.array([BOX]) * (100 / 161), rtol=1e-6)
 
 
+@pytest.mark.parametrize("size", [40, 112, 500])
+def test_the_quick_resize_differs_by_one_level_at_most(size):
+    y, x = np.mgrid[:240, :320]
+    picture = np.dstack([127 + 120 * np.sin(x / (7 + c)) * np.cos(y / (11 - c)) for c in range(3)]).astype(np.uint8)
+    images = {"rgb": picture[10:, ::-1], "ir": picture[10:, :, 1]}
+    exact = ResizeLongSide(size)({**make_results(), "images": dict(images), "masks": np.zeros((0, 230, 320))})
+    quick = ResizeLongSide(size, exact=False)(
+        {**make_results(), "images": dict(images), "masks": np.zeros((0, 230, 320))}
+    )
+    for stream, image in exact["images"].items():
+        difference = np.abs(image.astype(int) - quick["images"][stream])
+        assert difference.max() <= 1
+        assert difference.mean() < 0.02
+        assert image.shape == quick["images"][stream].shape
+
+
 def test_every_length_is_drawn():
     transform = ResizeLongSide(224, scale_steps=7)
     drawn = {transform(make_results())["images"]["ir"].shape[1] for _ in range(80)}

@@ -4,6 +4,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from rgbtvg.datasets.transforms import LoadImages, LoadMasks, loading
+from rgbtvg.datasets.transforms.loading import read_image, to_rgb
 from rgbtvg.errors import ConfigError, DataError
 
 WIDTH, HEIGHT = 32, 24
@@ -142,6 +143,28 @@ def test_exif_rotation_is_applied(file, orientation):
         np.testing.assert_array_equal(results["images"]["rgb"], np.rot90(COLOURS, -1))
     if orientation == 3:
         np.testing.assert_array_equal(results["images"]["rgb"], np.rot90(COLOURS, 2))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"interlace": True}, {"transparency": (0, 0, 0)}, {"icc_profile": b"x" * 99}, {"optimize": True}],
+    ids=lambda options: next(iter(options), "plain"),
+)
+@pytest.mark.parametrize("pixels", [COLOURS, RAMP], ids=["rgb", "grey"])
+def test_png_is_decoded_as_pillow_does(file, pixels, options):
+    transparency = {"transparency": 0} if "transparency" in options and pixels.ndim == 2 else options
+    path = file(Image.fromarray(pixels), **{**options, **transparency})
+    np.testing.assert_array_equal(
+        np.asarray(read_image(path)[0].convert("RGB")), np.asarray(Image.open(path).convert("RGB"))
+    )
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_png_of_few_bits_spans_the_whole_range(file, bits):
+    grey = Image.fromarray(np.linspace(0, 2**bits - 1, 96).round().astype(np.uint8).reshape(8, 12))
+    path = file(grey.convert("1") if bits == 1 else grey.convert("P"), bits=bits)
+    found = to_rgb(read_image(path)[0])
+    np.testing.assert_array_equal(found, np.asarray(Image.open(path).convert("RGB")))
 
 
 @pytest.mark.parametrize(("draft_size", "factor"), [(None, 1), (400, 1), (300, 2), (160, 4), (10, 8)])
