@@ -15,13 +15,12 @@ from rgbtvg.checkpoints.safe_load import load_file
 from rgbtvg.datasets.base import GroundingDataset
 from rgbtvg.datasets.conditions import CONDITIONS, SPLIT_FOLDERS, TAGS, condition_name
 from rgbtvg.datasets.image_folder import ImageFolder
-from rgbtvg.errors import CheckpointError, ConfigError, DataError
+from rgbtvg.errors import CheckpointError, DataError
 from rgbtvg.registry import DATASETS
 from rgbtvg.structures import MODALITY_STREAMS
 
 MIXUP = "rgbtvg_mixup"
 MIXUP_SOURCES = ("rgbtvg_flir", "rgbtvg_m3fd", "rgbtvg_mfad")
-DATASET_NAMES = (*MIXUP_SOURCES, MIXUP, "rgbtvg_synthetic")
 
 IMAGE_LAYOUTS = (
     "rgbtvg/rgbtvg-images/all/{stream}",
@@ -91,7 +90,8 @@ class RGBTGround(GroundingDataset):
     and in ``conditions`` its labels by name, so that one pass over `test` gives every number.
 
     Args:
-        dataset: one of ``rgbtvg_flir``, ``rgbtvg_m3fd``, ``rgbtvg_mfad``, ``rgbtvg_mixup``, ``rgbtvg_synthetic``.
+        dataset: ``rgbtvg_flir``, ``rgbtvg_m3fd``, ``rgbtvg_mfad``, ``rgbtvg_mixup``, ``rgbtvg_synthetic``, or a set of
+            one's own in the same format.
         split: one split or several.
         data_root: folder under which one of `IMAGE_LAYOUTS` lies.
         split_root: folder of ``<dataset>/<dataset>_<split>.pth``.
@@ -101,7 +101,7 @@ class RGBTGround(GroundingDataset):
         **kwargs: see :class:`GroundingDataset`.
 
     Raises:
-        ConfigError: unknown dataset or modality.
+        ConfigError: unknown modality.
         DataError: see :class:`GroundingDataset`; also an annotation file that is refused or has a malformed row.
     """
 
@@ -115,8 +115,6 @@ class RGBTGround(GroundingDataset):
         truncate_boxes: bool = False,
         **kwargs: Any,
     ) -> None:
-        if dataset not in DATASET_NAMES:
-            raise ConfigError(f"dataset must be one of {', '.join(DATASET_NAMES)}, got {dataset!r}")
         self.split_root = Path(split_root)
         self.truncate_boxes = truncate_boxes
         self._rows_by_file: dict[Path, list[RGBTRow]] = {}
@@ -281,9 +279,10 @@ def _available_splits(split_root: Path, dataset: str) -> list[str]:
             if name in ("val", "test", *TEST_SUBSETS)
         ]
     if not names:
+        others = sorted(path.name for path in split_root.glob("*") if path.is_dir() and path.name != dataset)
         raise DataError(
             f"{folder} holds no annotation files; put {dataset}_train.pth and the other splits of {dataset} there "
-            "(data/README.md says where they come from)"
+            "(data/README.md says where they come from)" + (f", or use {', '.join(others)}" if others else "")
         )
     if "test" in names:
         names += [*TEST_SUBSETS, *(f"test_{tag}" for tag in TAGS)]

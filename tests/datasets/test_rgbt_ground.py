@@ -148,6 +148,14 @@ def test_missing_thermal_twin_matters_only_where_it_is_read(flir):
     Image.open(records(flir, modality="rgb")[0]["image_paths"]["rgb"]).verify()
 
 
+def test_a_set_of_ones_own(flir):
+    flir.add_split("harbour", "test", TEST_ROWS)
+    assert [record["sample_id"] for record in records(flir, "harbour", "testC")] == [
+        "harbour/testC/000000",
+        "harbour/testC/000001",
+    ]
+
+
 def test_published_counts_are_recognised():
     assert published_revisions("rgbtvg_m3fd", "test", 4177) == ["former README"]
     assert published_revisions("rgbtvg_m3fd", "val", 168) == ["evaluation logs", "public release"]
@@ -212,7 +220,7 @@ def no_thermal_folder(folder):
 
 def no_annotations(folder):
     folder.split_root.rename(folder.root / "elsewhere")
-    return r"splits/rgbtvg_flir holds no annotation files; put rgbtvg_flir_train\.pth"
+    return r"splits/rgbtvg_flir holds no annotation files; put rgbtvg_flir_train\.pth .*come from\)$"
 
 
 @pytest.mark.parametrize(
@@ -234,7 +242,7 @@ def test_unknown_split_lists_those_that_exist(flir, split):
 
 
 def test_unknown_names_are_one_sentence(flir):
-    with pytest.raises(ConfigError, match=r"dataset must be one of rgbtvg_flir, .*, got 'flir'"):
+    with pytest.raises(DataError, match=r"splits/flir holds no annotation files; put .*, or use rgbtvg_flir$"):
         records(flir, "flir")
     with pytest.raises(ConfigError, match="modality must be one of rgb, ir, rgbt, got 'rgbd'"):
         records(flir, modality="rgbd")

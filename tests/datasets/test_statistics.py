@@ -1,12 +1,12 @@
 import pytest
 
 from rgbtvg.datasets.conditions import CONDITIONS, TAGS, condition_name
-from rgbtvg.datasets.rgbt_ground import DATASET_NAMES
+from rgbtvg.datasets.rgbt_ground import MIXUP, MIXUP_SOURCES
 from rgbtvg.datasets.statistics import get_statistics
 from rgbtvg.errors import ConfigError
 
 
-@pytest.mark.parametrize("name", [*DATASET_NAMES, "imagenet", "clip", "unc+"])
+@pytest.mark.parametrize("name", [*MIXUP_SOURCES, MIXUP, "rgbtvg_synthetic", "imagenet", "clip", "unc+"])
 def test_every_name_has_values_for_every_stream(name):
     assert len(get_statistics(name, "rgb").mean) == len(get_statistics(name, "rgb").std) == 3
     thermal = get_statistics(name, "ir")
