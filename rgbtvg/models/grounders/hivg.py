@@ -231,7 +231,7 @@ class HiVG(BaseGrounder):
     def encode_text(self, inputs: GroundingInputs) -> TextFeatures:
         """Words (B, L, E) in the image-text space."""
         with self.routing.use("text"):
-            if torch.is_grad_enabled():
+            if self.training or torch.is_grad_enabled():
                 return self.text_encoder(inputs.token_ids, inputs.token_mask)
             return self.text_cache(self.text_encoder, inputs.token_ids, inputs.token_mask)
 
