@@ -8,7 +8,7 @@ train_pipeline = [
     dict(type="LoadImages", modality="$modality", draft_size="$draft_size"),
     dict(type="CheckBoxes"),
     dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
-    dict(type="ResizeLongSide", size="$image_size", scale_steps=7, scale_stride=32, rgbt_resize="$rgbt_resize"),
+    dict(type="ResizeLongSide", size="$image_size", scale_steps=7, scale_divisor=20, rgbt_resize="$rgbt_resize"),
     dict(type="ColorJitter"),
     dict(type="HorizontalFlip"),
     dict(type="PadToSquare", size="$image_size", random=True),
