@@ -3,5 +3,6 @@
 _base_ = ["oneref_b16.py"]
 
 image_size = 224
+scale_stride = 28
 batch_size = 4
 max_epochs = 36

@@ -6,6 +6,7 @@ tokenizer = "data/synthetic/tokenizer"
 pad_id = 0
 max_length = 24
 image_size = 96
+scale_stride = 8
 num_workers = 1
 dataset = "rgbtvg_synthetic"
 data_root = "data/synthetic"

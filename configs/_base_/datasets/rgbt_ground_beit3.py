@@ -3,6 +3,7 @@
 _base_ = ["rgbt_ground.py"]
 
 image_size = 384
+scale_stride = 32  # pixels between the lengths that a picture is resized to in training
 tokenizer = "pretrain_weights/beit3.spm"
 pad_id = 1
 max_length = 64
@@ -11,7 +12,13 @@ train_pipeline = [
     dict(type="LoadImages", modality="$modality", draft_size="$draft_size"),
     dict(type="CheckBoxes"),
     dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
-    dict(type="ResizeLongSide", size="$image_size", scale_steps=7, scale_stride=32, rgbt_resize="$rgbt_resize"),
+    dict(
+        type="ResizeLongSide",
+        size="$image_size",
+        scale_steps=7,
+        scale_stride="$scale_stride",
+        rgbt_resize="$rgbt_resize",
+    ),
     dict(type="ColorJitter"),
     dict(type="PadToSquare", size="$image_size", random=True),
     dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
