@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -77,14 +78,20 @@ class TinyGrounder(BaseModel):
         dropout: share.
         kill_at: step (counted from 1) in which the process kills itself, as ``kill -9`` would.
         poison: ids of samples whose loss is not a number; True for all.
+        seconds: what a step takes at least.
     """
 
     def __init__(
-        self, dropout: float = 0.5, kill_at: int = 0, poison: tuple[str, ...] | bool = (), **kwargs: Any
+        self,
+        dropout: float = 0.5,
+        kill_at: int = 0,
+        poison: tuple[str, ...] | bool = (),
+        seconds: float = 0.0,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.layers = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Dropout(dropout), nn.Linear(8, 4))
-        self.kill_at, self.poison = kill_at, poison
+        self.kill_at, self.poison, self.seconds = kill_at, poison, seconds
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
     def forward(self, inputs: list, data_samples: list, mode: str = "tensor") -> Any:
@@ -95,6 +102,7 @@ class TinyGrounder(BaseModel):
                 sample.pred_scores = torch.ones(1)
             return data_samples
         self.steps += 1
+        time.sleep(self.seconds)
         if self.steps == self.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
         truth = torch.cat([sample.gt_boxes for sample in data_samples])
