@@ -20,7 +20,7 @@ fi
 
 # uv installs in seconds what takes pip minutes; pip does where there is no uv.
 if "$venv/bin/python" -m pip install --quiet uv 2>/dev/null; then
-    "$venv/bin/python" -m uv pip install --quiet --python "$venv/bin/python" -e '.[dev]'
+    "$venv/bin/python" -m uv pip install --quiet --compile-bytecode --python "$venv/bin/python" -e '.[dev]'
 else
     "$venv/bin/python" -m pip install --quiet -e '.[dev]'
 fi

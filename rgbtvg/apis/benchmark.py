@@ -52,7 +52,7 @@ def measure(
     model.train()
     figures["train_peak_gb"] = peak_memory_gb(lambda: training_step(model, train_inputs, samples))
 
-    clip = _plain_clip().to(device)
+    clip = _plain_clip(device)
     images, ids = torch.randn(4, 3, 224, 224, device=device), train_inputs.token_ids[:1].expand(4, -1)
 
     def clip_training() -> None:
@@ -68,10 +68,11 @@ def measure(
     return figures
 
 
-def _plain_clip() -> CLIPModel:
+def _plain_clip(device: str) -> CLIPModel:
     text = dict(hidden_size=512, intermediate_size=2048, num_hidden_layers=12, num_attention_heads=8)
     vision = dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, patch_size=16)
-    return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=512))
+    with torch.device(device):
+        return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=512))
 
 
 @torch.no_grad()

@@ -126,5 +126,5 @@ def stage_runs(model: BaseGrounder, inputs: GroundingInputs) -> dict[str, Callab
 def training_step(model: BaseGrounder, inputs: GroundingInputs, samples: list[GroundingSample]) -> None:
     """Forward, losses and backward."""
     model.zero_grad()
-    losses = model.loss(inputs, samples)
-    sum(value for name, value in losses.items() if "loss" in name).backward()
+    total, _ = model.parse_losses(model.loss(inputs, samples))
+    total.backward()

@@ -196,7 +196,8 @@ class Converter:
             CheckpointError: a tensor of ours has no name in the reference.
         """
         rules = [rule for rule in self.rules_for(state) if isinstance(rule, Rename)]
-        theirs, covered = {}, set()
+        theirs: dict[str, Tensor] = {}
+        covered: set[str] = set()
         for rule in rules:
             for name in state:
                 if name in covered or (found := rule.to_theirs(name, state)) is None:

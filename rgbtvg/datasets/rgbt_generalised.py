@@ -70,7 +70,7 @@ class RGBTGeneralised(RGBTGround):
             codes = row.get("conditions", {})
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DataError(
-                f"row {index} of {path} must have file_name, height, width, expression, boxes_xywh and one mask per box "
+                f"row {index} of {path} must have file_name, height, width, expression, boxes_xywh and a mask per box "
                 f"(or no masks), got {str(row)[:200]}"
             ) from error
         return {

@@ -89,7 +89,7 @@ def read_sentencepiece(path: str | Path) -> SentencePieceModel:
         content = Path(path).read_bytes()
     except OSError as error:
         raise ConfigError(
-            f"there is no SentencePiece model {str(path)!r}: put BEiT-3's beit3.spm there, see pretrain_weights/README.md"
+            f"there is no SentencePiece model {str(path)!r}: put beit3.spm there, see pretrain_weights/README.md"
         ) from error
     model = SentencePieceModel()
     try:

@@ -49,9 +49,10 @@ def test_authors_file_becomes_ours(theirs, tmp_path, suffix):
 
 def test_ours_becomes_theirs_again(theirs, tmp_path):
     method, ours, path = theirs
-    torch.save({"state_dict": ours}, tmp_path / "ours.pth")
-    assert run_tool("convert_checkpoint.py", method, tmp_path / "ours.pth", tmp_path / "back.pth", "--to-reference") == 0
-    back, original = load_file(tmp_path / "back.pth")["model"], load_file(path)["model"]
+    mine, back = tmp_path / "ours.pth", tmp_path / "back.pth"
+    torch.save({"state_dict": ours}, mine)
+    assert run_tool("convert_checkpoint.py", method, mine, back, "--to-reference") == 0
+    back, original = load_file(back)["model"], load_file(path)["model"]
     assert {f"module.{name}" for name in back} == original.keys()
     assert all(torch.equal(tensor, original[f"module.{name}"]) for name, tensor in back.items())
 

@@ -110,8 +110,8 @@ class ParityMethod:
         return ()
 
     def variants(self, case: Case, model: BaseGrounder) -> Iterable[tuple[str, Case]]:
-        """The case's variants (a defect corrected, one sample alone), one after the other: before each is given, the model
-        is turned into it. A variant is the case with the inputs, outputs, losses and gradients of the variant."""
+        """The case's variants (a defect corrected, one sample alone), one after the other: before each is given, the
+        model is turned into it. A variant is the case with the inputs, outputs, losses and gradients of the variant."""
         return ()
 
     def special(self, case: Case) -> Tensors | None:

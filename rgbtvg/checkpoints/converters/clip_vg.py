@@ -22,7 +22,7 @@ def attention(theirs: str, ours: str) -> list[Rename]:
     ]
 
 
-CLIP_RULES = [
+CLIP_RULES: list[Rule] = [
     Rename("clip.visual.class_embedding", "image_encoder.class_embedding"),
     Rename("clip.visual.positional_embedding", "image_encoder.position_embedding"),
     Rename("clip.visual.conv1.weight", "image_encoder.patch_embedding.weight"),
