@@ -3,11 +3,16 @@
 A row holds ``sample_id``, ``dataset``, ``split``, ``subsets``, ``conditions``, ``expression``, ``image_paths``,
 ``size`` (height, width) of the original image, ``gt_boxes`` and ``pred_boxes`` (xyxy, its pixels), ``pred_scores``,
 what the metric measured (``iou`` ...) and, for a sample that could not be read, the reason in ``error``.
+
+Arithmetic differs in the last bits with the batch that a sample was in. The file does not show it: boxes are written to
+a tenth of a pixel and scores to four decimals, and an IoU is cut (not rounded) to four decimals, so that it reaches a
+threshold in the file exactly if it did when it was measured.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +24,7 @@ FILE_NAME = "predictions.json"
 
 def save_predictions(rows: list[dict[str, Any]], path: str | Path) -> None:
     """Write the rows, in their order."""
-    lines = (f"{json.dumps(row['sample_id'])}: {json.dumps(row, ensure_ascii=False)}" for row in rows)
+    lines = (f"{json.dumps(row['sample_id'])}: {json.dumps(_written(row), ensure_ascii=False)}" for row in rows)
     Path(path).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
@@ -39,6 +44,18 @@ def load_predictions(path: str | Path) -> dict[str, dict[str, Any]]:
     if not isinstance(rows, dict) or not all(isinstance(row, dict) and "sample_id" in row for row in rows.values()):
         raise DataError(f"{path} is not a predictions file: it must map sample ids to rows.")
     return rows
+
+
+def _written(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as the file has it."""
+    written = row | {
+        "gt_boxes": [[round(value, 3) for value in box] for box in row["gt_boxes"]],
+        "pred_boxes": [[round(value, 1) for value in box] for box in row["pred_boxes"]],
+        "pred_scores": [round(score, 4) for score in row["pred_scores"]],
+    }
+    if "iou" in row:
+        written["iou"] = math.floor(row["iou"] * 1e4) / 1e4
+    return written
 
 
 def load_runs(arguments: Sequence[str]) -> dict[str, list[dict[str, dict[str, Any]]]]:

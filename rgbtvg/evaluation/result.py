@@ -81,7 +81,7 @@ class EvaluationResult:
                 **asdict(result.group),
                 "count": result.count,
                 "scores": {
-                    name: {key: round(value, 6) for key, value in asdict(estimate).items()}
+                    name: {key: round(value, 4) for key, value in asdict(estimate).items()}
                     for name, estimate in result.scores.items()
                 },
             }
@@ -99,7 +99,7 @@ class EvaluationResult:
             writer.writerow(["split", "by", "value", "count", *columns])
             for result in self.groups:
                 group = result.group
-                scores = [f"{v:.6f}" for name in names for v in asdict(result.scores[name]).values()]
+                scores = [f"{v:.4f}" for name in names for v in asdict(result.scores[name]).values()]
                 writer.writerow([group.split, group.by, group.value, result.count, *scores])
 
     @classmethod

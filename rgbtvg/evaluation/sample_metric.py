@@ -97,10 +97,7 @@ class SampleMetric(BaseMetric):
 
 
 def make_row(sample: dict[str, Any]) -> dict[str, Any]:
-    """The part of a row that all metrics share, in plain Python types, with a prediction only where it is finite.
-
-    Boxes are kept to a thousandth of a pixel, which is about what float32 resolves and what two machines agree on.
-    """
+    """The part of a row that all metrics share, in plain Python types, with a prediction only where it is finite."""
     row = {
         "sample_id": sample["sample_id"],
         "dataset": sample["dataset"],
@@ -110,24 +107,19 @@ def make_row(sample: dict[str, Any]) -> dict[str, Any]:
         "expression": sample["expression"],
         "image_paths": {stream: str(path) for stream, path in sample["image_paths"].items()},
         "size": list(sample["ori_shape"]),
-        "gt_boxes": plain_boxes(sample["gt_boxes_px"]),
+        "gt_boxes": sample["gt_boxes_px"].tolist(),
         "pred_boxes": [],
         "pred_scores": [],
     }
     if sample.get("error"):
         row["error"] = str(sample["error"])
     if "pred_boxes" in sample:
-        boxes = plain_boxes(sample["pred_boxes"])
+        boxes = sample["pred_boxes"].tolist()
         finite = [index for index, box in enumerate(boxes) if all(map(math.isfinite, box))]
         row["pred_boxes"] = [boxes[index] for index in finite]
         scores = sample["pred_scores"].tolist()
         row["pred_scores"] = [scores[index] for index in finite]
     return row
-
-
-def plain_boxes(boxes: Tensor) -> list[list[float]]:
-    """Boxes (N, 4) as lists, to a thousandth of a pixel."""
-    return [[round(value, 3) for value in box] for box in boxes.tolist()]
 
 
 def as_boxes(boxes: list[list[float]]) -> Tensor:

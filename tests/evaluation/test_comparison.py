@@ -17,6 +17,9 @@ def make_run(hits, lighting="weak"):
             "split": "test",
             "subsets": [],
             "conditions": {"lighting": lighting if i % 2 else "normal"},
+            "gt_boxes": [],
+            "pred_boxes": [],
+            "pred_scores": [],
             "iou": 0.9 if hit else 0.1,
         }
         for i, hit in enumerate(hits)

@@ -20,6 +20,7 @@ def make_row(index, folder=None, **changes):
         "size": [60, 80],
         "gt_boxes": [[10, 10, 30, 30]],
         "pred_boxes": [[12, 12, 30, 30]],
+        "pred_scores": [1.0],
         "iou": index / 10,
         **changes,
     }
