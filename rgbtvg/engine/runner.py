@@ -142,6 +142,9 @@ def build_runner(config: Config, training: bool = True) -> Runner:
     _set_loggers(config)
     if training:
         _set_accumulation(config)
+        if "activation_checkpointing" in config:
+            again = dict(type="ActivationCheckpointingHook", modules=config.pop("activation_checkpointing"))
+            config.custom_hooks = [*config.get("custom_hooks", []), again]
     else:
         train_parts = ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "auto_scale_lr")
         for part in (*train_parts, "val_dataloader", "val_cfg", "val_evaluator"):

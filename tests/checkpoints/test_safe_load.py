@@ -4,10 +4,12 @@ import bz2
 import gzip
 import os
 import pickle
+import re
 import struct
 import zipfile
 from argparse import Namespace
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -218,3 +220,16 @@ def test_mmengine_never_executes_a_config_text(tmp_path):
 def test_loaders_without_a_safe_way_are_closed(name):
     with pytest.raises(CheckpointError, match="give the file's path"):
         CheckpointLoader.load_checkpoint(name)
+
+
+def test_no_code_of_the_project_reads_files_in_another_way():
+    unsafe = re.compile(r"torch\.load\(|torch\.jit\.load\(|pickle\.loads?\(|allow_pickle=True|load_state_dict_from_url")
+    root = Path(__file__).parents[2]
+    found = [
+        f"{file.relative_to(root)}: {line.strip()}"
+        for folder in ("rgbtvg", "tools")
+        for file in sorted((root / folder).rglob("*.py"))
+        for line in file.read_text().splitlines()
+        if unsafe.search(line)
+    ]
+    assert len(found) == 1 and "weights_only=True" in found[0], "\n".join(found)

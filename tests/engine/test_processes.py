@@ -45,6 +45,28 @@ def test_gradients_are_those_of_one_large_batch(tmp_path, processes, options):
         torch.testing.assert_close(one[name], many[name], rtol=1e-6, atol=1e-7)
 
 
+def test_activations_computed_again_change_nothing(tmp_path):
+    log, options = tmp_path / "log", {"rows": 12, "max_epochs": 2}
+    again = {**options, "activation_checkpointing": ["layers"]}
+    assert call(train_tiny, str(tmp_path / "once"), options, output=log) == 0, log.read_text()[-3000:]
+    assert call(train_tiny, str(tmp_path / "again"), again, output=log) == 0, log.read_text()[-3000:]
+    once, again = weights(tmp_path / "once"), weights(tmp_path / "again")
+    assert all(torch.equal(once[name], again[name]) for name in once)
+
+
+def test_unknown_module_to_compute_again_is_one_sentence(tmp_path):
+    log = tmp_path / "log"
+    assert call(train_tiny, str(tmp_path / "run"), {"activation_checkpointing": "encoder"}, output=log) == 1
+    assert "error: activation_checkpointing names 'encoder', but the model has" in log.read_text()
+
+
+def test_mmengine_strategy_trains_and_resumes(tmp_path):
+    log, options = tmp_path / "log", {"strategy": dict(type="SingleDeviceStrategy"), "max_epochs": 1}
+    assert call(train_tiny, str(tmp_path / "run"), options, output=log) == 0, log.read_text()[-3000:]
+    assert call(train_tiny, str(tmp_path / "run"), {**options, "max_epochs": 2}, True, output=log) == 0, log.read_text()
+    assert (tmp_path / "run" / "epoch_2.pth").is_file()
+
+
 def test_two_processes_test_an_odd_number_of_rows_like_one(tmp_path):
     log, run = tmp_path / "log", tmp_path / "run"
     assert call(train_tiny, str(run), {"max_epochs": 1}, output=log) == 0, log.read_text()[-3000:]

@@ -1,5 +1,6 @@
 """Hooks of a run."""
 
+from rgbtvg.engine.hooks.activation_checkpointing_hook import ActivationCheckpointingHook
 from rgbtvg.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
 from rgbtvg.engine.hooks.exact_resume_hook import ExactResumeHook
 from rgbtvg.engine.hooks.matching_checkpoint_hook import MatchingCheckpointHook
@@ -12,6 +13,7 @@ from rgbtvg.engine.hooks.termination_hook import TerminationHook
 from rgbtvg.engine.hooks.unreadable_samples_hook import UnreadableSamplesHook
 
 __all__ = [
+    "ActivationCheckpointingHook",
     "DurableCheckpointHook",
     "ExactResumeHook",
     "MatchingCheckpointHook",
