@@ -1,6 +1,6 @@
 """Convert a checkpoint that a method's authors released into one of ours, or back.
 
-python tools/convert_checkpoint.py transvg TransVG_unc.pth work_dirs/transvg_unc.pth --config configs/transvg/transvg_r50_refcoco.py
+python tools/convert_checkpoint.py transvg TransVG_unc.pth work_dirs/transvg_unc.pth --config configs/transvg/transvg_r50.py --cfg-options modality=rgb image_size=640
 python tools/convert_checkpoint.py transvg work_dirs/mine.pth theirs.pth --to-reference
 
 Surgery on the CLIP-based methods follows the conversion, in the order of the options below; METHOD `ours` converts nothing:

@@ -1,5 +1,7 @@
 """Draw saved predictions: one page of pairs with sentence, truth (green), prediction (cyan) and IoU.
 
+Images are found by the paths that the test used, so run it in the folder that the test was run in.
+
 python tools/analysis/draw_predictions.py work_dirs/quickstart/test/predictions.json --out sheet.png
 python tools/analysis/draw_predictions.py work_dirs/quickstart --split testB --where lighting="very weak" --order worst
 """

@@ -75,7 +75,7 @@ class FAOA(BaseGrounder):
             "projected": projected,
             "sentence": sentence,
             "fused": fused,
-            "maps": maps,
+            "maps": maps,  # what the head learns and predicts from
             "pred_boxes": self.head.decode(maps)[0],
         }
 

@@ -75,7 +75,7 @@ class ReSC(BaseGrounder):
             "text": text,
             "rounds": rounds,
             "word_weights": rounds.weights,
-            "maps": maps,
+            "maps": maps,  # what the head learns and predicts from
             "pred_boxes": self.head.decode(maps)[0],
         }
 
