@@ -1,0 +1,59 @@
+"""A page that asks a trained model: two pictures and a sentence in, the picture with the box out.
+
+python tools/web_demo.py --load-from work_dirs/quickstart/best.pth
+
+Needs the extra `demo` (pip install -e .[demo]). The page is served to this machine only; --host 0.0.0.0 opens it.
+"""
+
+import argparse
+
+from rgbtvg.cli import run
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", nargs="?", help="config; by default the one in the checkpoint")
+    parser.add_argument("--load-from", required=True, metavar="CHECKPOINT")
+    parser.add_argument("--device", help="such as cuda:1 or cpu; a GPU where there is one by default")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=7860)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from rgbtvg.errors import ConfigError, RGBTVGError
+
+    try:
+        import gradio
+    except ImportError:
+        raise ConfigError("the web demo needs gradio: pip install -e .[demo]") from None
+    from rgbtvg import GroundingInferencer
+
+    if args.config:
+        find = GroundingInferencer(args.config, args.load_from, device=args.device)
+    else:
+        find = GroundingInferencer(args.load_from, device=args.device)
+
+    def answer(rgb, thermal, expression):
+        try:
+            return find(rgb, thermal, expression).draw()
+        except RGBTVGError as error:
+            raise gradio.Error(str(error)) from None
+
+    page = gradio.Interface(
+        answer,
+        [
+            gradio.Image(label="RGB", type="pil", image_mode=None),
+            gradio.Image(label="thermal", type="pil", image_mode=None),
+            gradio.Textbox(label="sentence", placeholder="the warm person left of the bus"),
+        ],
+        gradio.Image(label="answer", type="pil"),
+        title="RGB-thermal visual grounding",
+        flagging_mode="never",
+    )
+    page.launch(server_name=args.host, server_port=args.port)
+
+
+if __name__ == "__main__":
+    run(main)
