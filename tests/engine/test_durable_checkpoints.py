@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from rgbtvg.checkpoints import load_file
-from rgbtvg.engine.hooks.durable_checkpoint_hook import DurableBackend, write_durably
+from rgbtvg.engine.hooks.durable_checkpoint_hook import replace_durably
 from rgbtvg.engine.runner import newest_checkpoint
 from rgbtvg.errors import CheckpointError
 from tests.engine.processes import call, start
@@ -21,8 +22,8 @@ def write_for_ever(path: str) -> None:
     version = 0
     while True:
         version += 1
-        torch.save({"version": version, "weights": torch.full((500_000,), float(version))}, Path(path + ".new"))
-        DurableBackend().put(Path(path + ".new").read_bytes(), path)
+        checkpoint = {"version": version, "weights": torch.full((500_000,), float(version))}
+        replace_durably(Path(path), partial(torch.save, checkpoint), check=load_file)
 
 
 def test_killed_in_the_middle_of_a_write(tmp_path):
@@ -41,19 +42,20 @@ def test_killed_in_the_middle_of_a_write(tmp_path):
 
 
 def test_full_disk_keeps_the_older_file(tmp_path):
-    write_durably(tmp_path / "x.pth", b"old")
+    path = tmp_path / "x.pth"
+    replace_durably(path, lambda beside: beside.write_bytes(b"old"))
     (tmp_path / ".x.pth.part").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
-        write_durably(tmp_path / "x.pth", b"new")
-    assert (tmp_path / "x.pth").read_bytes() == b"old"
+        replace_durably(path, lambda beside: beside.write_bytes(b"new"))
+    assert path.read_bytes() == b"old"
     assert not (tmp_path / ".x.pth.part").is_symlink()
 
 
-def test_what_could_not_be_loaded_again_is_not_written(tmp_path):
-    torch.save({"model": torch.nn.Linear(1, 1)}, tmp_path / "pickled.pth")
+def test_what_could_not_be_loaded_again_is_not_kept(tmp_path):
+    path = tmp_path / "x.pth"
     with pytest.raises(CheckpointError, match="Linear"):
-        DurableBackend().put((tmp_path / "pickled.pth").read_bytes(), tmp_path / "x.pth")
-    assert not (tmp_path / "x.pth").exists()
+        replace_durably(path, partial(torch.save, {"model": torch.nn.Linear(1, 1)}), check=load_file)
+    assert not list(tmp_path.iterdir())
 
 
 def test_run_goes_on_over_a_full_disk(tmp_path):

@@ -99,7 +99,7 @@ def test_scripts_train_and_test_on_cpu_processes(tmp_path):
 
     def launch(*arguments: object) -> str:
         done = subprocess.run(
-            ["bash", *map(str, arguments)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+            ["bash", *map(str, arguments)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
         return done.stdout

@@ -4,50 +4,41 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mmengine.dist import all_gather_object, is_main_process
-from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from rgbtvg.checkpoints import load_file
-from rgbtvg.errors import ConfigError
+from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.registry import HOOKS
 
 LAST = "last_checkpoint"
 """File of the work dir that holds the path of the newest checkpoint, under MMEngine's name for it."""
 BEST = "best.pth"
-CHUNK = 1 << 24
 
 
-def write_durably(path: str | Path, data: bytes, loadable: bool = False) -> None:
-    """Write a file that is either whole or not there: beside, flushed to the disk, read back, then renamed.
+def replace_durably(path: Path, write: Callable[[Path], Any], check: Callable[[Path], Any] | None = None) -> None:
+    """Make a file that is either whole or not there: beside, flushed to the disk, checked, then renamed.
 
     Args:
         path: the file; an older one of that name stays until the new one is complete.
-        data: its content.
-        loadable: also refuse what :func:`load_file` would refuse.
+        write: writes the new one to the path that it is given.
+        check: reads it again and raises if it is not good.
 
     Raises:
-        OSError: the disk is full, gone, or gives back other bytes.
-        CheckpointError: the content is not loadable.
+        OSError: the disk is full or gone.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
     try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write(beside)
         with beside.open("rb") as file:
-            for start in range(0, len(data), CHUNK):
-                if file.read(CHUNK) != data[start : start + CHUNK]:
-                    raise OSError(f"what was read back from {beside} is not what was written")
-        if loadable:
-            load_file(beside)
+            os.fsync(file.fileno())
+        if check is not None:
+            check(beside)
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
@@ -57,15 +48,6 @@ def write_durably(path: str | Path, data: bytes, loadable: bool = False) -> None
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-@register_backend("durable")
-class DurableBackend(LocalBackend):
-    """MMEngine's way to the disk, with every file written by :func:`write_durably`."""
-
-    def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write a checkpoint."""
-        write_durably(filepath, obj, loadable=True)
 
 
 @HOOKS.register_module()
@@ -82,11 +64,12 @@ class DurableCheckpointHook(CheckpointHook):
     """
 
     def __init__(self, interval_iters: int | None = None, **kwargs: Any) -> None:
-        super().__init__(by_epoch=True, backend_args=dict(backend="durable"), **kwargs)
+        super().__init__(by_epoch=True, **kwargs)
         if self.save_best is not None and (len(self.save_best) != 1 or self.save_best == ["auto"]):
             raise ConfigError(f"save_best of the checkpoint hook takes the name of one metric, got {self.save_best}")
         self.interval_iters = interval_iters
         self.overdue = False
+        self.position: dict[str, int] = {}
 
     def before_train(self, runner: Runner) -> None:
         """Clear away what a kill in the middle of a write has left."""
@@ -103,6 +86,10 @@ class DurableCheckpointHook(CheckpointHook):
             self.overdue = False
             steps = runner.iter + 1
             self._save(runner, f"iter_{steps}.pth", dict(epoch=runner.epoch, iter=steps))
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Say where the run is: after a validation MMEngine's runner with a strategy says one epoch too many."""
+        checkpoint["meta"].update(self.position)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         self._save(runner, self.filename_tmpl.format(step), meta)
@@ -152,13 +139,26 @@ class DurableCheckpointHook(CheckpointHook):
         before = {key: hub.get_info(key) for key in told}
         hub.update_info_dict(told)
         runner.call_hook("before_gather_checkpoint")
+        self.position = meta
+        path = Path(self.out_dir, filename)
+
+        def save(beside: Path) -> None:
+            runner.save_checkpoint(self.out_dir, beside.name, meta=dict(meta), **parts)
+
         failure = None
         try:
-            runner.save_checkpoint(self.out_dir, filename, meta=meta, backend_args=self.backend_args, **parts)
-            if newest and is_main_process():
-                write_durably(Path(runner.work_dir, LAST), newest.encode())
+            if not is_main_process():
+                save(path)  # it takes part in gathering and writes nothing
+            else:
+                replace_durably(path, save, check=load_file)
+                if newest:
+                    replace_durably(Path(runner.work_dir, LAST), lambda beside: beside.write_text(newest))
         except OSError as error:
             failure = error.strerror or str(error)
+        except CheckpointError as error:
+            if self.last_ckpt is None:
+                raise  # no checkpoint of this run would ever be of use
+            failure = str(error)
         failure = all_gather_object(failure)[0]
         if failure is not None:
             for key, value in before.items():
