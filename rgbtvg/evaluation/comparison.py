@@ -157,16 +157,18 @@ def paired_difference(differences: NDArray[np.float64], resamples: int, generato
     """Mean of (N,) per-sample differences with the percentile interval of the bootstrap.
 
     Equal differences are drawn together: how often each value occurs in a resample is multinomial. Differences of hits
-    take a handful of values, so ten thousand resamples of ten thousand samples take milliseconds.
+    take a handful of values, so ten thousand resamples of ten thousand samples take milliseconds; those of an IoU are
+    drawn to a thousandth.
     """
-    values, counts = np.unique(differences, return_counts=True)
+    values, counts = np.unique(differences.round(3), return_counts=True)
     means = np.concatenate(
         [
             generator.multinomial(differences.size, counts / differences.size, size=size) @ values / differences.size
             for size in _chunks(resamples, len(values))
         ]
     )
-    low, high = np.percentile(means, [2.5, 97.5])
+    shift = differences.mean() - values @ counts / differences.size
+    low, high = np.percentile(means + shift, [2.5, 97.5])
     return Difference(float(differences.mean()), float(low), float(high))
 
 

@@ -56,8 +56,11 @@ def test_pairing_removes_what_both_runs_share():
     assert 0.01 < difference.low < difference.high < 0.03
 
 
-def test_interval_equals_the_plain_bootstrap():
-    differences = np.random.default_rng(2).choice([-1.0, 0.0, 1.0], p=[0.1, 0.6, 0.3], size=300)
+@pytest.mark.parametrize("kind", ["hits", "overlaps"])
+def test_interval_equals_the_plain_bootstrap(kind):
+    generator = np.random.default_rng(2)
+    hits = generator.choice([-1.0, 0.0, 1.0], p=[0.1, 0.6, 0.3], size=300)
+    differences = hits if kind == "hits" else generator.uniform(-0.3, 0.5, size=300)
     found = paired_difference(differences, 20_000, np.random.default_rng(0))
     means = np.random.default_rng(1).choice(differences, size=(20_000, 300)).mean(axis=1)
     assert (found.low, found.high) == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.005)
