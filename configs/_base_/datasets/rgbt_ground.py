@@ -86,5 +86,5 @@ test_dataloader = dict(
     ),
 )
 
-val_evaluator = dict(type="GroundingMetric")
+val_evaluator = dict(type="GroundingMetric", brief=True)
 test_evaluator = dict(type="GroundingMetric")
