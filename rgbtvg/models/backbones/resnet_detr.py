@@ -24,8 +24,8 @@ class ResNetDETR(BaseModule):
 
     Args:
         depth: 18, 34, 50, 101 or 152.
-        width, num_layers, num_heads, ffn_width, dropout: of the DETR encoder; 0 layers leave the projected map as it
-            is.
+        width, num_layers, num_heads, ffn_width, dropout, pre_norm: of the DETR encoder; 0 layers leave the projected
+            map as it is.
         dilation: dilate the last stage instead of striding (DC5): stride 16.
         frozen_stages: how many of stem and ``layer1`` .. ``layer4`` do not learn, counted from the stem (DETR: 2).
         use_padding_mask: the RGB-T benchmark's TransVG loses the mask in modality rgbt, so that padded cells are keys
@@ -41,6 +41,7 @@ class ResNetDETR(BaseModule):
         num_heads: int = 8,
         ffn_width: int = 2048,
         dropout: float = 0.1,
+        pre_norm: bool = False,
         dilation: bool = False,
         frozen_stages: int = 2,
         use_padding_mask: bool = True,
@@ -54,7 +55,7 @@ class ResNetDETR(BaseModule):
         self.pretrained = pretrained
         self.input_proj = nn.Conv2d(self.resnet.widths["layer4"], width, kernel_size=1)
         self.positions = SinePositions(width)
-        self.encoder = TransformerEncoder(width, num_layers, num_heads, ffn_width, dropout)
+        self.encoder = TransformerEncoder(width, num_layers, num_heads, ffn_width, dropout, pre_norm)
 
     def init_weights(self) -> None:
         """Read the DETR checkpoint: ResNet, projection and encoder; its decoder and heads are not ours."""

@@ -20,6 +20,7 @@ def resnet_detr(case: Case, modality: str) -> dict:
         num_layers=config["enc_layers"],
         num_heads=config["nheads"],
         ffn_width=config["dim_feedforward"],
+        pre_norm=config.get("pre_norm", False),
         dilation=config["dilation"],
         use_padding_mask=not (is_benchmark(case) and modality == "rgbt"),
     )

@@ -2,16 +2,14 @@
 
 from harness import ParityMethod
 
+from methods import _parts
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy
 
 
 class TransVGParity(ParityMethod):
-    def is_benchmark(self, case):
-        return "RGBTVG" in case.spec["reference"]
-
     def model_config(self, case):
         config = case.spec["config"]
-        benchmark = self.is_benchmark(case)
+        benchmark = _parts.is_benchmark(case)
         modality = self.modality(case)
         num_text_layers = config["bert_enc_num"] - 1 if benchmark else config["bert_enc_num"]
         return dict(
@@ -20,29 +18,13 @@ class TransVGParity(ParityMethod):
             image_size=config["imsize"],
             max_length=config["max_query_len"],
             project_image=not benchmark,
-            image_encoder=dict(
-                type="ResNetDETR",
-                depth=int(config["backbone"].removeprefix("resnet")),
-                width=config["hidden_dim"],
-                num_layers=config["enc_layers"],
-                num_heads=config["nheads"],
-                ffn_width=config["dim_feedforward"],
-                dilation=config["dilation"],
-                use_padding_mask=not (benchmark and modality == "rgbt"),
-            ),
+            image_encoder=_parts.resnet_detr(case, modality),
             text_encoder=dict(
                 type="BertEncoder",
                 arch={name: value for name, value in config["bert"].items() if name != "hidden_act"},
                 num_layers=num_text_layers,
             ),
-            fusion=dict(
-                type="JointEncoder",
-                width=config["vl_hidden_dim"],
-                depth=config["vl_enc_layers"],
-                num_heads=config["vl_nheads"],
-                ffn_width=config["vl_dim_feedforward"],
-                pre_norm=config.get("normalize_before", False),
-            ),
+            fusion=_parts.joint_encoder(case),
             head=dict(type="BoxHead", width=config["vl_hidden_dim"]),
         )
 
