@@ -18,7 +18,7 @@ KILLS = int(os.environ.get("SOAK_KILLS", "20"))
 
 @pytest.mark.slow
 def test_killed_at_random_moments_is_the_same_run(tmp_path):
-    """`SOAK_MINUTES` and `SOAK_KILLS` set how long and how often; the steps of the killed run are slowed to fill them."""
+    """`SOAK_MINUTES` and `SOAK_KILLS` say how long and how often; the killed run is slowed to fill the time."""
     chance, log = random.Random(0), tmp_path / "log"
     options = {"rows": 400, "workers": 2, "max_epochs": 3, "default_hooks.checkpoint.interval_iters": 5}
     assert call(train_tiny, str(tmp_path / "straight"), options, output=log, timeout=3600) == 0

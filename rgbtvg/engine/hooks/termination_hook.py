@@ -19,7 +19,8 @@ from rgbtvg.registry import HOOKS
 
 
 def end_workers() -> None:
-    """End the data loaders' workers of this process."""
+    """End the data loaders' workers of this process, which is about to exit."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's handler takes their end for a failure
     for child in multiprocessing.active_children():
         if child.daemon:
             child.kill()
