@@ -29,7 +29,7 @@ class NonFiniteLossHook(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Report and count."""
-        if not runner.optim_wrapper.skipped:
+        if not getattr(runner.optim_wrapper, "skipped", False):
             self.in_a_row = 0
             return
         self.in_a_row += 1
