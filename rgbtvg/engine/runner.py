@@ -139,7 +139,7 @@ def build_runner(config: Config, training: bool = True) -> Runner:
     distributed = config.get("launcher", "none") != "none"
     if distributed and not torch.cuda.is_available():
         _prepare_cpu_processes(config)
-    _set_loggers(config)
+    _set_loggers(config, training)
     if training:
         _set_accumulation(config)
         if "activation_checkpointing" in config:
@@ -184,9 +184,15 @@ def _prepare_cpu_processes(config: Config) -> None:
         config.model_wrapper_cfg = {**wrapper, **config.get("model_wrapper_cfg", {})}
 
 
-def _set_loggers(config: Config) -> None:
-    """Visualizer backends of the names in ``loggers``; TensorBoard is left out where it is not installed."""
+def _set_loggers(config: Config, training: bool) -> None:
+    """Visualizer backends of the names in ``loggers``; TensorBoard is left out where it is not installed.
+
+    The config of a checkpoint has the backends of the machine that it was trained on: a test writes to files only.
+    """
     backends = [dict(type="LocalVisBackend")]
+    if not training:
+        config.visualizer = dict(type="Visualizer", vis_backends=backends)
+        return
     names = config.get("loggers", ["tensorboard"])
     for name in [names] if isinstance(names, str) else names:
         if name not in LOGGERS:
