@@ -9,7 +9,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import EpochBasedTrainLoop, Runner, TestLoop, ValLoop
 
 from rgbtvg.engine.random_state import preserved_random_state
-from rgbtvg.engine.samples import evaluation_dataloader, training_dataloader
+from rgbtvg.engine.samples import end_workers_at_exit, evaluation_dataloader, training_dataloader
 from rgbtvg.registry import LOOPS
 
 
@@ -28,6 +28,7 @@ class GroundingTrainLoop(EpochBasedTrainLoop):
 
     def __init__(self, runner: Runner, dataloader: dict, **kwargs: Any) -> None:
         super().__init__(runner, training_dataloader(dataloader), **kwargs)
+        end_workers_at_exit()
 
     def run(self) -> torch.nn.Module:
         """Train until the last epoch, or until a hook sets ``stop_training``."""
@@ -77,6 +78,7 @@ class SteadyEvaluation:
 
     def __init__(self, runner: Runner, dataloader: dict, evaluator: dict | list, **kwargs: Any) -> None:
         super().__init__(runner, evaluation_dataloader(dataloader), evaluator, **kwargs)
+        end_workers_at_exit()
 
     def run_iter(self, idx: int, data_batch: dict) -> None:
         """Predict the readable samples of a batch, and count all of them."""

@@ -6,7 +6,10 @@ else: the number of workers and of processes, and a restart in mid-epoch, do not
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.util import Finalize
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -170,4 +173,22 @@ def evaluation_dataloader(config: dict) -> dict:
 
 def _without_idle_options(config: dict) -> dict:
     """PyTorch refuses to keep workers alive where there are none; ``num_workers=0`` alone should be enough to say."""
-    return dict(config, persistent_workers=config.get("persistent_workers", False) and config.get("num_workers", 0) > 0)
+    persistent = config.get("persistent_workers", False) and config.get("num_workers", 0) > 0
+    return dict(dict(worker_init_fn=dict(type=outlive_termination)), **{**config, "persistent_workers": persistent})
+
+
+def outlive_termination(worker_id: int) -> None:
+    """In a worker: a SIGTERM to the whole group is for the main process, which may still need samples."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def end_workers_at_exit() -> None:
+    """In the main process: workers that are deaf to SIGTERM need another end when the run breaks off."""
+    Finalize(None, _end_workers, exitpriority=100)
+
+
+def _end_workers() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's handler takes their end for a failure
+    for child in multiprocessing.active_children():
+        if child.daemon:
+            child.kill()

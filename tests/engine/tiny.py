@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
@@ -124,6 +125,8 @@ class Trouble(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         if runner.iter + 1 == self.step and self.kind == "terminate":
+            for worker in multiprocessing.active_children():  # a scheduler signals the whole group
+                os.kill(worker.pid, signal.SIGTERM)
             os.kill(os.getpid(), signal.SIGTERM)
         elif runner.iter + 1 == self.step:
             Path(runner.work_dir, f".epoch_{runner.epoch + 1}.pth.part").symlink_to("/dev/full")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import sys
 import threading
-from multiprocessing.util import Finalize
 from types import FrameType
 from typing import Any
 
@@ -16,14 +14,6 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from rgbtvg.registry import HOOKS
-
-
-def end_workers() -> None:
-    """End the data loaders' workers of this process, which is about to exit."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's handler takes their end for a failure
-    for child in multiprocessing.active_children():
-        if child.daemon:
-            child.kill()
 
 
 @HOOKS.register_module()
@@ -41,11 +31,8 @@ class TerminationHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Listen from now on."""
-        # A data loader's workers inherit this handler, so a signal to the whole group does not end them too early. It
-        # also makes them deaf to the way in which multiprocessing ends them when the run breaks off.
         if threading.current_thread() is threading.main_thread():
             self.previous = signal.signal(signal.SIGTERM, self._on_signal)
-            Finalize(None, end_workers, exitpriority=100)
 
     def after_train(self, runner: Runner) -> None:
         """Listen no more."""
