@@ -174,9 +174,10 @@ def evaluation_dataloader(config: dict) -> dict:
 def _without_idle_options(config: dict) -> dict:
     """PyTorch refuses to keep workers alive where there are none; ``num_workers=0`` alone should be enough to say."""
     persistent = config.get("persistent_workers", False) and config.get("num_workers", 0) > 0
-    return dict(dict(worker_init_fn=dict(type=outlive_termination)), **{**config, "persistent_workers": persistent})
+    return dict(dict(worker_init_fn=dict(type="outlive_termination")), **{**config, "persistent_workers": persistent})
 
 
+@FUNCTIONS.register_module()
 def outlive_termination(worker_id: int) -> None:
     """In a worker: a SIGTERM to the whole group is for the main process, which may still need samples."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
