@@ -1,0 +1,325 @@
+"""The project's own annotation format: UTF-8 text, one JSON object per line, documented in docs/datasets.md."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from numbers import Real
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mmengine.logging import print_log
+
+from rgbtvg.datasets.base import GroundingDataset
+from rgbtvg.errors import DataError
+from rgbtvg.files import replacing
+from rgbtvg.registry import DATASETS
+from rgbtvg.structures import MODALITY_STREAMS
+
+
+def read_records(path: str | Path, image_root: str | Path | None = None) -> list[dict[str, Any]]:
+    """All records of a file; :func:`iterate_records` gives them one at a time.
+
+    Raises:
+        DataError: see :func:`iterate_records`; also an id that two lines share.
+    """
+    records, lines = [], {}
+    for number, record in enumerate(iterate_records(path, image_root), start=1):
+        first = lines.setdefault(record["sample_id"], number)
+        if first != number:
+            raise DataError(f"line {number} of {path}: id {record['sample_id']!r} is that of line {first} too")
+        records.append(record)
+    return records
+
+
+def iterate_records(path: str | Path, image_root: str | Path | None = None) -> Iterator[dict[str, Any]]:
+    """Records (docs/architecture.md) of a file in its order, each with what the line has under ``extra``.
+
+    Args:
+        path: of a ``.jsonl`` file.
+        image_root: folder that image paths start from; that of the file by default.
+
+    Raises:
+        DataError: the file is missing or a line does not follow the format, naming file, line and field.
+    """
+    path = Path(path)
+    root = path.parent if image_root is None else Path(image_root)
+    try:
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    yield parse_line(line, root)
+                except DataError as error:
+                    raise DataError(f"line {number} of {path}: {error}") from error
+    except OSError as error:
+        raise DataError(f"annotation file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"annotation file {path} is no UTF-8 text: {error}") from error
+
+
+def write_records(path: str | Path, records: Iterable[Mapping[str, Any]], image_root: str | Path | None = None) -> int:
+    """Write records, one per line; the file is there whole or not at all.
+
+    Args:
+        path: of the ``.jsonl`` file; its folder is made.
+        records: as :func:`read_records` gives them.
+        image_root: folder that image paths are stored relative to; that of the file by default.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        DataError: a record does not follow the format, or has an image outside of `image_root`, naming it.
+    """
+    root = Path(path).parent if image_root is None else Path(image_root)
+    count = 0
+    with replacing(path) as file:
+        for record in records:
+            try:
+                line = format_line(record, root)
+            except DataError as error:
+                raise DataError(f"record {record.get('sample_id', count)!r} for {path}: {error}") from error
+            file.write(line + "\n")
+            count += 1
+    return count
+
+
+def parse_line(line: str, image_root: str | Path) -> dict[str, Any]:
+    """The record of one line.
+
+    Raises:
+        DataError: it does not follow the format, naming the field.
+    """
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"no JSON ({error.msg} at character {error.pos + 1})") from error
+    check_row(row)
+    record = {
+        "sample_id": row["id"],
+        "dataset": row["dataset"],
+        "split": row["split"],
+        "subsets": row.get("subsets", []),
+        "image_paths": {stream: os.path.join(image_root, entry["path"]) for stream, entry in row["modalities"].items()},
+        "expression": row["expression"],
+        "boxes": [[float(value) for value in box] for box in row["boxes"]],
+        "masks": row.get("masks"),
+        "size": None if row.get("size") is None else tuple(row["size"]),
+        "conditions": row.get("conditions", {}),
+    }
+    if row.get("extra"):
+        record["extra"] = row["extra"]
+    return record
+
+
+def format_line(record: Mapping[str, Any], image_root: str | Path) -> str:
+    """One line of a record, without its line feed.
+
+    Raises:
+        DataError: it does not follow the format, naming the field.
+    """
+    size, masks = record.get("size"), record.get("masks")
+    row = {
+        "id": record.get("sample_id"),
+        "dataset": record.get("dataset"),
+        "split": record.get("split"),
+        "subsets": list(record.get("subsets", [])),
+        "modalities": {
+            stream: {"path": _relative(path, image_root)} for stream, path in record.get("image_paths", {}).items()
+        },
+        "size": None if size is None else list(size),
+        "expression": record.get("expression"),
+        "boxes": [list(box) for box in record.get("boxes", [])],
+        "masks": None if masks is None else [_text_mask(mask) for mask in masks],
+        "conditions": dict(record.get("conditions", {})),
+        "extra": dict(record.get("extra", {})),
+    }
+    check_row(row)
+    try:
+        return json.dumps(row, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"extra holds what JSON cannot: {error}") from error
+
+
+def check_row(row: Any) -> None:
+    """Whether the object of a line follows the format.
+
+    Raises:
+        DataError: it does not, naming the field.
+    """
+    if not isinstance(row, dict):
+        raise DataError(f"must be an object, got {row!r:.80}")
+    for name in row:
+        if name not in _FIELDS:
+            raise DataError(f"field {name!r} is not one of {', '.join(_FIELDS)}; what is your own goes under 'extra'")
+    for name, (fits, needed) in _FIELDS.items():
+        if name not in row and name in _OPTIONAL:
+            continue
+        if name not in row:
+            raise DataError(f"field {name!r} is missing: it must be {needed}")
+        if not fits(row[name]):
+            raise DataError(f"field {name!r} must be {needed}, got {row[name]!r:.80}")
+    for stream, entry in row["modalities"].items():
+        path = PurePosixPath(entry["path"])
+        if path.is_absolute() or ".." in path.parts or "\\" in entry["path"]:
+            raise DataError(
+                f"field 'modalities' has {entry['path']!r} for {stream}: paths are relative to the image root, do not "
+                "leave it, and have forward slashes"
+            )
+    masks = row.get("masks")
+    if masks is not None and len(masks) != len(row["boxes"]):
+        raise DataError(f"field 'masks' must have one mask per box, got {len(masks)} for {len(row['boxes'])} boxes")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_length(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_box(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 4
+        and all(isinstance(item, Real) and not isinstance(item, bool) and math.isfinite(item) for item in value)
+    )
+
+
+def _is_size(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and len(value) == 2 and all(map(_is_length, value)))
+
+
+def _is_mask(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"size", "counts"}
+        and value["size"] is not None
+        and _is_size(value["size"])
+        and isinstance(value["counts"], str)
+    )
+
+
+def _is_modality(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"path"} and _is_name(value["path"])
+
+
+def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(fits, value))
+
+
+def _mapping_to(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(fits, value.values()))
+
+
+def _is_absent_or(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or fits(value)
+
+
+_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "id": (_is_name, "a text, unique in its file"),
+    "dataset": (_is_name, "a name"),
+    "split": (_is_name, "a name such as 'train'"),
+    "subsets": (_list_of(_is_name), "a list of names"),
+    "modalities": (
+        lambda value: bool(value) and _mapping_to(_is_modality)(value),
+        'a mapping such as {"rgb": {"path": "images/1.jpg"}} with at least one entry',
+    ),
+    "size": (_is_size, "[height, width] in pixels or null"),
+    "expression": (_is_text, "a text, empty where there is none yet"),
+    "boxes": (_list_of(_is_box), "a list of [x0, y0, x1, y1] in pixels, empty where nothing is meant"),
+    "masks": (
+        _is_absent_or(_list_of(_is_mask)),
+        'a list of COCO run-length encodings {"size": [height, width], "counts": text} or null',
+    ),
+    "conditions": (_mapping_to(_is_text), "a mapping of texts"),
+    "extra": (lambda value: isinstance(value, dict), "a mapping"),
+}
+"""Field -> whether a value fits, and what is asked for in words."""
+
+_OPTIONAL = {"subsets", "size", "masks", "conditions", "extra"}
+
+
+def _relative(path: str, image_root: str | Path) -> str:
+    relative = os.path.relpath(path, image_root)
+    if relative.split(os.sep)[0] == os.pardir:
+        raise DataError(f"image {path} does not lie under the image root {image_root}")
+    return Path(relative).as_posix()
+
+
+def _text_mask(mask: Mapping[str, Any]) -> dict[str, Any]:
+    """pycocotools gives bytes where JSON has text."""
+    counts = mask["counts"]
+    return {"size": list(mask["size"]), "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
+
+
+@DATASETS.register_module()
+class JSONLinesDataset(GroundingDataset):
+    """The canonical file ``<split_root>/<dataset>.jsonl``, image paths relative to `data_root`.
+
+    A split is what lines name as their ``split``, else one of their ``subsets`` (``testA``).
+
+    Args:
+        dataset: name of the file; records keep the dataset that their line names.
+        split: one split or several.
+        data_root: folder that image paths start from.
+        split_root: folder of the file.
+        **kwargs: see :class:`GroundingDataset`.
+
+    Raises:
+        DataError: see :func:`read_records`; also a line without a path for a stream that the modality needs.
+    """
+
+    def __init__(
+        self, dataset: str, split: str | Sequence[str], data_root: str | Path, split_root: str | Path, **kwargs: Any
+    ) -> None:
+        self.path = Path(split_root) / f"{dataset}.jsonl"
+        self._records: list[dict[str, Any]] | None = None
+        super().__init__(dataset=dataset, split=split, data_root=data_root, **kwargs)
+
+    def available_splits(self) -> list[str]:
+        """Splits, then subsets, that the lines name."""
+        records = self._all_records()
+        splits = dict.fromkeys(record["split"] for record in records)
+        return list(splits | dict.fromkeys(name for record in records for name in record["subsets"]))
+
+    def load_split(self, split: str) -> list[dict[str, Any]]:
+        """Records of one split or subset, in the order of the file."""
+        records = self._all_records()
+        chosen = [record for record in records if record["split"] == split] or [
+            record for record in records if split in record["subsets"]
+        ]
+        for record in chosen:
+            for stream in MODALITY_STREAMS[self.modality]:
+                if stream not in record["image_paths"]:
+                    raise DataError(
+                        f"{record['sample_id']} of {self.path} has no path for {stream}, which modality "
+                        f"{self.modality!r} needs; it has {', '.join(record['image_paths'])}"
+                    )
+        silent = sum(not record["expression"].strip() for record in chosen)
+        if silent:
+            print_log(
+                f"{silent} of {len(chosen)} records of {self.dataset} {split} have no sentence: they teach nothing",
+                logger="current",
+                level=logging.WARNING,
+            )
+        return chosen
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """MMEngine's hook: the records of all splits."""
+        records = super().load_data_list()
+        self._records = None
+        return records
+
+    def _all_records(self) -> list[dict[str, Any]]:
+        if self._records is None:
+            self._records = read_records(self.path, self.data_root)
+        return self._records
