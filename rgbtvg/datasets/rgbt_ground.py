@@ -157,6 +157,27 @@ class RGBTGround(GroundingDataset):
             for index, row in enumerate(rows)
         ]
 
+    def read_rows(self, path: Path) -> list[RGBTRow]:
+        """Rows of one annotation file; see :func:`read_rows`."""
+        return read_rows(path)
+
+    def compare_subsets(self) -> list[str]:
+        """A sentence for every file of a test subset that holds other rows than the labels of `test` say."""
+        test = self._rows(self.dataset, "test")
+        messages = []
+        for split in (*TEST_SUBSETS, *(f"test_{tag}" for tag in TAGS)):
+            path = _split_file(self.split_root, self.dataset, split)
+            if not path.is_file():
+                continue
+            given = {row.key for row in self._rows(self.dataset, split)}
+            derived = {row.key for row in test if _belongs(row, split)}
+            if given != derived:
+                messages.append(
+                    f"{path} lacks {len(derived - given)} rows that the labels of test give it, and has "
+                    f"{len(given - derived)} that they do not"
+                )
+        return messages
+
     def _parts_of(self, split: str) -> list[str]:
         """Splits that are subsets of a split by definition, as far as they are known."""
         parts = list(TEST_SUBSETS) if split.split("_")[-1] == "test" else []
@@ -171,7 +192,7 @@ class RGBTGround(GroundingDataset):
         path = _split_file(self.split_root, dataset, split)
         if path.is_file():
             if path not in self._rows_by_file:
-                self._rows_by_file[path] = read_rows(path)
+                self._rows_by_file[path] = self.read_rows(path)
             return self._rows_by_file[path]
         if dataset != MIXUP or (_is_test_subset(split) and _split_file(self.split_root, MIXUP, "test").is_file()):
             return [row for row in self._rows(dataset, "test") if _belongs(row, split)]
@@ -221,16 +242,30 @@ def read_rows(path: Path) -> list[RGBTRow]:
     Raises:
         DataError: the file is unreadable, holds anything but plain containers, or has a malformed row.
     """
+    return [parse_row(row, index, path) for index, row in enumerate(read_raw_rows(path))]
+
+
+def read_raw_rows(path: Path) -> list[Any]:
+    """The list that an annotation file holds, its rows as they are.
+
+    Raises:
+        DataError: the file is unreadable, or holds anything but a list of plain data.
+    """
     try:
         rows = load_file(path)
     except CheckpointError as error:
         raise DataError(f"annotation file {error}") from error
     if not isinstance(rows, list):
         raise DataError(f"annotation file {path} must hold a list of rows, not a {type(rows).__name__}")
-    return [_parse_row(row, index, path) for index, row in enumerate(rows)]
+    return rows
 
 
-def _parse_row(row: Any, index: int, path: Path) -> RGBTRow:
+def parse_row(row: Any, index: int, path: Path) -> RGBTRow:
+    """The fields of row number `index` of a file.
+
+    Raises:
+        DataError: they are not those of the format, naming row and file.
+    """
     try:
         file_name, size, box, expression, *codes = row
         box_xywh = tuple(box)
