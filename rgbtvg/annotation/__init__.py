@@ -1,0 +1,29 @@
+"""Making a grounding set: what a vision-language model is asked, which answers are taken, and what a person says."""
+
+from rgbtvg.annotation.annotator import AnnotationResult, AnnotationSettings, annotate, describe, make_questions
+from rgbtvg.annotation.journal import Journal
+from rgbtvg.annotation.models import Answer, EndpointModel, LocalModel, NoAnswer, Stopped, VisionLanguageModel
+from rgbtvg.annotation.prompts import PROMPTS, Prompt, Turn
+from rgbtvg.annotation.rules import Rejected, parse_expression, parse_lighting, sentence_problem
+
+__all__ = [
+    "PROMPTS",
+    "AnnotationResult",
+    "AnnotationSettings",
+    "Answer",
+    "EndpointModel",
+    "Journal",
+    "LocalModel",
+    "NoAnswer",
+    "Prompt",
+    "Rejected",
+    "Stopped",
+    "Turn",
+    "VisionLanguageModel",
+    "annotate",
+    "describe",
+    "make_questions",
+    "parse_expression",
+    "parse_lighting",
+    "sentence_problem",
+]
