@@ -1,0 +1,14 @@
+"""The checks of the data doctor, a file per kind; found by importing them."""
+
+from rgbtvg.inspection.checks import annotation, boxes, duplicates, labels, pictures, sentences  # noqa: F401
+from rgbtvg.inspection.checks.registry import (
+    CHECKS,
+    SEVERITIES,
+    Check,
+    Finding,
+    pair_check,
+    record_check,
+    survey_check,
+)
+
+__all__ = ["CHECKS", "SEVERITIES", "Check", "Finding", "pair_check", "record_check", "survey_check"]

@@ -1,0 +1,109 @@
+"""What a check is, and the list of all of them.
+
+A new check is a function under one of the three decorators, in the file of its kind:
+
+    @record_check("warning", "Say what the object looks like.")
+    def shouting(record, size):
+        '''The sentence is written in capitals'''
+        return "written in capitals" if record["expression"].isupper() else None
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rgbtvg.inspection.pictures import PairFacts
+from rgbtvg.inspection.survey import Survey
+
+SEVERITIES = ("error", "warning", "note")
+"""From what makes a result wrong or breaks a run, over what deserves a look, to what is good to know."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a check found.
+
+    Args:
+        message: what is wrong here.
+        places: of the records that it is about; none for a row that could not become a record.
+        drop: of the records that the cleaned list leaves out.
+    """
+
+    message: str
+    places: tuple[int, ...] = ()
+    drop: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One kind of defect.
+
+    Args:
+        name: of the function.
+        title: what is wrong, as a sentence without full stop: the function's docstring.
+        severity: one of :data:`SEVERITIES`.
+        advice: what to do.
+        find: gives the findings.
+    """
+
+    name: str
+    title: str
+    severity: str
+    advice: str
+    find: Callable[[Survey], Iterable[Finding]]
+
+
+CHECKS: dict[str, Check] = {}
+"""Name -> check, in the order of the report."""
+
+
+def survey_check(severity: str, advice: str) -> Callable:
+    """Register a function from the survey to findings."""
+
+    def register(function: Callable[[Survey], Iterable[Finding]]) -> Callable:
+        title = (function.__doc__ or "").strip()
+        if severity not in SEVERITIES or not title or function.__name__ in CHECKS:
+            raise ValueError(f"check {function.__name__} needs a severity, a docstring and a name of its own")
+        CHECKS[function.__name__] = Check(function.__name__, title, severity, advice, function)
+        return function
+
+    return register
+
+
+def record_check(severity: str, advice: str, drop: bool = False) -> Callable:
+    """Register a function ``(record, size of its picture or None) -> what is wrong, or None``.
+
+    With `drop` the cleaned list leaves such records out.
+    """
+
+    def register(function: Callable[[dict[str, Any], tuple[int, int] | None], str | None]) -> Callable:
+        def find(survey: Survey) -> Iterator[Finding]:
+            for place, record in enumerate(survey.records):
+                message = function(record, survey.picture_size(place))
+                if message is not None:
+                    yield Finding(message, (place,), (place,) if drop else ())
+
+        find.__name__, find.__doc__ = function.__name__, function.__doc__
+        survey_check(severity, advice)(find)
+        return function
+
+    return register
+
+
+def pair_check(severity: str, advice: str, drop: bool = False) -> Callable:
+    """Register a function ``(facts of a pair) -> what is wrong, or None``; its records share the finding."""
+
+    def register(function: Callable[[PairFacts], str | None]) -> Callable:
+        def find(survey: Survey) -> Iterator[Finding]:
+            for pair, places in zip(survey.pairs, survey.records_of, strict=True):
+                message = function(pair)
+                if message is not None:
+                    yield Finding(message, tuple(places), tuple(places) if drop else ())
+
+        find.__name__, find.__doc__ = function.__name__, function.__doc__
+        survey_check(severity, advice)(find)
+        return function
+
+    return register

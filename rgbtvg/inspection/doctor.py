@@ -1,0 +1,49 @@
+"""The whole command: from a path to the files of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rgbtvg.errors import ConfigError
+from rgbtvg.inspection.page import write_page
+from rgbtvg.inspection.report import Report, examine
+from rgbtvg.inspection.sources import read_source
+
+
+def check_data(
+    path: str | Path,
+    out: str | Path | None = None,
+    *,
+    data_root: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Report:
+    """Check data and write ``report.json``, ``report.html``, ``cleaned.jsonl`` and ``dropped.jsonl``.
+
+    Args:
+        path: config, folder, ``.pth`` or ``.jsonl``; see :func:`rgbtvg.inspection.read_source`.
+        out: folder to write to, by default ``work_dirs/data_check/<name>``.
+        data_root: folder of the images, where it is not found beside the annotations.
+        options: overrides of a config.
+        workers: processes; by default one per CPU core. The result is the same.
+        progress: show a bar.
+
+    Returns:
+        The report; its ``folder`` is where the files are.
+
+    Raises:
+        ConfigError: `path` is nothing that can be checked, or `out` would overwrite what was checked.
+        DataError: nothing in it can be read.
+    """
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers must be at least 1, got {workers}")
+    source = read_source(path, data_root, options)
+    report = examine(source, workers, progress)
+    folder = report.folder = Path(out or Path("work_dirs", "data_check", source.name))
+    report.write_proposal(folder)
+    report.write_json(folder / "report.json")
+    write_page(report, folder / "report.html")
+    return report

@@ -1,0 +1,116 @@
+"""What a page shows of data that has nothing wrong: how long, how large, where, and how well the pairs fit."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rgbtvg.inspection.survey import Survey
+
+WORD_BINS = ((1, 5), (6, 7), (8, 10), (11, 15), (16, 20), (21, None))
+"""The benchmark's groups of sentence lengths, the last one in three."""
+AREA_BINS = ((0, 0.001), (0.001, 0.003), (0.003, 0.01), (0.01, 0.03), (0.03, 0.1), (0.1, 1))
+GRID = (12, 16)
+"""Rows and columns of the map of box centres."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a histogram."""
+
+    label: str
+    count: int
+    part: float
+    """Of the highest bar."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Charts and facts.
+
+    Args:
+        words: sentences by number of words.
+        areas: boxes by the part of the picture that they take.
+        centres: `GRID` of the densities of box centres, the densest place 1.
+        facts: (name, text) about the pictures.
+        shifts: (x, y) of thermal against colour, in percent of the picture's long side.
+    """
+
+    words: list[Bar]
+    areas: list[Bar]
+    centres: list[list[float]]
+    facts: list[tuple[str, str]]
+    shifts: list[tuple[float, float]]
+
+
+def overview(survey: Survey) -> Overview:
+    """Charts and facts of a survey."""
+    boxes, sizes = [], []
+    for place, record in enumerate(survey.records):
+        size = survey.picture_size(place)
+        if size is not None:
+            boxes += record["boxes"]
+            sizes += [size] * len(record["boxes"])
+    return Overview(
+        _word_bars(survey), *_box_charts(boxes, sizes), facts=_picture_facts(survey), shifts=_relative_shifts(survey)
+    )
+
+
+def _bars(labels: Sequence[str], counts: Sequence[int]) -> list[Bar]:
+    highest = max([*counts, 1])
+    return [Bar(label, count, count / highest) for label, count in zip(labels, counts, strict=True)]
+
+
+def _word_bars(survey: Survey) -> list[Bar]:
+    lengths = [len(record["expression"].split()) for record in survey.records]
+    counts = [sum(low <= length <= (high or length) for length in lengths) for low, high in WORD_BINS]
+    return _bars([f"{low}-{high}" if high else f"{low}+" for low, high in WORD_BINS], counts)
+
+
+def _box_charts(
+    boxes: Sequence[Sequence[float]], sizes: Sequence[tuple[int, int]]
+) -> tuple[list[Bar], list[list[float]]]:
+    xyxy = np.nan_to_num(np.array(boxes, dtype=np.float64).reshape(-1, 4))
+    height, width = np.array(sizes, dtype=np.float64).reshape(-1, 2).T
+    areas = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1]) / (height * width)
+    counts = [int(((areas > low) & (areas <= high)).sum()) for low, high in AREA_BINS]
+    labels = [f"{100 * low:g} to {100 * high:g} %" for low, high in AREA_BINS]
+    centre_x, centre_y = (xyxy[:, 0] + xyxy[:, 2]) / 2 / width, (xyxy[:, 1] + xyxy[:, 3]) / 2 / height
+    density, _, _ = np.histogram2d(centre_y, centre_x, bins=GRID, range=((0, 1), (0, 1)))
+    return _bars(labels, counts), (density / max(density.max(), 1)).round(3).tolist()
+
+
+def _picture_facts(survey: Survey) -> list[tuple[str, str]]:
+    facts = []
+    for stream in sorted({stream for pair in survey.pairs for stream in pair.pictures}, reverse=True):
+        pictures = [pair.pictures[stream] for pair in survey.pairs if stream in pair.pictures]
+        sound = [picture for picture in pictures if picture.size]
+        sizes = Counter(picture.size for picture in sound).most_common()
+        common = ", ".join(f"{width}x{height} ({count})" for (height, width), count in sizes[:3])
+        facts.append((f"{stream} files", f"{len(sound)} of {len(pictures)} readable"))
+        facts.append((f"{stream} sizes", common + (f" and {len(sizes) - 3} more" if len(sizes) > 3 else "")))
+        if stream == "ir" and sound:
+            deep = sum(picture.depth_range is not None for picture in sound)
+            bordered = sum(bool(picture.borders) for picture in sound)
+            facts.append(("thermal of more than 8 bits", str(deep)))
+            facts.append(("thermal with a black border", str(bordered)))
+    shifts = [pair.shift.relative for pair in survey.pairs if pair.shift is not None]
+    if shifts:
+        facts.append(("registration can be told", f"for {len(shifts)} of {len(survey.pairs)} pairs"))
+        middle, largest = 100 * statistics.median(shifts), 100 * max(shifts)
+        facts.append(("shift of thermal", f"median {middle:.1f} %, largest {largest:.1f} % of the long side"))
+    return facts
+
+
+def _relative_shifts(survey: Survey) -> list[tuple[float, float]]:
+    shifts = []
+    for pair in survey.pairs:
+        if pair.shift is not None:
+            side = max(pair.pictures["rgb"].size)
+            shifts.append((round(100 * pair.shift.dx / side, 2), round(100 * pair.shift.dy / side, 2)))
+    # Equal ones are one dot.
+    return sorted(set(shifts))

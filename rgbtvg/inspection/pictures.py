@@ -1,0 +1,198 @@
+"""What is measured of the pictures of a pair, each file decoded once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from rgbtvg.datasets.transforms.loading import read_image
+from rgbtvg.errors import DataError
+from rgbtvg.inspection.registration import Shift, estimate_shift
+from rgbtvg.visualization.drawing import displayed
+
+MINIATURE = 32
+"""Side of the grey picture that near-duplicates are compared by."""
+HASH_SIDE = 8
+"""Lowest frequencies per axis of the perceptual hash: 64 bits."""
+BLACK = 6
+"""Grey level up to which a pixel of a border is black; compression leaves a few levels."""
+BORDER_JITTER = 2.0
+"""Pixels by which the edge of a border may leave a straight line."""
+BORDER_COVERAGE = 0.2
+"""Part of a side that a border must take."""
+COLOURED = 2.0
+"""Mean difference of channels from which a picture has colours; compression leaves a level or two."""
+
+
+class Border(NamedTuple):
+    """A black wedge or bar along one side, as registration leaves it."""
+
+    side: str
+    depth: float
+    """Mean depth in pixels where it is."""
+    coverage: float
+    """Part of the side that it takes."""
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """What is known of one image file.
+
+    Args:
+        path: of the file.
+        problem: why it could not be read; everything else is empty then.
+        size: (height, width), upright.
+        file_hash: of the bytes.
+        perceptual_hash: 64 bits that stay nearly the same when a picture is re-encoded or resized.
+        miniature: `MINIATURE` x `MINIATURE` grey levels.
+        std: of the grey levels.
+        clipped: part of the pixels that are black or white to the last level, whichever is more.
+        coloured: the channels differ.
+        depth_range: lowest and highest value of a file with more than 8 bits, else None.
+        borders: black borders of a thermal picture.
+    """
+
+    path: str
+    problem: str | None = None
+    size: tuple[int, int] | None = None
+    file_hash: str = ""
+    perceptual_hash: int = 0
+    miniature: bytes = b""
+    std: float = 0.0
+    clipped: float = 0.0
+    coloured: bool = False
+    depth_range: tuple[float, float] | None = None
+    borders: tuple[Border, ...] = ()
+
+    @property
+    def missing(self) -> bool:
+        """Whether there is no such file, as against one that cannot be decoded."""
+        return self.problem is not None and not Path(self.path).is_file()
+
+
+@dataclass(frozen=True)
+class PairFacts:
+    """What is known of the pictures of one scene.
+
+    Args:
+        pictures: stream -> its facts.
+        shift: of thermal against colour, where both could be read and show enough to tell.
+        likeness: correlation of the grey levels of colour and thermal, where both could be read.
+    """
+
+    pictures: dict[str, PictureFacts] = field(default_factory=dict)
+    shift: Shift | None = None
+    likeness: float | None = None
+
+    @property
+    def readable(self) -> bool:
+        return all(picture.problem is None for picture in self.pictures.values())
+
+
+def measure_pair(image_paths: Mapping[str, str]) -> PairFacts:
+    """Read the pictures of a pair and measure them; never raises for what is wrong with a file."""
+    cv2.setNumThreads(1)
+    facts, greys = {}, {}
+    for stream, path in image_paths.items():
+        try:
+            facts[stream], greys[stream] = _measure_picture(path, stream)
+        except DataError as error:
+            facts[stream] = PictureFacts(path, problem=str(error))
+    if not {"rgb", "ir"} <= greys.keys():
+        return PairFacts(facts)
+    return PairFacts(
+        facts, estimate_shift(greys["rgb"], greys["ir"]), correlation(facts["rgb"].miniature, facts["ir"].miniature)
+    )
+
+
+def correlation(first: bytes, second: bytes) -> float:
+    """Of two miniatures, between -1 and 1; 0 where one of them is uniform."""
+    pictures = [np.frombuffer(picture, np.uint8).astype(np.float32) for picture in (first, second)]
+    centred = [picture - picture.mean() for picture in pictures]
+    norm = float(np.linalg.norm(centred[0]) * np.linalg.norm(centred[1]))
+    return float(centred[0] @ centred[1]) / norm if norm else 0.0
+
+
+def perceptual_hash(miniature: np.ndarray) -> int:
+    """Signs of the lowest frequencies against their median (pHash), 64 bits of a grey picture."""
+    frequencies = cv2.dct(miniature.astype(np.float32))[:HASH_SIDE, :HASH_SIDE].ravel()
+    # The first one is the mean brightness: it would always be above.
+    bits = frequencies > np.median(frequencies[1:])
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def _measure_picture(path: str, stream: str) -> tuple[PictureFacts, np.ndarray]:
+    image, _, _ = read_image(path, stream=stream)
+    pixels = np.asarray(displayed(image, stream))  # (H, W, 3) or (H, W)
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
+    miniature = cv2.resize(grey, (MINIATURE, MINIATURE), interpolation=cv2.INTER_AREA)
+    levels = np.bincount(grey.ravel(), minlength=256) / grey.size
+    facts = PictureFacts(
+        path,
+        size=grey.shape,
+        file_hash=hashlib.blake2b(Path(path).read_bytes(), digest_size=16).hexdigest(),
+        perceptual_hash=perceptual_hash(miniature),
+        miniature=miniature.tobytes(),
+        std=float(grey.std()),
+        clipped=float(max(levels[0], levels[255])),
+        coloured=_is_coloured(image),
+        depth_range=_depth_range(image),
+        borders=tuple(find_borders(grey)) if stream == "ir" else (),
+    )
+    return facts, grey
+
+
+def _is_coloured(image: Image.Image) -> bool:
+    if image.mode in ("1", "L", "LA", "F") or image.mode.startswith("I"):
+        return False
+    pixels = np.asarray(image.convert("RGB").resize((64, 64), Image.Resampling.NEAREST), dtype=np.int16)
+    return float(np.abs(pixels[..., 1:] - pixels[..., :1]).mean()) > COLOURED
+
+
+def _depth_range(image: Image.Image) -> tuple[float, float] | None:
+    """Lowest and highest value of an integer picture of more than 8 bits."""
+    if not image.mode.startswith("I"):
+        return None
+    low, high = image.getextrema()
+    return float(low), float(high)
+
+
+def find_borders(grey: np.ndarray) -> list[Border]:
+    """Black bars or wedges (H, W) along a side whose inner edge is straight.
+
+    A clipped cold sky touches the top as well; its edge follows the roofs, and it is left alone.
+    """
+    if grey.max() <= BLACK:
+        return []
+    bright = grey > BLACK
+    borders = []
+    for side, view in (("top", bright), ("bottom", bright[::-1]), ("left", bright.T), ("right", bright.T[::-1])):
+        # How deep the black run is that begins at the side; all of it where nothing is bright.
+        depth = np.where(view.any(axis=0), view.argmax(axis=0), len(view))  # (length of the side,)
+        border = _straight_border(side, depth, len(view))
+        if border is not None:
+            borders.append(border)
+    return borders
+
+
+def _straight_border(side: str, depth: np.ndarray, height: int) -> Border | None:
+    # A column that is black to the other end belongs to the border of another side.
+    places = np.flatnonzero((depth > 0) & (depth < height))
+    if len(places) < max(8, BORDER_COVERAGE * len(depth)):
+        return None
+    values = depth[places].astype(np.float64)
+    if values.mean() < 1.5:
+        return None
+    slope, start = np.polyfit(places, values, 1)
+    distance = np.abs(values - (slope * places + start))
+    # The corners of two borders bend the line: a tenth of the columns may lie elsewhere.
+    if np.quantile(distance, 0.9) > BORDER_JITTER:
+        return None
+    return Border(side, round(float(values.mean()), 1), round(len(places) / len(depth), 2))

@@ -1,0 +1,192 @@
+"""What the doctor found, on screen and as JSON, and the cleaned list that it proposes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as ScreenTable
+
+from rgbtvg.datasets.canonical import format_line, write_records
+from rgbtvg.errors import ConfigError, DataError
+from rgbtvg.files import replacing
+from rgbtvg.inspection.checks import CHECKS, SEVERITIES, Check, Finding
+from rgbtvg.inspection.sources import Source
+from rgbtvg.inspection.survey import Survey, survey
+from rgbtvg.inspection.tables import Table, count_tables
+
+COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+SHOWN = 3
+"""Findings of each check on screen."""
+NOT_CANONICAL = "not_canonical"
+
+
+@dataclass(frozen=True)
+class Group:
+    """A check and everything that it found."""
+
+    check: Check
+    findings: tuple[Finding, ...]
+
+
+@dataclass
+class Report:
+    """The findings about a source.
+
+    Args:
+        source: what was read.
+        survey: its records and what was measured of their pictures.
+        groups: checks that found something, gravest first.
+        tables: counts by split and condition.
+        folder: where its files are, once they are written.
+    """
+
+    source: Source
+    survey: Survey
+    groups: list[Group]
+    tables: list[Table]
+    folder: Path | None = None
+
+    def counts(self) -> dict[str, int]:
+        """Severity -> findings."""
+        return {
+            severity: sum(len(group.findings) for group in self.groups if group.check.severity == severity)
+            for severity in SEVERITIES
+        }
+
+    def found(self, check: str) -> tuple[Finding, ...]:
+        """Findings of a check by name."""
+        return next((group.findings for group in self.groups if group.check.name == check), ())
+
+    def fails_on(self, severity: str) -> bool:
+        """Whether there is a finding of that severity or a graver one."""
+        counts = self.counts()
+        return any(counts[name] for name in SEVERITIES[: SEVERITIES.index(severity) + 1])
+
+    @cached_property
+    def drops(self) -> dict[int, list[tuple[str, str]]]:
+        """Place of a record that the cleaned list leaves out -> (check, message) of every reason."""
+        reasons: dict[int, list[tuple[str, str]]] = {}
+        for group in self.groups:
+            for finding in group.findings:
+                for place in finding.drop:
+                    reasons.setdefault(place, []).append((group.check.name, finding.message))
+        for place, record in enumerate(self.survey.records):
+            if place not in reasons:
+                try:
+                    format_line(record, self.source.image_root)
+                except DataError as error:
+                    reasons[place] = [(NOT_CANONICAL, str(error))]
+        return reasons
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, for JSON."""
+        records = self.survey.records
+        return {
+            "source": self.source.name,
+            "rows": len(records),
+            "pairs": len(self.survey.pairs),
+            "counts": self.counts(),
+            "checks": [
+                {
+                    "name": group.check.name,
+                    "title": group.check.title,
+                    "severity": group.check.severity,
+                    "advice": group.check.advice,
+                    "count": len(group.findings),
+                    "findings": [
+                        {
+                            "message": finding.message,
+                            "ids": [records[place]["sample_id"] for place in finding.places],
+                            "dropped": [records[place]["sample_id"] for place in finding.drop],
+                        }
+                        for finding in group.findings
+                    ],
+                }
+                for group in self.groups
+            ],
+            "tables": [asdict(table) for table in self.tables],
+            "proposal": {"kept": len(records) - len(self.drops), "dropped": len(self.drops)},
+        }
+
+    def write_json(self, path: str | Path) -> None:
+        with replacing(path) as file:
+            json.dump(self.to_dict(), file, indent=1, ensure_ascii=False)
+            file.write("\n")
+
+    def write_proposal(self, folder: str | Path) -> None:
+        """Write ``cleaned.jsonl``, the records worth keeping, and ``dropped.jsonl``, the others' ids with reasons.
+
+        Image paths start from :attr:`Source.image_root`. The annotation files that were read stay as they are.
+
+        Raises:
+            ConfigError: the folder is where `cleaned.jsonl` itself was read from.
+        """
+        cleaned, dropped = Path(folder, "cleaned.jsonl"), Path(folder, "dropped.jsonl")
+        for path in (cleaned, dropped):
+            if path.resolve() in {file.resolve() for file in self.source.files}:
+                raise ConfigError(f"{path} is the list that was checked and is never overwritten: name another --out")
+        records = self.survey.records
+        kept = (record for place, record in enumerate(records) if place not in self.drops)
+        write_records(cleaned, kept, self.source.image_root)
+        with replacing(dropped) as file:
+            for place, reasons in sorted(self.drops.items()):
+                row = {
+                    "id": records[place]["sample_id"],
+                    "reasons": [{"check": check, "message": message} for check, message in reasons],
+                }
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def print(self, console: Console | None = None) -> None:
+        """Show tables, then what was found, on a terminal."""
+        console = console or Console()
+        for table in self.tables:
+            shown = ScreenTable(title=escape(table.title), title_justify="left")
+            for number, head in enumerate(table.head):
+                shown.add_column(escape(head), justify="right" if number else "left")
+            for row in table.rows:
+                shown.add_row(*map(escape, row))
+            console.print(shown)
+        for group in self.groups:
+            check, colour = group.check, COLOURS[group.check.severity]
+            console.print(
+                f"[{colour}]{check.severity}[/] [bold]{escape(check.title)}[/]: {len(group.findings)}  "
+                f"[dim]{check.name}[/]"
+            )
+            for finding in group.findings[:SHOWN]:
+                where = f"{self.survey.records[finding.places[0]]['sample_id']}: " if finding.places else ""
+                console.print(f"    {escape(_printable(where + finding.message))}", highlight=False)
+            if len(group.findings) > SHOWN:
+                console.print(f"    and {len(group.findings) - SHOWN} more", style="dim")
+            console.print(f"    -> {escape(check.advice)}", style="dim")
+        found = ", ".join(f"{count} {severity}{'s' * (count != 1)}" for severity, count in self.counts().items())
+        console.print(
+            f"[bold]{len(self.survey.records)} rows about {len(self.survey.pairs)} pairs: {found}[/]; "
+            f"the cleaned list leaves out {len(self.drops)} rows"
+        )
+
+
+def examine(source: Source, workers: int | None = None, progress: bool = True) -> Report:
+    """Read everything once and run every check.
+
+    Args:
+        source: of :func:`rgbtvg.inspection.read_source`.
+        workers: processes; by default one per CPU core. The result is the same.
+        progress: show a bar.
+    """
+    facts = survey(source, workers, progress)
+    found = [Group(check, tuple(check.find(facts))) for check in CHECKS.values()]
+    groups = sorted(
+        (group for group in found if group.findings), key=lambda group: SEVERITIES.index(group.check.severity)
+    )
+    return Report(source, facts, groups, count_tables(facts.records, facts.pair_of))
+
+
+def _printable(text: str) -> str:
+    """Control characters of a hostile sentence do nothing to the terminal."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

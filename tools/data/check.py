@@ -1,0 +1,51 @@
+"""The data doctor: read everything once and say what is wrong with it.
+
+Give a config with data loaders, a folder in the benchmark's format (a data root with `splits`, the folder of splits, or
+that of one dataset), an annotation file (.pth) or a canonical one (.jsonl). Writes report.json, report.html, and
+beside the official list, which stays as it is, a cleaned one: cleaned.jsonl, and dropped.jsonl with reasons.
+
+python tools/data/check.py data/synthetic
+python tools/data/check.py configs/transvg/transvg_r50_rgbt.py --cfg-options dataset=rgbtvg_m3fd
+
+Exit status: 0 nothing of the severity --fail-on or graver, 3 something, 1 nothing could be checked, 2 wrong usage.
+"""
+
+import argparse
+import sys
+
+from rgbtvg.cli import run
+
+FOUND = 3
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", metavar="CONFIG|PATH", help="config, folder, .pth or .jsonl")
+    parser.add_argument("--data-root", help="folder of the images, where it is not found beside the annotations")
+    parser.add_argument("--out", help="folder to write to (default: work_dirs/data_check/<name>)")
+    parser.add_argument("--fail-on", default="error", choices=["error", "warning", "note"], help="default: error")
+    parser.add_argument("--workers", type=int, help="processes (default: one per CPU core); the result is the same")
+    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="overrides of a config")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from rgbtvg.engine.config import parse_options
+    from rgbtvg.inspection import check_data
+
+    report = check_data(
+        args.data,
+        args.out,
+        data_root=args.data_root,
+        options=parse_options(args.cfg_options),
+        workers=args.workers,
+    )
+    report.print()
+    print(f"report.html, report.json, cleaned.jsonl and dropped.jsonl are in {report.folder}")
+    if report.fails_on(args.fail_on):
+        sys.exit(FOUND)
+
+
+if __name__ == "__main__":
+    run(main)
