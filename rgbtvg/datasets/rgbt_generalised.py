@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rgbtvg.datasets.base import read_json_rows
 from rgbtvg.datasets.conditions import CONDITIONS, condition_name
+from rgbtvg.datasets.image_folder import ImageFolders
 from rgbtvg.datasets.rgbt_ground import RGBTGround
-from rgbtvg.errors import ConfigError, DataError
+from rgbtvg.errors import DataError
 from rgbtvg.registry import DATASETS
 
 FILE_PREFIX = "grec_"
-TARGETS = ("any", "one")
 
 
 @DATASETS.register_module()
@@ -24,19 +24,11 @@ class RGBTGeneralised(RGBTGround):
     several, in pixels), ``masks`` (one COCO run-length encoding per box, or absent) and, optionally, ``conditions`` by
     the benchmark's codes.
 
-    Args:
-        targets: ``'any'``, or ``'one'`` for the sentences that mean exactly one object (segmentation with one target).
-        kwargs: see :class:`RGBTGround`.
+    The arguments are those of :class:`RGBTGround`; ``targets='one'`` is segmentation with one target.
 
     Raises:
         DataError: a file is missing, is no such list, or has a row that says otherwise, naming it.
     """
-
-    def __init__(self, *args: Any, targets: str = "any", **kwargs: Any) -> None:
-        if targets not in TARGETS:
-            raise ConfigError(f"targets must be one of {', '.join(TARGETS)}, got {targets!r}")
-        self.targets = targets
-        super().__init__(*args, **kwargs)
 
     def available_splits(self) -> list[str]:
         """Splits that have a file."""
@@ -52,56 +44,32 @@ class RGBTGeneralised(RGBTGround):
         """Records of one split, in the order of its file."""
         path = self.split_root / self.dataset / f"{FILE_PREFIX}{split}.json"
         folders = self._image_folders()
-        records = []
-        for index, row in enumerate(read_json_rows(path)):
-            record = self._record(row, index, path, split)
-            if self.targets == "any" or len(record["boxes"]) == 1:
-                record["image_paths"] = self._image_paths(row["file_name"], folders)
-                records.append(record)
-        return records
+        return [self._record(row, index, path, split, folders) for index, row in enumerate(read_json_rows(path))]
 
-    def _record(self, row: Mapping[str, Any], index: int, path: Path, split: str) -> dict[str, Any]:
+    def report_rows(self, split: str, records: list[dict[str, Any]]) -> None:
+        """Nothing: the published counts are those of the sentences of one object."""
+
+    def _record(
+        self, row: Mapping[str, Any], index: int, path: Path, split: str, folders: dict[str, ImageFolders]
+    ) -> dict[str, Any]:
         try:
-            boxes = [self._box_xyxy(box) for box in row["boxes_xywh"]]
+            boxes = [self.from_xywh(box) for box in row["boxes_xywh"]]
             masks, expression = row.get("masks"), row["expression"]
             size = (int(row["height"]), int(row["width"]))
             if masks is not None and len(masks) != len(boxes):
                 raise ValueError
             codes = row.get("conditions", {})
+            image_paths = self._image_paths(row["file_name"], folders)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"row {index} of {path} must have file_name, height, width, expression, boxes_xywh and a mask per box "
                 f"(or no masks), got {str(row)[:200]}"
             ) from error
-        return {
-            "sample_id": f"{self.dataset}/{FILE_PREFIX}{split}/{index:06d}",
-            "dataset": self.dataset,
-            "split": split,
-            "subsets": [],
-            "expression": expression,
-            "boxes": boxes,
-            "masks": masks,
-            "size": size,
-            "conditions": {
-                name: condition_name(name, codes[name]) or f"unknown {codes[name]!r:.20}"
-                for name in CONDITIONS
-                if name in codes
-            },
+        conditions = {
+            name: condition_name(name, codes[name]) or f"unknown {codes[name]!r:.20}"
+            for name in CONDITIONS
+            if name in codes
         }
-
-
-def read_json_rows(path: Path) -> list[dict[str, Any]]:
-    """The list of objects that a JSON file holds.
-
-    Raises:
-        DataError: it is missing, no JSON, or holds something else.
-    """
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"annotation file {path} does not exist") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"annotation file {path} is no JSON: {error}") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"annotation file {path} must hold a list of objects")
-    return rows
+        return self.record(
+            split, index, expression, boxes, image_paths, size, masks, conditions=conditions, prefix=FILE_PREFIX
+        )

@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 
 from mmengine.logging import print_log
 
-from rgbtvg.checkpoints.safe_load import load_file
-from rgbtvg.datasets.base import GroundingDataset
+from rgbtvg.datasets.base import GroundingDataset, read_raw_rows
 from rgbtvg.datasets.conditions import CONDITIONS, SPLIT_FOLDERS, TAGS, condition_name
-from rgbtvg.datasets.image_folder import ImageFolder
-from rgbtvg.errors import CheckpointError, DataError
+from rgbtvg.datasets.image_folder import ImageFolders
+from rgbtvg.errors import DataError
 from rgbtvg.registry import DATASETS
 from rgbtvg.structures import MODALITY_STREAMS
 
@@ -31,32 +30,6 @@ IMAGE_LAYOUTS = (
 and the released archives. `source` is the dataset's name without ``rgbtvg_``."""
 
 TEST_SUBSETS = ("testA", "testB", "testC")
-
-PUBLISHED_ROWS: dict[str, dict[str, dict[str, int]]] = {
-    "former README": {
-        "rgbtvg_flir": {"train": 7000, "val": 608, "test": 2130, "testA": 837, "testB": 640, "testC": 986},
-        "rgbtvg_m3fd": {"train": 4000, "val": 181, "test": 4177, "testA": 1232, "testB": 1214, "testC": 2243},
-        "rgbtvg_mfad": {"train": 16000, "val": 1256, "test": 4250, "testA": 789, "testB": 2452, "testC": 2550},
-        "rgbtvg_mixup": {"train": 27000, "val": 2045, "test": 10557, "testA": 2858, "testB": 4306, "testC": 5779},
-    },
-    "evaluation logs": {
-        "rgbtvg_flir": {"val": 608, "test": 2130, "testA": 837, "testB": 640, "testC": 986},
-        "rgbtvg_m3fd": {"val": 168, "test": 3776, "testA": 1232, "testB": 1094, "testC": 1848},
-        "rgbtvg_mfad": {"val": 1256, "test": 4250, "testA": 789, "testB": 2452, "testC": 2550},
-    },
-    "public release": {
-        "rgbtvg_flir": {"train": 7000, "val": 608, "test": 2130},
-        "rgbtvg_m3fd": {"train": 3604, "val": 168, "test": 3744},
-        "rgbtvg_mfad": {"train": 16000, "val": 1256, "test": 4250},
-        "rgbtvg_mixup": {"train": 26604, "val": 2032, "test": 10124},
-    },
-}
-"""Rows per split in the three revisions that circulate. They differ in M3FD only, whose numbers are not comparable."""
-
-
-def published_revisions(dataset: str, split: str, rows: int) -> list[str]:
-    """Names of the published revisions in which that split has so many rows."""
-    return [name for name, counts in PUBLISHED_ROWS.items() if counts.get(dataset, {}).get(split) == rows]
 
 
 class RGBTRow(NamedTuple):
@@ -95,15 +68,13 @@ class RGBTGround(GroundingDataset):
         split: one split or several.
         data_root: folder under which one of `IMAGE_LAYOUTS` lies.
         split_root: folder of ``<dataset>/<dataset>_<split>.pth``.
-        modality: ``'rgb'``, ``'ir'`` or ``'rgbt'``.
-        truncate_boxes: the benchmark's reader cuts x, y, width and height to integers before anything else, which moves
-            corners by up to two pixels. Off: boxes as annotated.
         **kwargs: see :class:`GroundingDataset`.
 
     Raises:
-        ConfigError: unknown modality.
         DataError: see :class:`GroundingDataset`; also an annotation file that is refused or has a malformed row.
     """
+
+    streams = MODALITY_STREAMS["rgbt"]
 
     def __init__(
         self,
@@ -111,14 +82,10 @@ class RGBTGround(GroundingDataset):
         split: str | Sequence[str],
         data_root: str | Path = "data/rgbt_ground",
         split_root: str | Path = "data/rgbt_ground/splits",
-        modality: str = "rgbt",
-        truncate_boxes: bool = False,
         **kwargs: Any,
     ) -> None:
-        self.split_root = Path(split_root)
-        self.truncate_boxes = truncate_boxes
         self._rows_by_file: dict[Path, list[RGBTRow]] = {}
-        super().__init__(dataset=dataset, split=split, data_root=data_root, modality=modality, **kwargs)
+        super().__init__(dataset, split, data_root, split_root, **kwargs)
 
     def available_splits(self) -> list[str]:
         """Splits that have a file or follow from one that has.
@@ -137,23 +104,20 @@ class RGBTGround(GroundingDataset):
     def load_split(self, split: str) -> list[dict[str, Any]]:
         """Records of one split, in the order of its file."""
         rows = self._rows(self.dataset, split)
-        _report_counts(self.dataset, split, rows)
         _report_unknown_codes(self.dataset, split, rows)
         members = {name: {row.key for row in self._rows(self.dataset, name)} for name in self._parts_of(split)}
         folders = self._image_folders()
         return [
-            {
-                "sample_id": f"{self.dataset}/{split}/{index:06d}",
-                "dataset": self.dataset,
-                "split": split,
-                "subsets": [name for name, keys in members.items() if row.key in keys],
-                "image_paths": self._image_paths(row.file_name, folders),
-                "expression": row.expression,
-                "boxes": [self._box_xyxy(row.box_xywh)],
-                "masks": None,
-                "size": row.size,
-                "conditions": row.conditions,
-            }
+            self.record(
+                split,
+                index,
+                row.expression,
+                [self.from_xywh(row.box_xywh)],
+                self._image_paths(row.file_name, folders),
+                size=row.size,
+                subsets=[name for name, keys in members.items() if row.key in keys],
+                conditions=row.conditions,
+            )
             for index, row in enumerate(rows)
         ]
 
@@ -201,39 +165,27 @@ class RGBTGround(GroundingDataset):
             return self._rows(f"rgbtvg_{source}", source_split)
         return [row for source in MIXUP_SOURCES for row in self._rows(source, split)]
 
-    def _box_xyxy(self, box_xywh: Sequence[float]) -> list[float]:
-        x, y, w, h = (int(value) if self.truncate_boxes else value for value in box_xywh)
-        return [float(x), float(y), float(x + w), float(y + h)]
-
-    def _image_folders(self) -> dict[str, list[ImageFolder]]:
-        """The folders that exist, by stream; every stream of the modality must have one."""
+    def _image_folders(self) -> dict[str, ImageFolders]:
+        """The folders of every stream; each stream of the modality must have one."""
         sources = MIXUP_SOURCES if self.dataset == MIXUP else (self.dataset,)
         folders = {}
-        for stream in MODALITY_STREAMS["rgbt"]:
-            # Not a set: the order is the order of precedence.
-            candidates = dict.fromkeys(
-                Path(self.data_root, layout.format(source=_short(source), stream=stream))
-                for layout in IMAGE_LAYOUTS
-                for source in sources
-            )
-            folders[stream] = [ImageFolder(path) for path in candidates if path.is_dir()]
-            if stream in MODALITY_STREAMS[self.modality] and not folders[stream]:
-                raise DataError(
-                    f"there is no folder of {stream} images for {self.dataset} under {self.data_root}; "
-                    f"looked for {', '.join(str(path.relative_to(self.data_root)) for path in candidates)}"
-                )
+        for stream in self.streams:
+            layouts = [
+                layout.format(source=_short(source), stream=stream) for layout in IMAGE_LAYOUTS for source in sources
+            ]
+            folders[stream] = ImageFolders(self.data_root, layouts)
+            if stream in MODALITY_STREAMS[self.modality]:
+                folders[stream].require(f"{stream} images for {self.dataset}")
         return folders
 
-    def _image_paths(self, file_name: str, folders: dict[str, list[ImageFolder]]) -> dict[str, str]:
+    def _image_paths(self, file_name: str, folders: dict[str, ImageFolders]) -> dict[str, str]:
         """Path by stream; a missing file that the modality needs is named where it should be, and fails when read."""
-        paths = {}
-        for stream, candidates in folders.items():
-            found = next(filter(None, (folder.find(file_name) for folder in candidates)), None)
-            if found is None and stream in MODALITY_STREAMS[self.modality]:
-                found = str(Path(candidates[0].path, file_name))
-            if found is not None:
-                paths[stream] = found
-        return paths
+        needed = MODALITY_STREAMS[self.modality]
+        paths = {
+            stream: candidates.place(file_name) if stream in needed else candidates.find(file_name)
+            for stream, candidates in folders.items()
+        }
+        return {stream: path for stream, path in paths.items() if path is not None}
 
 
 def read_rows(path: Path) -> list[RGBTRow]:
@@ -243,21 +195,6 @@ def read_rows(path: Path) -> list[RGBTRow]:
         DataError: the file is unreadable, holds anything but plain containers, or has a malformed row.
     """
     return [parse_row(row, index, path) for index, row in enumerate(read_raw_rows(path))]
-
-
-def read_raw_rows(path: Path) -> list[Any]:
-    """The list that an annotation file holds, its rows as they are.
-
-    Raises:
-        DataError: the file is unreadable, or holds anything but a list of plain data.
-    """
-    try:
-        rows = load_file(path)
-    except CheckpointError as error:
-        raise DataError(f"annotation file {error}") from error
-    if not isinstance(rows, list):
-        raise DataError(f"annotation file {path} must hold a list of rows, not a {type(rows).__name__}")
-    return rows
 
 
 def parse_row(row: Any, index: int, path: Path) -> RGBTRow:
@@ -334,18 +271,6 @@ def _split_file(split_root: Path, dataset: str, split: str) -> Path:
 
 def _short(dataset: str) -> str:
     return dataset.removeprefix("rgbtvg_")
-
-
-def _report_counts(dataset: str, split: str, rows: list[RGBTRow]) -> None:
-    print_log(f"{dataset} {split}: {len(rows)} rows", logger="current")
-    published = {counts[dataset][split]: None for counts in PUBLISHED_ROWS.values() if split in counts.get(dataset, {})}
-    if published and len(rows) not in published:
-        print_log(
-            f"{dataset} {split} has {len(rows)} rows, published revisions have {', '.join(map(str, published))}: "
-            "results are not comparable with published ones",
-            logger="current",
-            level=logging.WARNING,
-        )
 
 
 def _report_unknown_codes(dataset: str, split: str, rows: list[RGBTRow]) -> None:

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from rgbtvg.datasets import RGBTGround
-from rgbtvg.datasets.rgbt_ground import published_revisions
+from rgbtvg.datasets.published import published_revisions
 from rgbtvg.errors import ConfigError, DataError
 from tests.datasets.conftest import HEIGHT, TEST_ROWS, WIDTH
 
@@ -164,13 +164,15 @@ def test_published_counts_are_recognised():
 
 def test_unpublished_counts_and_unknown_codes_are_reported_in_one_line_each(flir, monkeypatch):
     said = []
-    monkeypatch.setattr("rgbtvg.datasets.rgbt_ground.print_log", lambda text, **kwargs: said.append(text))
+    for room in ("rgbt_ground", "published"):
+        monkeypatch.setattr(f"rgbtvg.datasets.{room}.print_log", lambda text, **kwargs: said.append(text))
     flir.add_split("rgbtvg_flir", "test", [(*TEST_ROWS[0][:7], 99, None, 0)])
     assert records(flir)[0]["conditions"]["scene"] == "unknown 99"
     assert said == [
-        "rgbtvg_flir test: 1 rows",
-        "rgbtvg_flir test has 1 rows, published revisions have 2130: results are not comparable with published ones",
         "rgbtvg_flir test has condition codes that the table lacks: scene 99 in 1 rows, weather None in 1 rows",
+        "rgbtvg_flir test: 1 rows",
+        "rgbtvg_flir test has 1 rows, published revisions have 2130 (former README, evaluation logs, public release): "
+        "results are not comparable with published ones",
     ]
     flir.add_split("rgbtvg_synthetic", "test", TEST_ROWS)
     said.clear()
