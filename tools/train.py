@@ -18,7 +18,7 @@ def parse_args() -> argparse.Namespace:
         help="go on from the newest checkpoint of the work dir, or from the one given; the run is then the same run",
     )
     parser.add_argument("--load-from", metavar="CHECKPOINT", help="begin with these weights")
-    parser.add_argument("--amp", action="store_true", help="mixed precision, on a GPU")
+    parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16)")
     parser.add_argument("--seed", type=int, help="seed, in place of the config's")
     parser.add_argument("--deterministic", action="store_true", help="only deterministic GPU kernels")
     parser.add_argument("--auto-scale-lr", action="store_true", help="scale the learning rate by the real batch size")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from mmengine.dist import all_reduce
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
-from torch import Tensor
+from torch import Tensor, nn
 
 from rgbtvg.registry import OPTIM_WRAPPERS
 
@@ -43,10 +45,26 @@ class GuardedOptimWrapper(SkipsNonFinite, OptimWrapper):
 
     def step(self, **kwargs: Any) -> None:
         gradients = [p.grad for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
-        if torch.isfinite(torch.nn.utils.get_total_norm(gradients)):
+        finite = torch.isfinite(torch.nn.utils.get_total_norm(gradients)).float()
+        all_reduce(finite, op="min")  # processes that share the parameters out (FSDP) have gradients of their own
+        if finite.item():
             super().step(**kwargs)
         else:
             self.skipped = True
+
+
+@OPTIM_WRAPPERS.register_module()
+class GuardedBF16OptimWrapper(GuardedOptimWrapper):
+    """``GuardedOptimWrapper`` whose forward passes run in bfloat16 where that is safe (autocast), on GPU and CPU.
+
+    The weights stay in float32. The range of bfloat16 is that of float32, so there is no gradient scaler.
+    """
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        device = next(model.parameters()).device.type
+        with super().optim_context(model), torch.autocast(device, torch.bfloat16):
+            yield
 
 
 @OPTIM_WRAPPERS.register_module()

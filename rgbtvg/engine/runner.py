@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine._strategy import BaseStrategy
 from mmengine.config import Config
 from mmengine.dist import is_distributed
 from mmengine.logging import MMLogger, print_log
@@ -17,12 +18,13 @@ from mmengine.runner import FlexibleRunner, Runner
 
 from rgbtvg.checkpoints import load_file
 from rgbtvg.engine.hooks.durable_checkpoint_hook import LAST
+from rgbtvg.engine.hooks.termination_hook import TERMINATED, was_terminated
+from rgbtvg.engine.loggers import LogsAsConfigured
+from rgbtvg.engine.processor import use_fast_matrix_products
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.evaluation.sample_metric import SampleMetric
-from rgbtvg.registry import METRICS
+from rgbtvg.registry import METRICS, SCOPE
 
-LOGGERS = {"tensorboard": "TensorboardVisBackend", "wandb": "WandbVisBackend", "mlflow": "MLflowVisBackend"}
-"""Names that a config's `loggers` may hold, each also the package it needs."""
 LOG_FILE_ONLY = (
     "\n----",
     "Config:\n",
@@ -35,7 +37,7 @@ LOG_FILE_ONLY = (
 """Beginnings of MMEngine's messages that would bury the console; the log file has them all."""
 
 
-class GroundingRunner(Runner):
+class GroundingRunner(LogsAsConfigured, Runner):
     """MMEngine's Runner with a console that can be read."""
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
@@ -45,6 +47,14 @@ class GroundingRunner(Runner):
             if not isinstance(handler, logging.FileHandler):
                 handler.addFilter(lambda record: not str(record.msg).startswith(LOG_FILE_ONLY))
         return logger
+
+
+class GroundingFlexibleRunner(LogsAsConfigured, FlexibleRunner):
+    """MMEngine's runner of a config with a ``strategy``."""
+
+    def build_strategy(self, strategy: Any = None, **kwargs: Any) -> BaseStrategy:
+        """MMEngine's entry, before the config's scope holds."""
+        return super().build_strategy({**strategy, "_scope_": SCOPE}, **kwargs)
 
 
 def train(
@@ -64,7 +74,7 @@ def train(
         load_from: checkpoint whose weights training begins from.
         resume: True goes on from the newest checkpoint of the work dir (or begins, if there is none yet); a path goes
             on from that one.
-        amp: mixed precision, on a GPU.
+        amp: mixed precision (bfloat16).
         seed: in place of the config's.
         deterministic: only deterministic GPU kernels.
         auto_scale_lr: scale the learning rate by the real batch size over the config's ``base_batch_size``.
@@ -72,20 +82,17 @@ def train(
 
     Raises:
         RGBTVGError: what the user can act on, in a sentence.
+        SystemExit: SIGTERM has ended the run before its end; status 143.
     """
     config.launcher = launcher
     config.load_from = str(load_from) if load_from else config.get("load_from")
-    config.resume = bool(resume)
-    if resume:
-        newest = newest_checkpoint(config.work_dir) if resume is True else Path(resume)
-        config.load_from = str(newest) if newest else None
-        config.resume = newest is not None
-    if config.load_from and not Path(config.load_from).is_file():
-        raise CheckpointError(f"no such checkpoint: {config.load_from}")
+    config.resume = False
+    newest = newest_checkpoint(config.work_dir) if resume is True else resume
+    checkpoint = newest or config.load_from
+    if checkpoint and not Path(checkpoint).is_file():
+        raise CheckpointError(f"no such checkpoint: {checkpoint}")
     if amp:
-        if not torch.cuda.is_available():
-            raise ConfigError("mixed precision (--amp) needs a GPU, and there is none")
-        config.optim_wrapper.type = "GuardedAmpOptimWrapper"
+        config.optim_wrapper.type = "GuardedBF16OptimWrapper"
     if seed is not None:
         config.merge_from_dict({"randomness.seed": seed})
     if deterministic:
@@ -95,8 +102,13 @@ def train(
             raise ConfigError("--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the config")
         config.auto_scale_lr.enable = True
     runner = build_runner(config)
+    if newest:
+        # Not in the config: a run of the resolved one begins where this run began.
+        runner._load_from, runner._resume = str(newest), True
     runner.train()
     _leave()
+    if was_terminated(runner):
+        sys.exit(TERMINATED)
     return runner
 
 
@@ -130,18 +142,22 @@ def test(config: Config, load_from: str | Path, splits: Sequence[str] = (), laun
 def build_runner(config: Config, training: bool = True) -> Runner:
     """MMEngine's runner of a finished config.
 
-    With ``strategy`` in the config (such as ``dict(type='FSDPStrategy')``) it is MMEngine's `FlexibleRunner`.
+    With ``strategy`` in the config (such as ``dict(type='FSDPStrategy')``) it is MMEngine's `FlexibleRunner`; a test
+    in one process has no use for a strategy.
 
     Args:
         config: changed in place.
         training: without it, only what a test needs is built.
     """
+    use_fast_matrix_products()
     distributed = config.get("launcher", "none") != "none"
     if distributed and not torch.cuda.is_available():
         _prepare_cpu_processes(config)
-    _set_loggers(config, training)
     if training:
         _set_accumulation(config)
+        hooks = [hook["type"] for hook in config.get("custom_hooks", [])]
+        if config.get("strategy", {}).get("type") == "FSDPStrategy" and "EMAHook" in hooks:
+            raise ConfigError("EMAHook averages whole parameters, of which FSDPStrategy leaves a process shares only")
         if "activation_checkpointing" in config:
             again = dict(type="ActivationCheckpointingHook", modules=config.pop("activation_checkpointing"))
             config.custom_hooks = [*config.get("custom_hooks", []), again]
@@ -149,7 +165,9 @@ def build_runner(config: Config, training: bool = True) -> Runner:
         train_parts = ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "auto_scale_lr")
         for part in (*train_parts, "val_dataloader", "val_cfg", "val_evaluator"):
             config.pop(part, None)
-    return (FlexibleRunner if "strategy" in config else GroundingRunner).from_cfg(config)
+        if not distributed:
+            config.pop("strategy", None)
+    return (GroundingFlexibleRunner if "strategy" in config else GroundingRunner).from_cfg(config)
 
 
 def newest_checkpoint(work_dir: str | Path) -> Path | None:
@@ -182,26 +200,6 @@ def _prepare_cpu_processes(config: Config) -> None:
         wrapper = dict(type="MMDistributedDataParallel", device_ids=None, broadcast_buffers=False)
         wrapper["find_unused_parameters"] = config.get("find_unused_parameters", False)
         config.model_wrapper_cfg = {**wrapper, **config.get("model_wrapper_cfg", {})}
-
-
-def _set_loggers(config: Config, training: bool) -> None:
-    """Visualizer backends of the names in ``loggers``; TensorBoard is left out where it is not installed.
-
-    The config of a checkpoint has the backends of the machine that it was trained on: a test writes to files only.
-    """
-    backends = [dict(type="LocalVisBackend")]
-    if not training:
-        config.visualizer = dict(type="Visualizer", vis_backends=backends)
-        return
-    names = config.get("loggers", ["tensorboard"])
-    for name in [names] if isinstance(names, str) else names:
-        if name not in LOGGERS:
-            raise ConfigError(f"loggers in the config may hold {', '.join(LOGGERS)}; got {name!r}")
-        if importlib.util.find_spec(name) is not None:
-            backends.append(dict(type=LOGGERS[name]))
-        elif name != "tensorboard":
-            raise ConfigError(f"loggers in the config asks for {name!r}, which is not installed: pip install {name}")
-    config.setdefault("visualizer", dict(type="Visualizer", vis_backends=backends))
 
 
 def _set_accumulation(config: Config) -> None:

@@ -10,6 +10,7 @@ import torch
 from mmengine.optim import OptimWrapper
 
 import rgbtvg.models  # noqa: F401
+from rgbtvg.engine.hooks.activation_checkpointing_hook import compute_again
 from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures.boxes import aligned_iou
@@ -103,3 +104,17 @@ def test_state_dict_round_trip_is_exact(method):
     second.load_state_dict(first.state_dict())
     for (name, a), b in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_activations_computed_again_give_the_same_gradients(method):
+    plain, again = build(method, "rgbt").train(), build(method, "rgbt").train()
+    lists = [name for name, part in again.named_modules() if isinstance(part, torch.nn.ModuleList)]
+    compute_again(again, [name for name in lists if name.endswith(".layers")] or ["image_encoder"])
+    batch = collated_batch("rgbt", size=2)
+    for model in (plain, again):
+        torch.manual_seed(1)
+        total, _ = model.parse_losses(model(**model.data_preprocessor(batch, training=True), mode="loss"))
+        total.backward()
+    for (name, parameter), other in zip(plain.named_parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, other.grad, rtol=1e-5, atol=1e-7, msg=name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 from mmengine.hooks import Hook
@@ -12,6 +13,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from rgbtvg.errors import ConfigError
+from rgbtvg.models.adapters import StreamRouting
 from rgbtvg.registry import HOOKS
 
 
@@ -33,12 +35,27 @@ class ActivationCheckpointingHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Wrap the forward passes."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        for name in self.modules:
-            try:
-                module = model.get_submodule(name)
-            except AttributeError:
-                known = ", ".join(child for child, _ in model.named_children())
-                raise ConfigError(f"activation_checkpointing names {name!r}, but the model has {known}") from None
-            for part in module if isinstance(module, nn.ModuleList) else [module]:
-                part.forward = partial(checkpoint, part.forward, use_reentrant=False)
+        compute_again(runner.model.module if is_model_wrapper(runner.model) else runner.model, self.modules)
+
+
+def compute_again(model: nn.Module, names: Sequence[str]) -> None:
+    """Wrap the forward passes of the submodules `names`; see :class:`ActivationCheckpointingHook`."""
+    for name in names:
+        try:
+            module = model.get_submodule(name)
+        except AttributeError:
+            known = ", ".join(child for child, _ in model.named_children())
+            raise ConfigError(f"activation_checkpointing names {name!r}, but the model has {known}") from None
+        contexts = partial(_contexts, _routing_of(model))
+        for part in module if isinstance(module, nn.ModuleList) else [module]:
+            part.forward = partial(checkpoint, part.forward, use_reentrant=False, context_fn=contexts)
+
+
+def _routing_of(model: nn.Module) -> StreamRouting | None:
+    routings = (getattr(part, "routing", None) for part in model.modules())
+    return next((routing for routing in routings if isinstance(routing, StreamRouting)), None)
+
+
+def _contexts(routing: StreamRouting | None) -> tuple[AbstractContextManager, AbstractContextManager]:
+    """Of the first and the second run; the second comes when no stream is named as running any more."""
+    return nullcontext(), nullcontext() if routing is None else routing.use(*routing.streams)
