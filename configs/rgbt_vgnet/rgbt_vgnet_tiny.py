@@ -19,12 +19,12 @@ stages = [dict(epochs=12, lr=1e-3, max_layer=3)]
 adapter = dict(groups=dict(rgb=dict(rank=4), ir=dict(rank=12)), alpha=4, dropout=0.0)
 model = dict(
     image_encoder=dict(
-        arch=dict(width=64, layers=3, heads=4, mlp_width=128, patch_size=8, image_size=64, embed_dim=64),
+        arch=dict(_delete_=True, width=64, layers=3, heads=4, mlp_width=128, patch_size=8, image_size=64, embed_dim=64),
         out_levels=(1, 2, 3),
         pretrained=None,
     ),
     text_encoder=dict(
-        arch=dict(width=64, layers=2, heads=4, mlp_width=128, vocabulary_size=128, context_length=24, embed_dim=64),
+        arch=dict(_delete_=True, width=64, layers=2, heads=4, mlp_width=128, vocabulary_size=128, context_length=24, embed_dim=64),
         pretrained=None,
     ),
     guide_layers=(0, 2),
