@@ -66,6 +66,22 @@ def load_file(path: str | Path, map_location: Any = "cpu") -> Any:
     return _torch_load(path, map_location)
 
 
+def load_pickle(path: str | Path) -> Any:
+    """Read a bare pickle of lists, dicts, text and numbers, also one of Python 2; anything else in it is refused.
+
+    Raises:
+        CheckpointError: the file is missing, broken, or names a class or function.
+    """
+    path = Path(path).expanduser()
+    try:
+        return _ContainerUnpickler(io.BytesIO(path.read_bytes()), encoding="utf-8").load()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from None
+    except Exception as error:
+        # Broken or hostile bytes make the unpickler fail in any way; nothing of the file has been executed.
+        raise CheckpointError(f"{path} is refused: it is damaged or holds more than plain data ({error})") from None
+
+
 class _ContainerUnpickler(pickle.Unpickler):
     """Reads lists, dicts, text and numbers and fails at the first global; much faster than torch for long lists."""
 

@@ -2,15 +2,28 @@
 
 from rgbtvg.datasets.base import GroundingDataset
 from rgbtvg.datasets.canonical import JSONLinesDataset, read_records, write_records
+from rgbtvg.datasets.coco import CaptionedCOCO, COCORefs
 from rgbtvg.datasets.collate import collate_grounding
+from rgbtvg.datasets.instances import SeqTRInstances
+from rgbtvg.datasets.mixture import DatasetMixture, MixtureSampler
 from rgbtvg.datasets.rgbt_generalised import RGBTGeneralised
 from rgbtvg.datasets.rgbt_ground import RGBTGround
+from rgbtvg.datasets.row_files import Flickr30kEntities, MixedRows, RefCOCO, ReferItGame
 
 __all__ = [
+    "COCORefs",
+    "CaptionedCOCO",
+    "DatasetMixture",
+    "Flickr30kEntities",
     "GroundingDataset",
     "JSONLinesDataset",
+    "MixedRows",
+    "MixtureSampler",
     "RGBTGeneralised",
     "RGBTGround",
+    "RefCOCO",
+    "ReferItGame",
+    "SeqTRInstances",
     "collate_grounding",
     "read_records",
     "write_records",

@@ -106,9 +106,13 @@ class GroundingDataset(BaseDataset):
             raise DataError(f"{self.dataset} has no rows in {', '.join(self.splits)}")
         return records
 
+    def draw(self, record: dict[str, Any]) -> dict[str, Any]:
+        """What one access takes of a record that offers a choice; random numbers are the sample's own."""
+        return record
+
     def prepare_data(self, idx: int) -> Any:
         """Record `idx` through the pipeline; a DataError of a transform gets the sample's id in front."""
-        record = self.get_data_info(idx)
+        record = self.draw(self.get_data_info(idx))
         try:
             return self.pipeline(record)
         except DataError as error:

@@ -122,6 +122,10 @@ def format_line(record: Mapping[str, Any], image_root: str | Path) -> str:
         DataError: it does not follow the format, naming the field.
     """
     size, masks = record.get("size"), record.get("masks")
+    try:
+        boxes = [[float(value) for value in box] for box in record.get("boxes", [])]
+    except (TypeError, ValueError) as error:
+        raise DataError(f"field 'boxes' must be {_FIELDS['boxes'][1]}, got {record['boxes']!r:.80}") from error
     row = {
         "id": record.get("sample_id"),
         "dataset": record.get("dataset"),
@@ -132,7 +136,7 @@ def format_line(record: Mapping[str, Any], image_root: str | Path) -> str:
         },
         "size": None if size is None else list(size),
         "expression": record.get("expression"),
-        "boxes": [list(box) for box in record.get("boxes", [])],
+        "boxes": boxes,
         "masks": None if masks is None else [_text_mask(mask) for mask in masks],
         "conditions": dict(record.get("conditions", {})),
         "extra": dict(record.get("extra", {})),

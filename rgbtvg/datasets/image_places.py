@@ -1,0 +1,48 @@
+"""Where the images of the classic sets lie under a data root, in the code bases that people have set up before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rgbtvg.datasets.image_folder import ImageFolders
+
+IMAGE_PLACES: dict[str, tuple[str, ...]] = {
+    "coco": (
+        "other/images/mscoco/images/train2014",
+        "images/mscoco/train2014",
+        "coco/train2014",
+        "train2014",
+    ),
+    "referit": ("referit/images", "images/saiaprtc12"),
+    "flickr": ("Flickr30k/flickr30k-images", "Flickr30k/flickr30k_images", "flickr30k_images", "images/flickr30k"),
+    "visual-genome": ("images/visual-genome", "images/vg"),
+}
+"""Set of images -> folders, first come first served: those of TransVG, CLIP-VG, HiVG and OneRef, then those of SeqTR
+and SimVG."""
+
+
+class PublishedImages:
+    """Paths of the classic sets' images; folders are listed when first asked for.
+
+    Args:
+        root: the data root.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = root
+        self._folders: dict[str, ImageFolders] = {}
+
+    def path(self, images: str, file_name: str) -> str:
+        """Path of an image of a set; where it is missing, where it should be.
+
+        Raises:
+            DataError: no folder of that set exists.
+        """
+        if images not in self._folders:
+            self._folders[images] = ImageFolders(self.root, IMAGE_PLACES[images]).require(f"{images} images")
+        return self._folders[images].place(file_name)
+
+
+def image_name(images: str, number: int) -> str:
+    """File name of an image where an annotation gives its number only."""
+    return f"COCO_train2014_{number:012d}.jpg" if images == "coco" else f"{number}.jpg"
