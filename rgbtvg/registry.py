@@ -14,6 +14,7 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_OPTIM_WRAPPER_C
 from mmengine.registry import OPTIM_WRAPPERS as ROOT_OPTIM_WRAPPERS
 from mmengine.registry import OPTIMIZERS as ROOT_OPTIMIZERS
 from mmengine.registry import PARAM_SCHEDULERS as ROOT_PARAM_SCHEDULERS
+from mmengine.registry import STRATEGIES as ROOT_STRATEGIES
 from mmengine.registry import TASK_UTILS as ROOT_TASK_UTILS
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
 from mmengine.registry import VISBACKENDS as ROOT_VISBACKENDS
@@ -36,8 +37,10 @@ OPTIM_WRAPPER_CONSTRUCTORS = Registry(
 OPTIM_WRAPPERS = Registry("optimizer wrapper", parent=ROOT_OPTIM_WRAPPERS, scope=SCOPE, locations=["rgbtvg.engine"])
 VISUALIZERS = Registry("visualizer", parent=ROOT_VISUALIZERS, scope=SCOPE, locations=["rgbtvg.visualization"])
 
+VISBACKENDS = Registry("vis_backend", parent=ROOT_VISBACKENDS, scope=SCOPE, locations=["rgbtvg.engine"])
+STRATEGIES = Registry("strategy", parent=ROOT_STRATEGIES, scope=SCOPE, locations=["rgbtvg.engine"])
+
 # The project adds nothing to these; MMEngine warns where a scope has no registry of its own.
 MODEL_WRAPPERS = Registry("model wrapper", parent=ROOT_MODEL_WRAPPERS, scope=SCOPE)
 OPTIMIZERS = Registry("optimizer", parent=ROOT_OPTIMIZERS, scope=SCOPE)
 PARAM_SCHEDULERS = Registry("parameter scheduler", parent=ROOT_PARAM_SCHEDULERS, scope=SCOPE)
-VISBACKENDS = Registry("vis_backend", parent=ROOT_VISBACKENDS, scope=SCOPE)

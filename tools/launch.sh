@@ -1,4 +1,4 @@
-# launch PROCESSES SCRIPT [arguments]: torchrun, for dist_train.sh and dist_test.sh.
+# launch PROCESSES SCRIPT [arguments]: for dist_train.sh and dist_test.sh, whose folder is $tools.
 launch() {
     local processes=$1
     shift
@@ -10,5 +10,5 @@ launch() {
         rendezvous=(--master-addr 127.0.0.1 --master-port "$PORT")
     fi
     export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-    exec "$python" -m torch.distributed.run "${rendezvous[@]}" --nproc-per-node "$processes" "$@"
+    exec "$python" "$tools/launch.py" "${rendezvous[@]}" --nproc-per-node "$processes" "$@"
 }

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from mmengine.dist import get_world_size
 from mmengine.evaluator import Evaluator
 from mmengine.runner import EpochBasedTrainLoop, Runner, TestLoop, ValLoop
+from torch.utils.data import DataLoader
 
 from rgbtvg.engine.random_state import preserved_random_state
 from rgbtvg.engine.samples import end_workers_at_exit, evaluation_dataloader, training_dataloader
+from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import LOOPS
 
 
@@ -28,6 +31,7 @@ class GroundingTrainLoop(EpochBasedTrainLoop):
 
     def __init__(self, runner: Runner, dataloader: dict, **kwargs: Any) -> None:
         super().__init__(runner, training_dataloader(dataloader), **kwargs)
+        check_steps(self.dataloader)
         end_workers_at_exit()
 
     def run(self) -> torch.nn.Module:
@@ -69,6 +73,23 @@ class GroundingTrainLoop(EpochBasedTrainLoop):
         due = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
         if self.runner.val_loop is not None and self._epoch >= self.val_begin and due:
             self.runner.val_loop.run()
+
+
+def check_steps(loader: DataLoader) -> None:
+    """Refuse to train for epochs without a step.
+
+    Raises:
+        DataError: there are no rows.
+        ConfigError: there are fewer than one batch takes, and ``drop_last`` leaves them out.
+    """
+    if not len(loader.dataset):
+        raise DataError("the training set has no rows")
+    if not len(loader):
+        raise ConfigError(
+            f"an epoch would have no step: each of {get_world_size()} processes has {len(loader.sampler)} of "
+            f"{len(loader.dataset)} training rows, fewer than its batch of {loader.batch_size}, and "
+            "train_dataloader.drop_last leaves an incomplete batch out; lower the batch size or set drop_last=False"
+        )
 
 
 class SteadyEvaluation:

@@ -61,6 +61,8 @@ class StagedTrainLoop(GroundingTrainLoop):
         schedule: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        if hasattr(runner, "strategy"):
+            raise ConfigError("StagedTrainLoop wraps the model anew at every stage, which no strategy can do")
         self.stages = [check_stage(stage, number) for number, stage in enumerate(stages)]
         for name, value, known in (("stage_mode", stage_mode, STAGE_MODES), ("optimizer", optimizer, OPTIMIZERS)):
             if value not in known:

@@ -107,7 +107,7 @@ def test_two_processes_resume_exactly(tmp_path):
 def test_terminated_run_saves_its_step_and_resumes_exactly(tmp_path, straight):
     log = tmp_path / "log"
     told = {**EMA, "custom_hooks": [*EMA["custom_hooks"], dict(type="Trouble", step=8, kind="terminate")], "workers": 2}
-    assert call(train_tiny, str(tmp_path / "run"), told, output=log) == 0
+    assert call(train_tiny, str(tmp_path / "run"), told, output=log) == 143
     assert "Stopped by SIGTERM after step 8" in log.read_text()
     assert Path((tmp_path / "run" / "last_checkpoint").read_text()).name == "iter_8.pth"
     assert call(train_tiny, str(tmp_path / "run"), {**EMA, "workers": 2}, True, output=log) == 0, log.read_text()
@@ -117,5 +117,12 @@ def test_terminated_run_saves_its_step_and_resumes_exactly(tmp_path, straight):
 def test_terminated_group_stops_at_one_step(tmp_path):
     log = tmp_path / "log"
     options = {"rows": 20, "custom_hooks": [dict(type="Trouble", step=7, kind="terminate")]}
-    assert call(train_tiny_in_group, str(tmp_path / "run"), options, output=log, processes=2) == 0, log.read_text()
+    assert call(train_tiny_in_group, str(tmp_path / "run"), options, output=log, processes=2) == 143, log.read_text()
     assert Path((tmp_path / "run" / "last_checkpoint").read_text()).name == "iter_7.pth"
+
+
+def test_signal_in_the_last_step_of_a_run_ends_nothing(tmp_path):
+    log = tmp_path / "log"
+    told = {"custom_hooks": [dict(type="Trouble", step=15, kind="terminate")], "val_cfg": None, "val_dataloader": None}
+    assert call(train_tiny, str(tmp_path / "run"), {**told, "val_evaluator": None}, output=log) == 0
+    assert "Stopped by SIGTERM" not in log.read_text()

@@ -23,7 +23,7 @@ default_hooks = dict(
 )
 custom_hooks = []
 log_processor = dict(window_size=50, by_epoch=True)
-loggers = ["tensorboard"]  # also 'wandb', 'mlflow'
+loggers = None  # TensorBoard where it is installed; or a list of 'tensorboard', 'wandb', 'mlflow'
 
 val_cfg = dict(type="GroundingValLoop")
 test_cfg = dict(type="GroundingTestLoop")

@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 from rgbtvg.engine.random_state import get_random_state, set_random_state
 from rgbtvg.registry import HOOKS
@@ -113,6 +114,9 @@ class ExactResumeHook(Hook):
     def _accumulated_gradients(runner: Runner) -> dict[str, torch.Tensor]:
         """Gradients waiting for the optimizer's step, the same on all processes from now on; empty between steps."""
         if runner.optim_wrapper.should_update():
+            return {}
+        if isinstance(runner.model, FullyShardedDataParallel):
+            runner.logger.warning("Gradients in accumulation are not saved with FSDP: a resumed run leaves them out")
             return {}
         gradients = {name: p.grad for name, p in _module(runner).named_parameters() if p.grad is not None}
         for gradient in gradients.values():

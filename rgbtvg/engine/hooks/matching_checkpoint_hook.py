@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
 
 from rgbtvg.engine.config import config_text, parse_config_text
+from rgbtvg.engine.strategies import FSDPStrategy
 from rgbtvg.errors import CheckpointError
 from rgbtvg.registry import HOOKS
 
@@ -37,7 +39,7 @@ class MatchingCheckpointHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare names and shapes before anything is loaded."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        wanted = {name: tensor for name, tensor in model.state_dict().items() if "num_batches_tracked" not in name}
+        shapes = {name: shape for name, shape in _shapes(runner, model).items() if "num_batches_tracked" not in name}
         given = checkpoint.get("state_dict", checkpoint)
         if not isinstance(given, Mapping) or not any(isinstance(tensor, Tensor) for tensor in given.values()):
             raise CheckpointError(
@@ -45,21 +47,29 @@ class MatchingCheckpointHook(Hook):
                 "tools/convert_checkpoint.py first"
             )
         given = {name.removeprefix("module."): tensor for name, tensor in given.items()}
-        missing = [name for name, tensor in wanted.items() if name not in given or given[name].shape != tensor.shape]
+        missing = [name for name, shape in shapes.items() if name not in given or given[name].shape != shape]
         if runner._resume and not missing and "optimizer" not in checkpoint:
             raise CheckpointError(
                 f"{runner._load_from} has weights but no state of the optimizer to resume from: "
                 "use --load-from to begin a new training with them"
             )
         training = runner._train_loop is not None and not runner._resume
-        if len(missing) <= (1 - self.min_share) * len(wanted) if training else not missing:
+        if len(missing) <= (1 - self.min_share) * len(shapes) if training else not missing:
             return
-        unexpected = len(given.keys() - wanted.keys())
+        unexpected = len(given.keys() - shapes.keys())
         raise CheckpointError(
             f"{runner._load_from} is a checkpoint of {_method(checkpoint) or 'an unknown method'}, and "
-            f"{type(model).__name__} is wanted: {len(missing)} of its {len(wanted)} tensors are missing or of another "
+            f"{type(model).__name__} is wanted: {len(missing)} of its {len(shapes)} tensors are missing or of another "
             f"shape (the first one: {missing[0]}), and {unexpected} in the file are unknown to it"
         )
+
+
+def _shapes(runner: Runner, model: nn.Module) -> dict[str, torch.Size]:
+    """Shapes of the model's tensors, whole ones where this process has shares of them."""
+    strategy = getattr(runner, "strategy", None)
+    if isinstance(strategy, FSDPStrategy):
+        return strategy.shapes
+    return {name: tensor.shape for name, tensor in model.state_dict().items()}
 
 
 def _method(checkpoint: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,112 @@
+"""Where the scalars of a run go, beside its own files: TensorBoard, Weights & Biases, MLflow."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import re
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.visualization import MLflowVisBackend as PlainMLflowVisBackend
+from mmengine.visualization import Visualizer
+
+from rgbtvg.errors import ConfigError
+from rgbtvg.registry import VISBACKENDS
+
+LOGGERS = {"tensorboard": "TensorboardVisBackend", "wandb": "WandbVisBackend", "mlflow": "MLflowVisBackend"}
+"""Names that a config's `loggers` may hold, each also the package it needs."""
+UNUSUAL = re.compile(r"[^\w\-./ ]", re.ASCII)
+"""What MLflow refuses in the name of a metric or a parameter."""
+
+
+class LogsAsConfigured:
+    """Mixin of a runner: the config says where scalars go, and what is installed on this machine is no part of it."""
+
+    cfg: Config
+
+    def build_visualizer(self, visualizer: Any = None) -> Visualizer:
+        """MMEngine's entry; `visualizer` is the config's own, if it has one."""
+        if self.cfg.get("train_cfg") is None:
+            visualizer = None  # a test writes to files only, wherever its checkpoint was trained
+            backends = []
+        elif visualizer is None:
+            backends = [dict(type=LOGGERS[name]) for name in installed_loggers(self.cfg.get("loggers"))]
+        else:
+            return super().build_visualizer(without_missing(visualizer))
+        return super().build_visualizer(dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend"), *backends]))
+
+
+def installed_loggers(names: list[str] | str | None) -> list[str]:
+    """The loggers that a config asks for.
+
+    Args:
+        names: of `LOGGERS`; None for TensorBoard where it is installed.
+
+    Raises:
+        ConfigError: an unknown name, or one whose package is not installed.
+    """
+    if names is None:
+        if _is_installed("tensorboard"):
+            return ["tensorboard"]
+        print_log("TensorBoard is not installed: scalars go to files only", logger="current")
+        return []
+    names = [names] if isinstance(names, str) else list(names)
+    for name in names:
+        if name not in LOGGERS:
+            raise ConfigError(f"loggers in the config may hold {', '.join(LOGGERS)}; got {name!r}")
+        if not _is_installed(name):
+            raise ConfigError(f"loggers in the config asks for {name!r}, which is not installed: pip install {name}")
+    return names
+
+
+def without_missing(visualizer: Any) -> Any:
+    """A config's own visualizer; the TensorBoard of the machine where the config was resolved may be missing here.
+
+    Raises:
+        ConfigError: another package that it needs is not installed.
+    """
+    packages = {backend: name for name, backend in LOGGERS.items()}
+    kept = []
+    for backend in visualizer.get("vis_backends") or []:
+        package = packages.get(backend.get("type"))
+        if package is None or _is_installed(package):
+            kept.append(backend)
+        elif package == "tensorboard":
+            print_log(
+                "The config's visualizer has TensorBoard, which is not installed: left out",
+                logger="current",
+                level=logging.WARNING,
+            )
+        else:
+            raise ConfigError(
+                f"the config's visualizer asks for {backend['type']}, which needs {package}: pip install {package}"
+            )
+    return {**visualizer, "vis_backends": kept}
+
+
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+@VISBACKENDS.register_module()
+class MLflowVisBackend(PlainMLflowVisBackend):
+    """MMEngine's backend, with names that MLflow takes: ``grounding/acc@0.5`` goes there as ``grounding/acc_0.5``."""
+
+    def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
+        """One metric."""
+        super().add_scalar(plain_name(name), value, step, **kwargs)
+
+    def add_scalars(self, scalar_dict: dict, step: int = 0, file_path: str | None = None, **kwargs: Any) -> None:
+        """Several metrics."""
+        plain = {plain_name(name): value for name, value in scalar_dict.items()}
+        super().add_scalars(plain, step, file_path, **kwargs)
+
+    def _flatten(self, *args: Any, **kwargs: Any) -> dict:
+        return {plain_name(name): value for name, value in super()._flatten(*args, **kwargs).items()}
+
+
+def plain_name(name: str) -> str:
+    """A name of letters, digits and ``_-./`` with blanks; the rest becomes ``_``."""
+    return UNUSUAL.sub("_", name)

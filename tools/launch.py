@@ -1,0 +1,26 @@
+"""torchrun that ends as its processes did, for dist_train.sh and dist_test.sh: python tools/launch.py [torchrun's options]
+
+Its exit status is that of the first process that failed, or 143 after SIGTERM, where torchrun has a traceback and 1.
+"""
+
+import os
+import signal
+import sys
+
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.run import main
+
+if __name__ == "__main__":
+    # After SIGTERM the step that is running is finished and saved; torchrun would kill after 30 seconds.
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "600")
+    try:
+        main()
+    except SignalException as error:
+        sys.exit(128 + error.sigval)
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        status = failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode
+        ending = f"exit status {status}" if failure.exitcode > 0 else signal.Signals(-failure.exitcode).name
+        print(f"process {rank} ended with {ending}", file=sys.stderr)
+        sys.exit(status)
