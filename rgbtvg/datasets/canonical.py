@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Real
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -282,12 +282,16 @@ class JSONLinesDataset(GroundingDataset):
         DataError: see :func:`read_records`; also a line without a path for a stream that the modality needs.
     """
 
-    def __init__(
-        self, dataset: str, split: str | Sequence[str], data_root: str | Path, split_root: str | Path, **kwargs: Any
-    ) -> None:
-        self.path = Path(split_root) / f"{dataset}.jsonl"
+    streams = MODALITY_STREAMS["rgbt"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._records: list[dict[str, Any]] | None = None
-        super().__init__(dataset=dataset, split=split, data_root=data_root, **kwargs)
+        super().__init__(*args, **kwargs)
+
+    @property
+    def path(self) -> Path:
+        """Of the file."""
+        return self.split_root / f"{self.dataset}.jsonl"
 
     def available_splits(self) -> list[str]:
         """Splits, then subsets, that the lines name."""

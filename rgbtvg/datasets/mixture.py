@@ -76,9 +76,9 @@ class MixtureSampler(Sampler[int]):
     """
 
     def __init__(self, dataset: Dataset, weights: Mapping[str, float] | None = None, seed: int = 0) -> None:
-        mixture = getattr(dataset, "dataset", dataset)
+        mixture = dataset if isinstance(dataset, DatasetMixture) else getattr(dataset, "dataset", None)
         if not isinstance(mixture, DatasetMixture):
-            raise ConfigError(f"MixtureSampler needs a DatasetMixture, got a {type(mixture).__name__}")
+            raise ConfigError(f"MixtureSampler needs a DatasetMixture, got a {type(dataset).__name__}")
         weights = dict(weights or {})
         unknown = weights.keys() - mixture.source_sizes.keys()
         if unknown:

@@ -1,0 +1,148 @@
+"""Several datasets as one: their rows, their weights, and the order that a resumed run needs."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rgbtvg.datasets import DatasetMixture, MixtureSampler
+from rgbtvg.engine.samples import DrawSampler, TrainingSamples
+from rgbtvg.errors import ConfigError
+from rgbtvg.registry import DATASETS
+
+COCO_NAME = "COCO_train2014_000000000001.jpg"
+
+
+@pytest.fixture
+def root(tmp_path):
+    for folder, name in (
+        ("other/images/mscoco/images/train2014", COCO_NAME),
+        ("referit/images", "1.jpg"),
+        ("Flickr30k/flickr30k-images", "1.jpg"),
+    ):
+        (tmp_path / folder).mkdir(parents=True)
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)).save(
+            tmp_path / folder / name
+        )
+    size = {"height": 48, "width": 64}
+    rows = {
+        "unc": [
+            [COCO_NAME, size, [4, 4, 30, 20], f"the car {number}", [[4, 4, 34, 4, 34, 24]]] for number in range(10)
+        ],
+        "referit": [("1.jpg", "1_1.pth", [4, 4, 30, 20], f"sky {number}", []) for number in range(4)],
+        "flickr": [("1.jpg", [4, 4, 30, 20], f"a man {number}") for number in range(6)],
+    }
+    for name, of_set in rows.items():
+        for split in ("train", "val"):
+            path = tmp_path / "splits" / name / f"{name}_{split}.pth"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(of_set, path)
+    return tmp_path
+
+
+def mixture(root, **kwargs):
+    readers = dict(unc="RefCOCO", referit="ReferItGame", flickr="Flickr30kEntities")
+    sources = {name: dict(type=reader, dataset=name, split="train") for name, reader in readers.items()}
+    config = dict(type="DatasetMixture", dataset="mine", sources=sources, data_root=root, split_root=root / "splits")
+    config["serialize_data"] = False
+    return DATASETS.build({**config, **kwargs})
+
+
+def drawn(dataset, weights=None, epoch=0, seed=0):
+    sampler = MixtureSampler(dataset, weights, seed)
+    sampler.set_epoch(epoch)
+    order = list(sampler)
+    assert len(order) == len(sampler)
+    return order
+
+
+def per_source(dataset, order):
+    return dict(Counter(dataset.get_data_info(index)["dataset"] for index in order))
+
+
+def test_records_keep_their_source(root):
+    dataset = mixture(root)
+    assert len(dataset) == 20
+    assert dataset.source_sizes == {"unc": 10, "referit": 4, "flickr": 6}
+    assert [dataset.get_data_info(index)["sample_id"] for index in (0, 10, 14)] == [
+        "unc/train/000000",
+        "referit/train/000000",
+        "flickr/train/000000",
+    ]
+    assert mixture(root, split=["train", "val"]).source_sizes == {"unc": 20, "referit": 8, "flickr": 12}
+
+
+def test_one_pipeline_serves_all_sources_and_a_source_may_have_its_own(root):
+    pipeline = [dict(type="LoadImages", modality="rgb"), dict(type="StretchToSquare", size=32)]
+    dataset = mixture(root, pipeline=pipeline)
+    assert {dataset[index]["images"]["rgb"].shape for index in (0, 10, 14)} == {(32, 32, 3)}
+
+
+def test_without_weights_every_row_comes_once(root):
+    dataset = mixture(root)
+    assert sorted(drawn(dataset)) == list(range(20))
+    assert drawn(dataset) != drawn(dataset, epoch=1) != drawn(dataset, epoch=1, seed=1)
+    assert drawn(dataset, epoch=3) == drawn(dataset, epoch=3)
+
+
+def test_weights_say_how_often_a_source_comes(root):
+    dataset = mixture(root)
+    order = drawn(dataset, dict(unc=0.5, referit=2, flickr=0))
+    assert per_source(dataset, order) == {"unc": 5, "referit": 8}
+    assert set(Counter(index for index in order if index >= 10).values()) == {2}
+    assert per_source(dataset, drawn(dataset, dict(referit=2.5))) == {"unc": 10, "referit": 10, "flickr": 6}
+    halves = [frozenset(index for index in drawn(dataset, dict(unc=0.5), epoch) if index < 10) for epoch in range(5)]
+    assert len(set(halves)) > 1
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_share_an_epoch_between_them(root, monkeypatch, processes):
+    dataset = mixture(root)
+    shares = []
+    for rank in range(processes):
+        monkeypatch.setattr("rgbtvg.datasets.mixture.get_dist_info", lambda rank=rank: (rank, processes))
+        shares.append(drawn(dataset, dict(flickr=0.5)))
+    assert len({len(share) for share in shares}) == 1
+    assert set().union(*map(set, shares)) >= set(range(14))
+    monkeypatch.setattr("rgbtvg.datasets.mixture.get_dist_info", lambda: (0, 1))
+    together = [index for turn in zip(*shares, strict=True) for index in turn]
+    assert together[:17] == drawn(dataset, dict(flickr=0.5))
+
+
+def test_an_epoch_can_be_left_and_taken_up(root):
+    config = dict(
+        type="DatasetMixture",
+        dataset="mine",
+        sources=dict(unc=dict(type="RefCOCO", dataset="unc", split="train")),
+        data_root=root,
+        split_root=root / "splits",
+    )
+    samples = TrainingSamples(config)
+    sampler = DrawSampler(samples, dict(type="MixtureSampler", weights=dict(unc=1.5)), seed=7)
+    sampler.set_epoch(2)
+    whole = list(sampler)
+    sampler.skip(6)
+    assert len(whole) == 15
+    assert list(sampler) == whole[6:]
+
+
+def test_what_cannot_be_mixed_is_one_sentence(root, flir):
+    pair = dict(type="RGBTGround", dataset="rgbtvg_flir", split="train", **flir.roots)
+    sources = dict(rgbtvg_flir=pair, unc=dict(type="RefCOCO", dataset="unc", split="train"))
+    assert mixture(root, sources=sources, modality="rgb").source_sizes == {"rgbtvg_flir": 2, "unc": 10}
+    with pytest.raises(ConfigError, match="unc has no ir images, which modality='rgbt' needs"):
+        mixture(root, sources=sources, modality="rgbt")
+    with pytest.raises(ConfigError, match="has no sources"):
+        mixture(root, sources={})
+    dataset = mixture(root)
+    with pytest.raises(ConfigError, match="a weight names 'coco', but the sources are unc, referit, flickr"):
+        MixtureSampler(dataset, dict(coco=1))
+    with pytest.raises(ConfigError, match="must not be negative"):
+        MixtureSampler(dataset, dict(unc=-1))
+    with pytest.raises(ConfigError, match="leave no rows"):
+        MixtureSampler(dataset, dict(unc=0, referit=0, flickr=0))
+    with pytest.raises(ConfigError, match="needs a DatasetMixture, got a RefCOCO"):
+        MixtureSampler(dataset.datasets[0])
+    assert isinstance(dataset, DatasetMixture)
