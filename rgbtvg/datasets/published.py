@@ -45,19 +45,26 @@ def published_revisions(dataset: str, split: str, rows: int) -> list[str]:
     return [name for name, counts in PUBLISHED_ROWS.items() if counts.get(dataset, {}).get(split) == rows]
 
 
-def report_rows(dataset: str, split: str, rows: int) -> None:
-    """Say how many rows a split has, and warn when published revisions exist and none has so many."""
+def mismatch(dataset: str, split: str, rows: int) -> str | None:
+    """What to warn of where revisions of a split are published and none has so many rows."""
     published: dict[int, list[str]] = {}
     for name, counts in PUBLISHED_ROWS.items():
         if split in counts.get(dataset, {}):
             published.setdefault(counts[dataset][split], []).append(name)
-    known = f", as in {', '.join(published[rows])}" if rows in published else ""
+    if not published or rows in published:
+        return None
+    expected = " or ".join(f"{count} ({', '.join(names)})" for count, names in published.items())
+    return (
+        f"{dataset} {split} has {rows} rows, published revisions have {expected}: results are not comparable with "
+        "published ones"
+    )
+
+
+def report_rows(dataset: str, split: str, rows: int) -> None:
+    """Say how many rows a split has and which revisions agree, and warn when some are published and none does."""
+    same = published_revisions(dataset, split, rows)
+    known = f", as in {', '.join(same)}" if same else ""
     print_log(f"{dataset} {split}: {rows} rows{known}", logger="current")
-    if published and rows not in published:
-        expected = " or ".join(f"{count} ({', '.join(names)})" for count, names in published.items())
-        print_log(
-            f"{dataset} {split} has {rows} rows, published revisions have {expected}: results are not comparable with "
-            "published ones",
-            logger="current",
-            level=logging.WARNING,
-        )
+    warning = mismatch(dataset, split, rows)
+    if warning is not None:
+        print_log(warning, logger="current", level=logging.WARNING)
