@@ -14,13 +14,14 @@ lr = 5e-5
 codebook = dict(
     type="VQKDTokenizer",
     image_size="$image_size",
-    statistics="$dataset",
+    statistics="$statistics",
+    thermal_normalisation="$thermal_normalisation",
     pretrained="pretrain_weights/vqkd_encoder_base_decoder_3x768x12_clip-d5036aa7.pth",
 )
 find_unused_parameters = True
 
 train_pipeline = [
-    dict(type="LoadImages", modality="$modality", draft_size="$draft_size"),
+    "$load_images",
     dict(type="CheckBoxes"),
     dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
     dict(
@@ -36,7 +37,6 @@ train_pipeline = [
     dict(type="MarkKeyWords", tokenizer="$tokenizer"),
     dict(type="PackGroundingInputs"),
 ]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 
 model = dict(
     backbone=dict(mask_token=True),

@@ -28,18 +28,14 @@ model = dict(
     dropout=0.0,
 )
 
-train_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            dict(type="LoadImages", modality="$modality"),
-            dict(type="ResizeLongSide", size="$image_size"),
-            dict(type="HorizontalFlip"),
-            dict(type="PadToSquare", size="$image_size", random=True),
-            dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length"),
-            dict(type="PackGroundingInputs"),
-        ]
-    )
-)
+train_pipeline = [
+    "$load_images",
+    dict(type="ResizeLongSide", size="$image_size"),
+    dict(type="HorizontalFlip"),
+    dict(type="PadToSquare", size="$image_size", random=True),
+    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length"),
+    dict(type="PackGroundingInputs"),
+]
 
 max_epochs = 12
 lr = 3e-3

@@ -8,8 +8,10 @@ colour; here every name has every stream.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rgbtvg.datasets.thermal import get_thermal_normalisation
 from rgbtvg.errors import ConfigError
 
 
@@ -51,14 +53,31 @@ STATISTICS: dict[str, dict[str, PixelStatistics]] = {
 """Name -> stream -> statistics. ``half`` maps [0, 1] to [-1, 1], as BEiT-3 was pre-trained."""
 
 
-def get_statistics(name: str, stream: str) -> PixelStatistics:
-    """Statistics of a stream by the name of a dataset or of a pre-training.
+Statistics = str | Mapping[str, Mapping[str, Sequence[float]]]
+
+
+def get_statistics(statistics: Statistics, stream: str, thermal_normalisation: str = "dataset") -> PixelStatistics:
+    """Statistics of a stream.
+
+    Args:
+        statistics: name in :data:`STATISTICS`, of a dataset or of a pre-training; or ``{stream: dict(mean=[...],
+            std=[...])}`` on [0, 1], as ``tools/data/statistics.py`` prints it.
+        stream: ``'rgb'`` or ``'ir'``.
+        thermal_normalisation: name in `rgbtvg.datasets.thermal`. One that changes the distribution of thermal values
+            has statistics of its own, which take the place of named ones.
 
     Raises:
-        ConfigError: unknown name, or a stream that the name has no values for.
+        ConfigError: unknown name, or a stream that there are no values for.
     """
-    if name not in STATISTICS:
-        raise ConfigError(f"no pixel statistics are named {name!r}; there are {', '.join(sorted(STATISTICS))}")
-    if stream not in STATISTICS[name]:
-        raise ConfigError(f"the pixel statistics {name!r} have no values for the stream {stream!r}")
-    return STATISTICS[name][stream]
+    if not isinstance(statistics, str):
+        if stream not in statistics:
+            raise ConfigError(f"statistics must have mean and std for the stream {stream!r}, got {sorted(statistics)}")
+        return PixelStatistics(tuple(statistics[stream]["mean"]), tuple(statistics[stream]["std"]))
+    if statistics not in STATISTICS:
+        raise ConfigError(f"no pixel statistics are named {statistics!r}; there are {', '.join(sorted(STATISTICS))}")
+    if stream not in STATISTICS[statistics]:
+        raise ConfigError(f"the pixel statistics {statistics!r} have no values for the stream {stream!r}")
+    normalisation = get_thermal_normalisation(thermal_normalisation)
+    if stream == "ir" and normalisation.mean is not None and normalisation.std is not None:
+        return PixelStatistics((normalisation.mean,), (normalisation.std,))
+    return STATISTICS[statistics][stream]

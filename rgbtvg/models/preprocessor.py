@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from rgbtvg.datasets.collate import collate_grounding
-from rgbtvg.datasets.statistics import PixelStatistics, get_statistics
+from rgbtvg.datasets.statistics import PixelStatistics, Statistics, get_statistics
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample
@@ -28,7 +28,10 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         modality: ``'rgb'``, ``'ir'`` or ``'rgbt'``: the streams of the batch.
         statistics: name in `rgbtvg.datasets.statistics` (a dataset's, ``'imagenet'``, ``'clip'``), or
             ``{stream: dict(mean=[...], std=[...])}`` on [0, 1].
-        thermal_channels: copies of the thermal channel, three for every published encoder.
+        thermal_normalisation: name in `rgbtvg.datasets.thermal`. Where it has statistics of its own, they take the
+            place of the named ones for thermal. :class:`LoadImages` does the other half and must have the same name.
+        thermal_channels: copies of the thermal channel, three for every published encoder. An encoder built with
+            ``in_channels=1`` takes 1.
         pad_id: token id that fills up shorter sentences of a batch.
         non_blocking: MMEngine's.
     """
@@ -36,7 +39,8 @@ class GroundingPreprocessor(BaseDataPreprocessor):
     def __init__(
         self,
         modality: str = "rgbt",
-        statistics: str | Mapping[str, Mapping[str, Sequence[float]]] = "rgbtvg_flir",
+        statistics: Statistics = "rgbtvg_flir",
+        thermal_normalisation: str = "dataset",
         thermal_channels: int = 3,
         pad_id: int = 0,
         non_blocking: bool = False,
@@ -47,8 +51,9 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         self.channels = {"rgb": 3, "ir": thermal_channels}
         self.streams = MODALITY_STREAMS[modality]
         self.pad_id = pad_id
+        self.thermal_normalisation = thermal_normalisation
         for stream in self.streams:
-            mean, std = _per_channel(_statistics_of(statistics, stream), self.channels[stream])
+            mean, std = _per_channel(get_statistics(statistics, stream, thermal_normalisation), self.channels[stream])
             # They belong to the data, not to the weights: checkpoints do not carry them.
             self.register_buffer(f"{stream}_mean", mean, persistent=False)
             self.register_buffer(f"{stream}_std", std, persistent=False)
@@ -61,7 +66,8 @@ class GroundingPreprocessor(BaseDataPreprocessor):
             training: makes no difference here.
 
         Raises:
-            ConfigError: a stream of the modality is missing, or the samples have different input shapes.
+            ConfigError: a stream of the modality is missing, the samples have different input shapes, or their thermal
+                was loaded with another normalisation.
         """
         if "padding_mask" not in data:
             data = collate_grounding(
@@ -73,6 +79,9 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         missing = [stream for stream in self.streams if stream not in data["inputs"]]
         if missing:
             raise ConfigError(f"the samples have no {missing[0]} images: give LoadImages the modality of the model")
+
+        if "ir" in self.streams:
+            self._check_normalisation(data["data_samples"])
 
         padding_mask = self.cast_data(data["padding_mask"])
         images = {stream: self._normalise(stream, data["inputs"][stream], padding_mask) for stream in self.streams}
@@ -89,6 +98,15 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         batch.masked_fill_(padding_mask[:, None], 0)
         return batch.expand(-1, self.channels[stream], -1, -1).contiguous()
 
+    def _check_normalisation(self, samples: Sequence[GroundingSample]) -> None:
+        for sample in samples:
+            loaded = sample.get("thermal_normalisation", self.thermal_normalisation)
+            if loaded != self.thermal_normalisation:
+                raise ConfigError(
+                    f"thermal was loaded with the normalisation {loaded!r}, but the model expects "
+                    f"{self.thermal_normalisation!r}: give LoadImages(thermal_normalisation=...) the model's"
+                )
+
     def _moved(self, sample: GroundingSample) -> GroundingSample:
         for name, value in sample.items():
             setattr(sample, name, self.cast_data(torch.as_tensor(value)))
@@ -103,14 +121,6 @@ class GroundingPreprocessor(BaseDataPreprocessor):
             for sample, one in zip(samples, ids, strict=True)
         ]
         return pad_sequence(ids, batch_first=True, padding_value=self.pad_id), pad_sequence(masks, batch_first=True)
-
-
-def _statistics_of(statistics: str | Mapping[str, Mapping[str, Sequence[float]]], stream: str) -> PixelStatistics:
-    if isinstance(statistics, str):
-        return get_statistics(statistics, stream)
-    if stream not in statistics:
-        raise ConfigError(f"statistics must have mean and std for the stream {stream!r}, got {sorted(statistics)}")
-    return PixelStatistics(tuple(statistics[stream]["mean"]), tuple(statistics[stream]["std"]))
 
 
 def _per_channel(statistics: PixelStatistics, channels: int) -> tuple[Tensor, Tensor]:

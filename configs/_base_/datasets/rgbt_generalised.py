@@ -11,7 +11,7 @@ split_root = "data/synthetic/splits"
 targets = "any"
 
 train_pipeline = [
-    dict(type="LoadImages", modality="$modality", draft_size="$draft_size"),
+    "$load_images",
     dict(type="CheckBoxes"),
     dict(type="LoadMasks"),
     dict(type="LargeScaleJitter", size="$image_size", factors="$zoom"),
@@ -20,7 +20,7 @@ train_pipeline = [
     dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
     dict(type="PackGroundingInputs"),
 ]
-train_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="$targets", pipeline=train_pipeline))
+train_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="$targets"))
 val_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="$targets"))
 test_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="$targets"))
 

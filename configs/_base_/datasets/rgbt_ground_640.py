@@ -5,7 +5,7 @@ _base_ = ["rgbt_ground.py"]
 image_size = 640
 batch_size = 8
 train_pipeline = [
-    dict(type="LoadImages", modality="$modality", draft_size="$draft_size"),
+    "$load_images",
     dict(type="CheckBoxes"),
     dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
     dict(type="ResizeLongSide", size="$image_size", scale_steps=7, scale_divisor=20, rgbt_resize="$rgbt_resize"),
@@ -15,4 +15,3 @@ train_pipeline = [
     dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length"),
     dict(type="PackGroundingInputs"),
 ]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

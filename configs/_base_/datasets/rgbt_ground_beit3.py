@@ -9,7 +9,7 @@ pad_id = 1
 max_length = 64
 
 train_pipeline = [
-    dict(type="LoadImages", modality="$modality", draft_size="$draft_size"),
+    "$load_images",
     dict(type="CheckBoxes"),
     dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
     dict(
@@ -25,12 +25,9 @@ train_pipeline = [
     dict(type="PackGroundingInputs"),
 ]
 test_pipeline = [
-    dict(type="LoadImages", modality="$modality"),
+    "$load_images_exactly",
     dict(type="ResizeLongSide", size="$image_size", rgbt_resize="$rgbt_resize"),
     dict(type="PadToSquare", size="$image_size"),
     dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
     dict(type="PackGroundingInputs"),
 ]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

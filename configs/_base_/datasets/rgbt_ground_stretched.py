@@ -9,7 +9,7 @@ max_length = 20
 zoom = (0.3, 1.4)  # (1.0, 1.0) leaves pictures as they are
 
 train_pipeline = [
-    dict(type="LoadImages", modality="$modality", draft_size="$draft_size"),
+    "$load_images",
     dict(type="CheckBoxes"),
     dict(type="LargeScaleJitter", size="$image_size", factors="$zoom"),
     dict(type="StretchToSquare", size="$image_size"),
@@ -18,12 +18,9 @@ train_pipeline = [
     dict(type="PackGroundingInputs"),
 ]
 test_pipeline = [
-    dict(type="LoadImages", modality="$modality"),
+    "$load_images_exactly",
     dict(type="StretchToSquare", size="$image_size"),
     dict(type="CleanSentence"),
     dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
     dict(type="PackGroundingInputs"),
 ]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

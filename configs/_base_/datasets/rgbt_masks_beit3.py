@@ -7,7 +7,7 @@ data_root = "data/synthetic"
 split_root = "data/synthetic/splits"
 
 train_pipeline = [
-    dict(type="LoadImages", modality="$modality", draft_size="$draft_size"),
+    "$load_images",
     dict(type="CheckBoxes"),
     dict(type="LoadMasks"),
     dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
@@ -23,7 +23,7 @@ train_pipeline = [
     dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
     dict(type="PackGroundingInputs"),
 ]
-train_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="one", pipeline=train_pipeline))
+train_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="one"))
 val_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="one"))
 test_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="one"))
 val_evaluator = [dict(type="MaskMetric")]

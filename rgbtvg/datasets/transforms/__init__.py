@@ -18,7 +18,7 @@ from rgbtvg.datasets.transforms.geometric import (
 from rgbtvg.datasets.transforms.key_words import MarkKeyWords
 from rgbtvg.datasets.transforms.large_scale_jitter import LargeScaleJitter, StretchToSquare
 from rgbtvg.datasets.transforms.loading import LoadImages, LoadMasks
-from rgbtvg.datasets.transforms.photometric import ColorJitter, GaussianBlur
+from rgbtvg.datasets.transforms.photometric import ColorJitter, GaussianBlur, PolarityFlip, ThermalNoise
 from rgbtvg.datasets.transforms.text import Tokenize
 
 __all__ = [
@@ -34,9 +34,11 @@ __all__ = [
     "MarkKeyWords",
     "PackGroundingInputs",
     "PadToSquare",
+    "PolarityFlip",
     "RandomResizeCrop",
     "ResizeLongSide",
     "StretchToSquare",
+    "ThermalNoise",
     "Tokenize",
     "build_transforms",
     "clean_sentence",

@@ -28,6 +28,7 @@ META_KEYS = (
     "input_shape",
     "pad_offset",
     "frame",
+    "thermal_normalisation",
 )
 
 

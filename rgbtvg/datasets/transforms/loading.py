@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import logging
 import struct
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -15,12 +16,12 @@ from mmengine.logging import print_log
 from PIL import ExifTags, Image, ImageOps
 from pycocotools import mask as coco_mask
 
+from rgbtvg.datasets.flir import read_flir_raw
+from rgbtvg.datasets.thermal import ThermalRange, as_stored, check_thermal_range, get_thermal_normalisation
 from rgbtvg.datasets.transforms.base import resize_image, resize_mask
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import TRANSFORMS
 from rgbtvg.structures import MODALITY_STREAMS, Frame
-
-ThermalRange = str | tuple[float, float]
 
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 """What Pillow raises on files that are truncated, of no known format, or too large to be an image."""
@@ -29,64 +30,81 @@ QUARTER_TURNS = (5, 6, 7, 8)
 """EXIF orientations that swap width and height."""
 
 
+class LoadedPicture(NamedTuple):
+    """One stream of a sample, decoded.
+
+    Args:
+        pixels: uint8 (h, w, 3) of RGB or (h, w) of thermal.
+        ori_shape: (height, width) of the upright file.
+        scale: of `pixels` to that; below 1 for reduced decoding and for pictures of a cache.
+    """
+
+    pixels: np.ndarray
+    ori_shape: tuple[int, int]
+    scale: float
+
+
 @TRANSFORMS.register_module()
 class LoadImages(BaseTransform):
     """Decode the images of the modality's streams; start `frame` and the boxes of the current picture.
 
     RGB comes out as uint8 (H, W, 3) and thermal as uint8 (H, W), whatever the file holds: grey, palette, RGBA, CMYK, 8
     or 16 bit, integer or float. A colour file of thermal gives its first channel (the benchmark's rgbt reader does so,
-    its ir reader takes the luma; one rule here), with one warning when its channels differ. EXIF rotation is applied
-    first, so boxes are in the upright picture. Thermal takes the size of RGB, or alone that of the annotation, since
-    the boxes are given there.
+    its ir reader takes the luma; one rule here), with one warning when its channels differ; a FLIR radiometric JPEG
+    gives the sensor's values. EXIF rotation is applied first, so boxes are in the upright picture. Thermal takes the
+    size of RGB, or alone that of the annotation, since the boxes are given there.
 
     Args:
         modality: ``'rgb'``, ``'ir'`` or ``'rgbt'``.
-        thermal_range: what becomes 0 and 255 where thermal has more than 8 bits: ``'full'`` (0 to 65535 for integers;
-            float files have no range of their own and use ``'image'``), ``'image'`` (lowest and highest value of the
-            image) or (low, high). Values beyond are clipped.
+        thermal_normalisation: name in `rgbtvg.datasets.thermal`; the preprocessor's must be the same.
+        thermal_range: what becomes 0 and 255 where thermal has more than 8 bits: ``'image'`` (lowest and highest value
+            of the image), ``'full'`` (0 to 65535 for integers) or (low, high); see `rgbtvg.datasets.thermal.as_stored`.
         draft_size: None decodes exactly. With a number of pixels, JPEG files are decoded at 1/2, 1/4 or 1/8 as long as
             their long side keeps this many; several times faster for large files, and close to but not the same as
             decoding and shrinking. The frame knows.
+        cache: arguments of :class:`~rgbtvg.datasets.picture_cache.PictureCache`: pictures are kept on disk, shrunk to
+            a size that training needs, and decoded once. Not for evaluation, which wants every pixel.
 
     Reads ``image_paths``, ``size``, ``boxes`` and ``masks`` (the last three may be absent); an entry of ``images`` that
     is there already (PIL image or array) is converted instead of read. Adds ``images``, ``ori_shape``, ``frame``,
-    ``boxes``, ``gt_boxes_px``; moves the annotation's masks to ``encoded_masks``.
+    ``boxes``, ``gt_boxes_px``, ``thermal_normalisation`` where there is thermal; moves the annotation's masks to
+    ``encoded_masks``.
 
     Raises:
         DataError: file missing, unreadable or truncated, naming it.
     """
 
     def __init__(
-        self, modality: str = "rgbt", thermal_range: ThermalRange = "full", draft_size: int | None = None
+        self,
+        modality: str = "rgbt",
+        thermal_normalisation: str = "dataset",
+        thermal_range: ThermalRange = "image",
+        draft_size: int | None = None,
+        cache: Mapping[str, Any] | None = None,
     ) -> None:
         if modality not in MODALITY_STREAMS:
             raise ConfigError(f"modality must be one of {', '.join(MODALITY_STREAMS)}, got {modality!r}")
-        if thermal_range not in ("full", "image") and not (
-            not isinstance(thermal_range, str) and len(thermal_range) == 2 and thermal_range[0] < thermal_range[1]
-        ):
-            raise ConfigError(f"thermal_range must be 'full', 'image' or (low, high), got {thermal_range!r}")
+        get_thermal_normalisation(thermal_normalisation)
         self.streams = MODALITY_STREAMS[modality]
-        self.thermal_range = thermal_range if isinstance(thermal_range, str) else tuple(thermal_range)
+        self.thermal_normalisation = thermal_normalisation
+        self.thermal_range = check_thermal_range(thermal_range)
         self.draft_size = draft_size
+        self.cache = None
+        if cache is not None:
+            # Imported here because it locks files as POSIX systems do.
+            from rgbtvg.datasets.picture_cache import PictureCache
+
+            self.cache = PictureCache(**cache)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         given = results.get("images", {})
-        images, ori_shapes, reductions = {}, {}, {}
-        for stream in self.streams:
-            if stream in given:
-                picture = given[stream]
-                picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-                image = ImageOps.exif_transpose(picture)
-                ori_shapes[stream], reductions[stream] = (image.height, image.width), 1
-            else:
-                path = results["image_paths"].get(stream)
-                if path is None:
-                    raise DataError(f"there is no {stream} image beside {', '.join(results['image_paths'].values())}")
-                image, ori_shapes[stream], reductions[stream] = read_image(path, self.draft_size)
-            images[stream] = to_rgb(image) if stream == "rgb" else to_thermal(image, self.thermal_range)
-
-        first = self.streams[0]
-        ori_shape, frame = ori_shapes[first], Frame().scaled(1 / reductions[first], 1 / reductions[first])
+        pictures = {
+            stream: self._converted(given[stream], stream) if stream in given else self._loaded(results, stream)
+            for stream in self.streams
+        }
+        images = {stream: picture.pixels for stream, picture in pictures.items()}
+        first = pictures[self.streams[0]]
+        ori_shape, frame = first.ori_shape, Frame().scaled(first.scale, first.scale)
         annotated = results.get("size")
         if self.streams == ("ir",) and annotated is not None and tuple(annotated) != ori_shape:
             ori_shape, frame = tuple(annotated), Frame()
@@ -95,6 +113,8 @@ class LoadImages(BaseTransform):
             height, width = images["rgb"].shape[:2]
             images["ir"] = resize_image(images["ir"], width, height)
         results.update(images=images, ori_shape=ori_shape, frame=frame)
+        if "ir" in images:
+            results["thermal_normalisation"] = self.thermal_normalisation
         # From here on `masks` are arrays of the current picture, and only where LoadMasks has decoded them.
         results["encoded_masks"] = results.pop("masks", None)
 
@@ -103,6 +123,29 @@ class LoadImages(BaseTransform):
             results["gt_boxes_px"] = boxes
             results["boxes"] = boxes * np.float32(frame.scale_x)
         return results
+
+    def _loaded(self, results: dict[str, Any], stream: str) -> LoadedPicture:
+        path = results["image_paths"].get(stream)
+        if path is None:
+            raise DataError(f"there is no {stream} image beside {', '.join(results['image_paths'].values())}")
+        if self.cache is None:
+            return self._decoded(path, stream, self.draft_size)
+        rule = (stream, *((self.thermal_normalisation, self.thermal_range) if stream == "ir" else ()))
+        return self.cache.picture(path, rule, lambda: self._decoded(path, stream))
+
+    def _decoded(self, path: str | Path, stream: str, draft_size: int | None = None) -> LoadedPicture:
+        image, ori_shape, reduction = read_image(path, draft_size, stream)
+        return LoadedPicture(self._to_8_bit(image, stream), ori_shape, 1 / reduction)
+
+    def _converted(self, picture: Image.Image | np.ndarray, stream: str) -> LoadedPicture:
+        picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+        image = ImageOps.exif_transpose(picture)
+        return LoadedPicture(self._to_8_bit(image, stream), (image.height, image.width), 1.0)
+
+    def _to_8_bit(self, image: Image.Image, stream: str) -> np.ndarray:
+        if stream == "rgb":
+            return to_rgb(image)
+        return to_thermal(image, self.thermal_range, self.thermal_normalisation)
 
 
 @TRANSFORMS.register_module()
@@ -138,9 +181,17 @@ class LoadMasks(BaseTransform):
         return results
 
 
-def read_image(path: str | Path, draft_size: int | None = None) -> tuple[Image.Image, tuple[int, int], int]:
+def read_image(
+    path: str | Path, draft_size: int | None = None, stream: str = "rgb"
+) -> tuple[Image.Image, tuple[int, int], int]:
     """The upright picture of a file, the (height, width) of its full size, and the factor 1, 2, 4 or 8 of reduced
     decoding.
+
+    Args:
+        path: any format that Pillow reads.
+        draft_size: see :class:`LoadImages`.
+        stream: ``'ir'`` takes the sensor's values out of a FLIR radiometric JPEG, at the size of the JPEG, and all 16
+            bits of the first channel of a deep colour file, of which Pillow keeps 8.
 
     Raises:
         DataError: file missing, unreadable or truncated, naming it.
@@ -149,6 +200,10 @@ def read_image(path: str | Path, draft_size: int | None = None) -> tuple[Image.I
         data = Path(path).read_bytes()
         with Image.open(io.BytesIO(data)) as image:
             width, height = image.size
+            deep = _deep_thermal(data, image) if stream == "ir" else None
+            if deep is not None:
+                upright = ImageOps.exif_transpose(deep)
+                return upright, (upright.height, upright.width), 1
             reduction = 1
             if draft_size is not None and image.format == "JPEG":
                 # Only the long side counts: Pillow reduces as long as both sides stay above what is asked for.
@@ -165,6 +220,33 @@ def read_image(path: str | Path, draft_size: int | None = None) -> tuple[Image.I
     except UNREADABLE as error:
         raise DataError(f"image {path} cannot be read: {error}") from error
     return image, ((width, height) if turned else (height, width)), reduction
+
+
+def _deep_thermal(data: bytes, image: Image.Image) -> Image.Image | None:
+    """16-bit thermal that Pillow does not see, with the file's orientation: FLIR's raw image, or deep colours."""
+    values = None
+    if image.format in ("JPEG", "MPO"):
+        values = read_flir_raw(data)
+        if values is not None and values.shape[::-1] != image.size:
+            values = cv2.resize(values, image.size, interpolation=cv2.INTER_LINEAR)
+    elif image.format in ("PNG", "TIFF") and not _is_deep(image) and _bits(image) == 16:
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if values is None:
+            raise ValueError(f"broken {image.format} file of 16 bits")
+        # OpenCV puts red third.
+        values = values[..., 2] if values.ndim == 3 and values.shape[2] > 2 else values.reshape(image.size[::-1])
+    if values is None:
+        return None
+    deep = Image.fromarray(np.ascontiguousarray(values))
+    deep.getexif()[ExifTags.Base.Orientation] = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return deep
+
+
+def _bits(image: Image.Image) -> int:
+    """Bits per channel that the decoder of a file unpacks; Pillow keeps 8 of 16 for colours."""
+    arguments = image.tile[0].args if image.tile else ""
+    raw_mode = arguments if isinstance(arguments, str) else str(arguments[0])
+    return 16 if ";16" in raw_mode else 8
 
 
 def _decode_plain_png(data: bytes, image: Image.Image) -> Image.Image | None:
@@ -185,15 +267,20 @@ def _decode_plain_png(data: bytes, image: Image.Image) -> Image.Image | None:
 def to_rgb(image: Image.Image) -> np.ndarray:
     """uint8 (H, W, 3) of a picture of any mode; more than 8 bits are scaled from their full range, alpha is dropped."""
     if _is_deep(image):
-        grey = _to_8_bit(np.asarray(image), "full")
+        grey = as_stored(np.asarray(image), "full")
         return np.repeat(grey[..., None], 3, axis=2)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def to_thermal(image: Image.Image, thermal_range: ThermalRange = "full") -> np.ndarray:
+def to_thermal(image: Image.Image, thermal_range: ThermalRange = "image", normalisation: str = "dataset") -> np.ndarray:
     """uint8 (H, W) of a thermal picture of any mode; see :class:`LoadImages`."""
+    return get_thermal_normalisation(normalisation).to_8_bit(_thermal_values(image), thermal_range)
+
+
+def _thermal_values(image: Image.Image) -> np.ndarray:
+    """(H, W) of any type: the values of the file's first channel."""
     if _is_deep(image):
-        return _to_8_bit(np.asarray(image), thermal_range)
+        return np.asarray(image)
     if image.mode in ("L", "LA"):
         return np.asarray(image.getchannel(0))
     if image.mode == "1":
@@ -205,19 +292,6 @@ def to_thermal(image: Image.Image, thermal_range: ThermalRange = "full") -> np.n
 
 def _is_deep(image: Image.Image) -> bool:
     return image.mode in ("I", "F") or image.mode.startswith("I;16")
-
-
-def _to_8_bit(values: np.ndarray, value_range: ThermalRange) -> np.ndarray:
-    if value_range == "full" and values.dtype.kind != "f":
-        low, high = 0.0, 65535.0
-    elif isinstance(value_range, str):
-        finite = values[np.isfinite(values)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    else:
-        low, high = value_range
-    # A picture of one value has no range: it becomes black. So do pixels that are no number.
-    scaled = (values.astype(np.float32) - low) * (255 / max(high - low, 1e-12))
-    return np.clip(np.rint(np.nan_to_num(scaled, nan=0.0)), 0, 255).astype(np.uint8)
 
 
 _warned_about_colour = False

@@ -77,3 +77,55 @@ class GaussianBlur(BaseTransform):
             stream: np.asarray(Image.fromarray(image).filter(blur)) for stream, image in results["images"].items()
         }
         return results
+
+
+@TRANSFORMS.register_module()
+class PolarityFlip(BaseTransform):
+    """Turn white-hot thermal into black-hot; colours stay.
+
+    Cameras show heat either way, and files seldom say which.
+
+    Args:
+        prob: probability.
+    """
+
+    def __init__(self, prob: float = 0.5) -> None:
+        self.prob = prob
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        drawn = np.random.random() < self.prob
+        if drawn and "ir" in results["images"]:
+            results["images"]["ir"] = 255 - results["images"]["ir"]
+        return results
+
+
+@TRANSFORMS.register_module()
+class ThermalNoise(BaseTransform):
+    """Noise of an uncooled thermal sensor: independent in every pixel, and one offset per column; colours stay.
+
+    Column offsets are what is left when the read-out of a microbolometer drifts from its calibration.
+
+    Args:
+        prob: probability.
+        sigma: range of the standard deviation of the pixels' noise in grey levels, drawn uniformly.
+        column_sigma: the same for the columns' offsets.
+    """
+
+    def __init__(
+        self,
+        prob: float = 0.5,
+        sigma: tuple[float, float] = (0.0, 8.0),
+        column_sigma: tuple[float, float] = (0.0, 3.0),
+    ) -> None:
+        self.prob = prob
+        self.sigma = sigma
+        self.column_sigma = column_sigma
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        if np.random.random() >= self.prob or "ir" not in results["images"]:
+            return results
+        thermal = results["images"]["ir"]
+        pixels = np.random.normal(0, np.random.uniform(*self.sigma), thermal.shape)  # (H, W)
+        columns = np.random.normal(0, np.random.uniform(*self.column_sigma), thermal.shape[1])  # (W,)
+        results["images"]["ir"] = np.clip(np.rint(thermal + pixels + columns), 0, 255).astype(np.uint8)
+        return results

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.checkpoints.initial import read_initial_weights
-from rgbtvg.datasets.statistics import get_statistics
+from rgbtvg.datasets.statistics import Statistics, get_statistics
 from rgbtvg.errors import CheckpointError
 from rgbtvg.models.layers import resize_grid_table
 from rgbtvg.registry import MODELS
@@ -28,7 +28,7 @@ class VQKDTokenizer(BaseModule):
         image_size: side of the input in pixels; positions of a file are resampled to it.
         patch_size: side of a patch, the tower's.
         num_codes, code_width: size of the codebook.
-        statistics: name of the pixel statistics that the images were normalised with (the preprocessor's). They are
+        statistics, thermal_normalisation: those that the images were normalised with (the preprocessor's). They are
             undone, since the tokenizer wants values in [-1, 1]; None leaves images as they are.
         pretrained: ``vqkd_encoder_base_decoder_3x768x12_clip-*.pth``. Without it the tokenizer is a fixed random
             projection.
@@ -41,7 +41,8 @@ class VQKDTokenizer(BaseModule):
         patch_size: int = 16,
         num_codes: int = 8192,
         code_width: int = 32,
-        statistics: str | None = None,
+        statistics: Statistics | None = None,
+        thermal_normalisation: str = "dataset",
         pretrained: str | None = None,
     ) -> None:
         super().__init__()
@@ -49,6 +50,7 @@ class VQKDTokenizer(BaseModule):
         self.patch_size = patch_size
         self.num_codes = num_codes
         self.statistics = statistics
+        self.thermal_normalisation = thermal_normalisation
         self.encoder = VisionTransformer(
             img_size=image_size,
             patch_size=patch_size,
@@ -109,7 +111,7 @@ class VQKDTokenizer(BaseModule):
     def forward(self, images: Tensor, stream: str) -> Tensor:
         """Normalised images (B, 3, H, W) of a stream -> codes (B, h*w)."""
         if self.statistics is not None:
-            pixels = get_statistics(self.statistics, stream)
+            pixels = get_statistics(self.statistics, stream, self.thermal_normalisation)
             mean, std = (images.new_tensor(values).view(1, -1, 1, 1) for values in (pixels.mean, pixels.std))
             images = (images * std + mean) * 2 - 1
         tokens = self.encoder.fc_norm(self.encoder.forward_features(images)[:, 1:])
