@@ -4,6 +4,7 @@ from rgbtvg.annotation.annotator import AnnotationResult, AnnotationSettings, an
 from rgbtvg.annotation.journal import Journal
 from rgbtvg.annotation.models import Answer, EndpointModel, LocalModel, NoAnswer, Stopped, VisionLanguageModel
 from rgbtvg.annotation.prompts import PROMPTS, Prompt, Turn
+from rgbtvg.annotation.review import Review, ReviewServer
 from rgbtvg.annotation.rules import Rejected, parse_expression, parse_lighting, sentence_problem
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "NoAnswer",
     "Prompt",
     "Rejected",
+    "Review",
+    "ReviewServer",
     "Stopped",
     "Turn",
     "VisionLanguageModel",

@@ -160,4 +160,4 @@ def _read_images(record: dict[str, Any], thermal: bool) -> dict[str, np.ndarray]
     """Upright 8-bit pictures by stream, thermal stretched to its own range and brought to the size of RGB."""
     present = [stream for stream in MODALITY_STREAMS["rgbt"] if stream in record["image_paths"]]
     modality = "rgbt" if thermal and len(present) == 2 else present[0]
-    return LoadImages(modality, thermal_range="image")({**record, "images": {}, "masks": None})["images"]
+    return LoadImages(modality)({**record, "images": {}, "masks": None})["images"]
