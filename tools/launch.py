@@ -1,4 +1,4 @@
-"""torchrun that ends as its processes did, for dist_train.sh and dist_test.sh: python tools/launch.py [torchrun's options]
+"""torchrun for dist_train.sh and dist_test.sh, ending as its processes did: python tools/launch.py [torchrun's options]
 
 Its exit status is that of the first process that failed, or 143 after SIGTERM, where torchrun has a traceback and 1.
 """

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 import rgbtvg
+from rgbtvg.datasets.published import mismatch, published_revisions
 
 PACKAGES = ("torch", "torchvision", "transformers", "timm", "numpy", "onedl-mmengine", "onedl-mmcv")
 
@@ -55,14 +56,25 @@ def git_commit() -> str | None:
 
 
 def data_manifest(records: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """``dataset/split`` -> count and sha256 of what the records say; folders of images do not enter."""
-    digests: dict[str, Any] = {}
-    counts: dict[str, int] = {}
+    """``dataset/split`` -> count and sha256 of what the records say; folders of images do not enter.
+
+    Where revisions of the split are published, ``published_as`` names those with the same count, and ``warning`` says
+    that there is none.
+    """
+    digests: dict[tuple[str, str], Any] = {}
+    counts: dict[tuple[str, str], int] = {}
     for record in records:
-        name = f"{record.get('dataset', '?')}/{record.get('split', '?')}"
+        name = record.get("dataset", "?"), record.get("split", "?")
         images = {stream: Path(path).name for stream, path in record.get("image_paths", {}).items()}
         content = [record.get(key) for key in ("sample_id", "expression", "boxes", "conditions")]
         line = json.dumps([*content, images], sort_keys=True, default=str)
         digests.setdefault(name, hashlib.sha256()).update(line.encode())
         counts[name] = counts.get(name, 0) + 1
-    return {name: dict(count=counts[name], sha256=digest.hexdigest()) for name, digest in digests.items()}
+    manifest: dict[str, dict[str, Any]] = {}
+    for (dataset, split), digest in digests.items():
+        entry = manifest[f"{dataset}/{split}"] = dict(count=counts[dataset, split], sha256=digest.hexdigest())
+        if revisions := published_revisions(dataset, split, entry["count"]):
+            entry["published_as"] = revisions
+        if warning := mismatch(dataset, split, entry["count"]):
+            entry["warning"] = warning
+    return manifest

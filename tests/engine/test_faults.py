@@ -59,6 +59,16 @@ def test_loss_that_is_not_finite_is_left_out(tmp_path):
     assert "miou: nan" not in text
 
 
+def test_epochs_without_a_step_are_one_sentence(tmp_path):
+    log = tmp_path / "log"
+    options = {"train_dataloader.batch_size": 16, "train_dataloader.drop_last": True}
+    assert call(train_tiny, str(tmp_path / "run"), options, output=log) == 1
+    expected = (
+        "error: an epoch would have no step: each of 1 processes has 10 of 10 training rows, fewer than its batch"
+    )
+    assert log.read_text().splitlines()[-1].startswith(expected)
+
+
 def test_run_stops_after_bad_losses_in_a_row(tmp_path):
     log = tmp_path / "log"
     options = {"model.poison": True, "default_hooks.non_finite_loss.max_in_a_row": 4}

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from rgbtvg.checkpoints import load_file
+from rgbtvg.engine import load_config
 from tests.engine.processes import call
 from tests.engine.tiny import test_tiny as run_test
 from tests.engine.tiny import tiny_config, train_tiny, train_tiny_in_group
@@ -93,18 +94,35 @@ def test_effective_batch_size_must_fit(tmp_path):
 
 
 def test_scripts_train_and_test_on_cpu_processes(tmp_path):
-    config = tiny_config(tmp_path / "run", {"rows": 9, "max_epochs": 1})
+    config = tiny_config(tmp_path / "run", {"rows": 80, "max_epochs": 1, "model.seconds": 0.1})
     config.dump(tmp_path / "tiny_run.py")
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a start without compiled files takes ten times as long
 
-    def launch(*arguments: object) -> str:
-        done = subprocess.run(
-            ["bash", *map(str, arguments)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
+    def launch(*arguments: object, stop_at: str | None = None, status: int = 0) -> str:
+        process = subprocess.Popen(
+            ["bash", *map(str, arguments)],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-        return done.stdout
+        text = ""
+        for line in process.stdout:
+            text += line
+            if stop_at and stop_at in line:
+                process.terminate()
+        assert process.wait() == status, text[-4000:]
+        return text
 
-    launch("tools/dist_train.sh", tmp_path / "tiny_run.py", 2, "--cfg-options", "lr=0.001")
+    train = ("tools/dist_train.sh", tmp_path / "tiny_run.py", 2)
+    stopped = launch(*train, "--cfg-options", "default_hooks.logger.interval=1", stop_at="Epoch(train)", status=143)
+    assert "Stopped by SIGTERM" in stopped
+    assert Path((tmp_path / "run" / "last_checkpoint").read_text()).name.startswith("iter_")
+    launch(*train, "--resume")
+    assert load_config(tmp_path / "run" / "tiny_run.py").load_from is None
     checkpoint = tmp_path / "run" / "epoch_1.pth"
     assert "acc@0.5" in launch("tools/dist_test.sh", tmp_path / "tiny_run.py", checkpoint, 2)
     assert (tmp_path / "run" / "results.json").is_file()
+    assert "process 0 ended with exit status 1" in launch("tools/dist_train.sh", tmp_path / "nothing.py", 1, status=1)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from mmengine.dataset import BaseDataset
+from mmengine.dist import all_gather
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
 from rgbtvg.checkpoints import load_file
 from rgbtvg.engine import load_config, train
 from rgbtvg.errors import ConfigError
-from rgbtvg.registry import DATASETS
+from rgbtvg.registry import DATASETS, HOOKS
 from rgbtvg.structures import Frame
+from tests.engine.processes import call
 from tests.models.batches import collated_batch
 
 BASE = Path(__file__).parents[2] / "configs" / "_base_"
@@ -189,3 +195,49 @@ def test_a_wrong_stage_is_named(tmp_path):
         train(staged_config(tmp_path / "run", {"stages": [dict(epochs=1, max_layer=0)]}))
     with pytest.raises(ConfigError, match="stage_mode"):
         train(staged_config(tmp_path / "other", {"stage_mode": "twice"}))
+
+
+def train_staged_in_group(work_dir: str, options: dict[str, Any], resume: bool = False) -> None:
+    """One process of a group."""
+    torch.use_deterministic_algorithms(True)
+    train(staged_config(Path(work_dir), {**KEEP, **options}), resume=resume, launcher="pytorch")
+
+
+def test_two_processes_agree_over_a_switch_and_resume_in_the_second_stage(tmp_path):
+    stages = [dict(epochs=1, lr=1e-3, max_layer=0), dict(epochs=2, lr=5e-4, max_layer=2)]
+    options = {"stages": stages, "train_dataloader.batch_size": 1, "custom_hooks": [dict(type="WeightsOfAllProcesses")]}
+
+    def run(name: str, options: dict[str, Any], resume: bool = False) -> int:
+        arguments = (train_staged_in_group, str(tmp_path / name), options, resume)
+        return call(*arguments, output=tmp_path / "log", processes=2)
+
+    assert run("straight", options) == 0, (tmp_path / "log").read_text()[-3000:]
+    broken = {**options, "custom_hooks": [*options["custom_hooks"], dict(type="KillsItself", step=8)]}
+    assert run("resumed", broken) == -9
+    assert Path((tmp_path / "resumed" / "last_checkpoint").read_text()).name == "epoch_2.pth"
+    assert run("resumed", options, resume=True) == 0, (tmp_path / "log").read_text()[-3000:]
+    straight, resumed = weights(tmp_path / "straight", 3), weights(tmp_path / "resumed", 3)
+    assert all(torch.equal(straight[name], resumed[name]) for name in straight)
+    assert changed(weights(tmp_path / "straight", 1), straight)
+
+
+@HOOKS.register_module()
+class WeightsOfAllProcesses(Hook):
+    """Fails where two processes have different weights at the end of an epoch."""
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        own = torch.cat([tensor.detach().flatten().double() for tensor in runner.model.parameters()])
+        first, *others = all_gather(own)
+        assert all(torch.equal(first, other) for other in others)
+
+
+@HOOKS.register_module()
+class KillsItself(Hook):
+    """``kill -9`` before a step (counted from 1)."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        if runner.iter + 1 == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)

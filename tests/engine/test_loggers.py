@@ -1,0 +1,68 @@
+"""Where scalars go follows from the config and from what is installed here, not where the config was resolved."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+from mmengine.visualization import MLflowVisBackend as PlainMLflowVisBackend
+
+from rgbtvg.engine import loggers
+from rgbtvg.engine.loggers import MLflowVisBackend, installed_loggers, without_missing
+from rgbtvg.errors import ConfigError
+
+STORED = dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")])
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Set of packages that are there."""
+    packages: set[str] = set()
+    find_spec = importlib.util.find_spec
+
+    def found(name: str, *arguments: object) -> object:
+        known = name in loggers.LOGGERS
+        return (object() if name in packages else None) if known else find_spec(name, *arguments)
+
+    monkeypatch.setattr(importlib.util, "find_spec", found)
+    return packages
+
+
+def test_tensorboard_is_on_where_it_is_installed(installed):
+    assert installed_loggers(None) == []
+    installed.add("tensorboard")
+    assert installed_loggers(None) == ["tensorboard"]
+    assert installed_loggers([]) == []
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "wandb", "mlflow"])
+def test_what_a_config_asks_for_must_be_there(installed, name):
+    with pytest.raises(ConfigError, match=f"asks for '{name}', which is not installed: pip install {name}"):
+        installed_loggers([name])
+    installed.add(name)
+    assert installed_loggers(name) == [name]
+
+
+def test_unknown_logger_is_named(installed):
+    with pytest.raises(ConfigError, match="may hold tensorboard, wandb, mlflow; got 'tensorbord'"):
+        installed_loggers("tensorbord")
+
+
+def test_stored_tensorboard_is_left_out_where_it_is_missing(installed):
+    assert without_missing(STORED)["vis_backends"] == [dict(type="LocalVisBackend")]
+    installed.add("tensorboard")
+    assert without_missing(STORED) == STORED
+
+
+def test_another_missing_backend_is_one_sentence(installed):
+    with pytest.raises(ConfigError, match="asks for WandbVisBackend, which needs wandb"):
+        without_missing(dict(type="Visualizer", vis_backends=[dict(type="WandbVisBackend")]))
+
+
+def test_mlflow_gets_names_that_it_takes(monkeypatch, tmp_path):
+    given = {}
+    monkeypatch.setattr(
+        PlainMLflowVisBackend, "add_scalars", lambda self, scalars, *rest, **named: given.update(scalars)
+    )
+    MLflowVisBackend(str(tmp_path)).add_scalars({"val/acc@0.5[size=small]": 0.1, "train/loss box": 1.0})
+    assert given == {"val/acc_0.5_size_small_": 0.1, "train/loss box": 1.0}
