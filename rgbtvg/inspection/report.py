@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as ScreenTable
@@ -146,9 +147,12 @@ class Report:
         """Show tables, then what was found, on a terminal."""
         console = console or Console()
         for table in self.tables:
-            shown = ScreenTable(title=escape(table.title), title_justify="left")
+            shown = ScreenTable(
+                title=escape(table.title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+            )
             for number, head in enumerate(table.head):
-                shown.add_column(escape(head), justify="right" if number else "left")
+                is_name = number == 0 or head == "split"
+                shown.add_column(escape(head), justify="left" if is_name else "right", no_wrap=is_name)
             for row in table.rows:
                 shown.add_row(*map(escape, row))
             console.print(shown)

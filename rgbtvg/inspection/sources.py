@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rgbtvg.datasets.base import GroundingDataset, read_raw_rows
 from rgbtvg.datasets.canonical import parse_line
-from rgbtvg.datasets.rgbt_ground import IMAGE_LAYOUTS, RGBTGround, RGBTRow, parse_row, read_raw_rows
+from rgbtvg.datasets.image_places import IMAGE_PLACES
+from rgbtvg.datasets.rgbt_ground import IMAGE_LAYOUTS, RGBTGround, RGBTRow, parse_row
+from rgbtvg.datasets.row_files import Flickr30kEntities, MixedRows, RefCOCO, ReferItGame
 from rgbtvg.engine.config import load_config
 from rgbtvg.errors import ConfigError, DataError, RGBTVGError
 from rgbtvg.registry import DATASETS
@@ -18,6 +21,13 @@ Record = dict[str, Any]
 
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 WHOLE_SPLITS = ("train", "val", "test")
+CLASSIC_READERS: dict[str, type[GroundingDataset]] = {
+    **dict.fromkeys(("unc", "unc+", "gref", "gref_umd"), RefCOCO),
+    "referit": ReferItGame,
+    "flickr": Flickr30kEntities,
+    "mixup": MixedRows,
+}
+"""Name -> reader of the sets that have colour pictures only; every other name is one of the RGB-T benchmark's form."""
 
 
 @dataclass(frozen=True)
@@ -191,30 +201,37 @@ def _read_folder(path: Path, data_root: str | Path | None) -> Source:
         files = {
             file.stem.removeprefix(f"{name}_"): file for file in sorted(split_root.glob(f"{name}/**/{name}_*.pth"))
         }
-        splits = [split for split in WHOLE_SPLITS if split in files] or list(files)
-        for split in splits:
-            try:
-                root = data_root or _find_data_root(split_root, name)
-                dataset = ForgivingRGBTGround(name, split, root, split_root, lazy_init=True)
-                source.records += dataset.load_split(split)
-                source.faults += dataset.faults
-            except RGBTVGError as error:
-                source.faults.append(Fault("file", str(error)))
         source.files += files.values()
+        # The benchmark's other files are subsets of test; those of the classic sets are splits of their own.
+        whole = [split for split in WHOLE_SPLITS if split in files and name not in CLASSIC_READERS]
+        for split in whole or list(files):
+            _add_split(source, name, split, split_root, data_root)
+        if "test" in whole:
+            _compare_subsets(source, ForgivingRGBTGround(name, "test", split_root=split_root, lazy_init=True))
     source.faults = list(dict.fromkeys(source.faults))
-    source.faults += _compare_subsets(source.records, split_root, names)
     return source
 
 
-def _compare_subsets(records: list[Record], split_root: Path, names: list[str]) -> Iterator[Fault]:
-    """Faults of test subsets whose file holds other rows than the labels of test say."""
-    for name in names:
-        try:
-            dataset = ForgivingRGBTGround(name, "test", split_root=split_root, lazy_init=True)
-            yield from (Fault("subset", message) for message in dataset.compare_subsets())
-        except RGBTVGError:
-            # What cannot be read is a fault already.
-            continue
+def _add_split(source: Source, name: str, split: str, split_root: Path, data_root: str | Path | None) -> None:
+    """Records and faults of one split."""
+    try:
+        root = data_root or _find_data_root(split_root, name)
+        reader = CLASSIC_READERS.get(name, ForgivingRGBTGround)
+        modality = "rgb" if name in CLASSIC_READERS else "rgbt"
+        dataset = reader(name, split, root, split_root, modality=modality, lazy_init=True)
+        source.records += dataset.load_split(split)
+        source.faults += getattr(dataset, "faults", [])
+    except RGBTVGError as error:
+        source.faults.append(Fault("file", str(error)))
+
+
+def _compare_subsets(source: Source, dataset: ForgivingRGBTGround) -> None:
+    """Faults of the files of test subsets, which no split that is read needs."""
+    try:
+        source.faults += [Fault("subset", message) for message in dataset.compare_subsets()]
+    except RGBTVGError as error:
+        source.faults.append(Fault("file", str(error)))
+    source.faults += dataset.faults
 
 
 def _read_pth(path: Path, data_root: str | Path | None) -> Source:
@@ -222,22 +239,28 @@ def _read_pth(path: Path, data_root: str | Path | None) -> Source:
     folders = [parent.name for parent in path.parents if path.stem.startswith(f"{parent.name}_")]
     name = folders[0] if folders else path.stem.rpartition("_")[0] or path.stem
     split = path.stem.removeprefix(f"{name}_")
+    source = Source(path.stem, files=[path])
+    if name in CLASSIC_READERS:
+        _add_split(source, name, split, path.parent.parent, data_root)
+        return source
     root = data_root or _find_data_root(path.parent, name)
     dataset = SingleFile(path, dataset=name, split=split, data_root=root, lazy_init=True)
-    return Source(path.stem, dataset.load_split(split), dataset.faults, [path])
+    source.records, source.faults = dataset.load_split(split), dataset.faults
+    return source
 
 
 def _find_data_root(start: Path, dataset: str) -> Path:
     """The nearest folder upwards that has a layout of images for the dataset."""
     source = dataset.removeprefix("rgbtvg_")
+    layouts = [layout.format(source=source, stream=stream) for layout in IMAGE_LAYOUTS for stream in ("rgb", "ir")]
+    if dataset in CLASSIC_READERS:
+        layouts = [place for places in IMAGE_PLACES.values() for place in places]
     for folder in (start.resolve(), *start.resolve().parents):
-        for layout in IMAGE_LAYOUTS:
-            if any((folder / layout.format(source=source, stream=stream)).is_dir() for stream in ("rgb", "ir")):
-                return folder
+        if any((folder / layout).is_dir() for layout in layouts):
+            return folder
     raise DataError(
-        f"there are no images of {dataset} beside {start}: looked for "
-        f"{' and '.join(layout.format(source=source, stream='rgb') for layout in IMAGE_LAYOUTS)} in every folder "
-        "above; name the folder with --data-root"
+        f"there are no images of {dataset} in {start} or in a folder above it: looked for {', '.join(layouts[:3])} and "
+        "the like; name their folder with --data-root"
     )
 
 

@@ -61,11 +61,11 @@ def count_tables(records: Sequence[dict[str, Any]], pair_of: Sequence[int]) -> l
         known = [label.name for label in labels if label.name in found]
         values = [*known, *sorted(found - set(known))]
         rows = tuple(
-            (f"{name} {split}", *(str(counter[value]) for value in values), str(sum(counter.values())))
+            (name, split, *(str(counter[value]) for value in values), str(sum(counter.values())))
             for (name, split), counter in counts.items()
             if counter
         )
-        tables.append(Table(f"Rows by {condition}", ("dataset and split", *values, "sum"), rows))
+        tables.append(Table(f"Rows by {condition}", ("dataset", "split", *values, "sum"), rows))
     return tables
 
 

@@ -43,6 +43,7 @@ def main() -> None:
     )
     report.print()
     print(f"report.html, report.json, cleaned.jsonl and dropped.jsonl are in {report.folder}")
+    print(f"image paths in cleaned.jsonl start from {report.source.image_root}")
     if report.fails_on(args.fail_on):
         sys.exit(FOUND)
 

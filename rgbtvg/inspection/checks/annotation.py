@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from rgbtvg.datasets.rgbt_ground import PUBLISHED_ROWS
+from rgbtvg.datasets.published import mismatch
 from rgbtvg.inspection.checks.registry import Finding, survey_check
 from rgbtvg.inspection.survey import Survey
 
@@ -36,10 +36,9 @@ def subset_differs(survey: Survey) -> Iterator[Finding]:
 def unpublished_count(survey: Survey) -> Iterator[Finding]:
     """A split has another number of rows than every published revision"""
     for (dataset, split), count in Counter((record["dataset"], record["split"]) for record in survey.records).items():
-        published = {counts.get(dataset, {}).get(split) for counts in PUBLISHED_ROWS.values()} - {None}
-        if published and count not in published:
-            listed = " or ".join(map(str, sorted(published)))
-            yield Finding(f"{dataset} {split} has {count} rows, published are {listed}")
+        warning = mismatch(dataset, split, count)
+        if warning is not None:
+            yield Finding(warning)
 
 
 @survey_check("error", "Give every row an id of its own: results are gathered by id.")
