@@ -34,9 +34,12 @@ class TinyRecords(BaseDataset):
         rows: how many.
         unreadable: indices that raise.
         noise: how much of the picture is random.
+        split: as real datasets take it; every row is of the split 'test'.
     """
 
-    def __init__(self, rows: int, unreadable: tuple[int, ...] = (), noise: float = 1.0, **kwargs: Any) -> None:
+    def __init__(
+        self, rows: int, unreadable: tuple[int, ...] = (), noise: float = 1.0, split: Any = "test", **kwargs: Any
+    ) -> None:
         self.rows, self.unreadable, self.noise = rows, tuple(unreadable), noise
         super().__init__(**kwargs)
 
