@@ -40,6 +40,9 @@ VISUALIZERS = Registry("visualizer", parent=ROOT_VISUALIZERS, scope=SCOPE, locat
 VISBACKENDS = Registry("vis_backend", parent=ROOT_VISBACKENDS, scope=SCOPE, locations=["rgbtvg.engine"])
 STRATEGIES = Registry("strategy", parent=ROOT_STRATEGIES, scope=SCOPE, locations=["rgbtvg.engine"])
 
+DETECTION_READERS = Registry("reader of detection sets", scope=SCOPE, locations=["rgbtvg.datasets.conversion"])
+RECORD_WRITERS = Registry("writer of records", scope=SCOPE, locations=["rgbtvg.datasets.conversion"])
+
 # The project adds nothing to these; MMEngine warns where a scope has no registry of its own.
 MODEL_WRAPPERS = Registry("model wrapper", parent=ROOT_MODEL_WRAPPERS, scope=SCOPE)
 OPTIMIZERS = Registry("optimizer", parent=ROOT_OPTIMIZERS, scope=SCOPE)

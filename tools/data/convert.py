@@ -1,0 +1,96 @@
+"""Detection sets to canonical records, and any data set to the format of another tool. Images are never copied.
+
+python tools/data/convert.py RAW/M3FD_Detection --from m3fd --out m3fd.jsonl
+python tools/data/convert.py sentences.jsonl --image-root RAW/M3FD_Detection --to coco --out m3fd_coco
+python tools/data/convert.py data/rgbt_ground --split test --to label-studio --out tasks.json
+
+See docs/data_tools.md for the layouts that are relied on.
+"""
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+from rgbtvg.cli import run
+
+RAW = ("flir-aligned", "kaist", "llvip", "m3fd", "mfad")
+FORMATS = ("canonical", "coco", "fiftyone", "label-studio", "odvg", "rgbt-ground")
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", help="folder of a detection set (with --from), or what tools/data/check.py takes: "
+                        "a config, a folder of the benchmark, a .pth or .jsonl file")  # fmt: skip
+    parser.add_argument("--from", dest="raw", choices=RAW, help="the detection set that the folder holds")
+    parser.add_argument("--to", default="canonical", choices=FORMATS, help="(default %(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="file; folder for coco, fiftyone and rgbt-ground")
+    parser.add_argument("--image-root", type=Path, help="folder that image paths are relative to, in SOURCE and in OUT "
+                        "(default: the folder of a detection set or of a .jsonl file)")  # fmt: skip
+    parser.add_argument("--split", nargs="+", help="only these splits")
+    parser.add_argument("--dataset", help="another name of the set in the records")
+    parser.add_argument("--skip-broken", action="store_true", help="count broken annotation files instead of stopping")
+    parser.add_argument("--annotations", help="folder of KAIST's annotations where there are several")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from rgbtvg.datasets import conversion
+    from rgbtvg.errors import ConfigError, DataError
+    from rgbtvg.registry import RECORD_WRITERS
+
+    if Path(args.source).resolve() == args.out.resolve():
+        raise ConfigError("the result must not replace the source")
+    records, image_root = read_detections(args) if args.raw else read_dataset(args)
+    if args.split:
+        known = dict.fromkeys(name for record in records for name in (record["split"], *record["subsets"]))
+        missing = [split for split in args.split if split not in known]
+        if missing:
+            raise DataError(f"{args.source} has no split {', '.join(missing)}; there are {', '.join(known)}")
+        chosen = set(args.split)
+        records = [record for record in records if chosen & {record["split"], *record["subsets"]}]
+    if args.dataset:
+        records = [{**record, "dataset": args.dataset} for record in records]
+    written = RECORD_WRITERS.get(args.to)(args.out, image_root).write(records)
+    show("split", Counter(record["split"] for record in records))
+    show("category", Counter(conversion.category_of(record) for record in records))
+    pairs = len({record["image_paths"].get("rgb") or record["sample_id"] for record in records})
+    print(f"{len(records)} records about {pairs} images")
+    print(f"{args.out}: " + ", ".join(f"{count} {what}" for what, count in written.items()))
+    print(f"image paths are relative to {image_root}: pass it as --image-root to the next tool")
+
+
+def read_detections(args: argparse.Namespace) -> tuple[list[dict], Path]:
+    from rgbtvg.errors import ConfigError
+    from rgbtvg.registry import DETECTION_READERS
+
+    options = {}
+    if args.annotations:
+        if args.raw != "kaist":
+            raise ConfigError("--annotations is for kaist, whose annotations come in several folders")
+        options["annotations"] = args.annotations
+    reader = DETECTION_READERS.get(args.raw)(args.source, skip_broken=args.skip_broken, **options)
+    records = reader.read()
+    show("left out", reader.left_out)
+    return records, args.image_root or Path(args.source)
+
+
+def read_dataset(args: argparse.Namespace) -> tuple[list[dict], Path]:
+    from rgbtvg.errors import DataError
+    from rgbtvg.inspection.sources import read_source
+
+    source = read_source(args.source, args.image_root)
+    if source.faults and not args.skip_broken:
+        raise DataError(f"{source.faults[0].message} ({len(source.faults)} faults; --skip-broken leaves them out)")
+    show("left out", Counter(fault.kind for fault in source.faults))
+    is_canonical = Path(args.source).suffix == ".jsonl"
+    return source.records, args.image_root or (Path(args.source).parent if is_canonical else source.image_root)
+
+
+def show(what: str, counts: Counter) -> None:
+    for name, count in counts.most_common():
+        print(f"{what}: {count} {name}")
+
+
+if __name__ == "__main__":
+    run(main)
