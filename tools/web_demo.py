@@ -44,8 +44,9 @@ def main() -> None:
     page = gradio.Interface(
         answer,
         [
-            gradio.Image(label="RGB", type="pil", image_mode=None),
-            gradio.Image(label="thermal", type="pil", image_mode=None),
+            # Files as they were sent: a decoded picture would have lost bits and the raw data of thermal cameras.
+            gradio.Image(label="RGB", type="filepath", image_mode=None),
+            gradio.Image(label="thermal", type="filepath", image_mode=None),
             gradio.Textbox(label="sentence", placeholder="the warm person left of the bus"),
         ],
         gradio.Image(label="answer", type="pil"),

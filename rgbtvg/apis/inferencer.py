@@ -164,7 +164,7 @@ def open_picture(source: ImageSource, name: str) -> Image.Image:
         DataError: the file is missing or unreadable, or the array is no image.
     """
     if isinstance(source, (str, Path)):
-        return read_image(source)[0]
+        return read_image(source, stream="ir" if name == STREAM_NAMES["ir"] else "rgb")[0]
     if isinstance(source, Image.Image):
         try:
             return ImageOps.exif_transpose(source)

@@ -55,6 +55,7 @@ class PictureCache:
         self.size = size
         self.shard_bytes = int(max_gb * 1e9 / SHARDS)
         self.writable = True
+        self._is_full = False
 
     def picture(
         self, path: str | Path, rule: Sequence[Any], decode: Callable[[], loading.LoadedPicture]
@@ -102,13 +103,14 @@ class PictureCache:
             entry.parent.mkdir(parents=True, exist_ok=True)
             has_room = _write(entry, stamp, picture, self.shard_bytes)
         except OSError as error:
-            self._stop_writing(f"cannot be written ({error.strerror})")
+            self.writable = False
+            self._warn(f"cannot be written ({error.strerror})")
         else:
-            if not has_room:
-                self._stop_writing(f"has reached its limit of {self.shard_bytes * SHARDS / 1e9:g} GB")
+            if not has_room and not self._is_full:
+                self._is_full = True
+                self._warn(f"has reached its limit of {self.shard_bytes * SHARDS / 1e9:g} GB")
 
-    def _stop_writing(self, reason: str) -> None:
-        self.writable = False
+    def _warn(self, reason: str) -> None:
         print_log(
             f"the picture cache in {self.folder} {reason}: training goes on and decodes what is not in it",
             logger="current",

@@ -101,7 +101,7 @@ def read_pictures(row: Row, modality: str = "rgbt") -> dict[str, Image.Image]:
     height, width = row["size"]
     pictures = {}
     for stream, path in paths.items():
-        picture = displayed(read_image(path)[0], stream)
+        picture = displayed(read_image(path, stream=stream)[0], stream)
         pictures[stream] = picture if picture.size == (width, height) else picture.resize((width, height))
     return pictures
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from rgbtvg.datasets.transforms import ColorJitter, GaussianBlur
+from rgbtvg.datasets.transforms import ColorJitter, GaussianBlur, PolarityFlip, ThermalNoise
 
 
 @pytest.fixture
@@ -44,6 +44,43 @@ def test_blur_takes_one_radius_for_all_streams(images):
         np.testing.assert_array_equal(found[stream], np.asarray(expected))
 
 
-@pytest.mark.parametrize("transform", [ColorJitter(prob=0.0), GaussianBlur(prob=0.0)])
+@pytest.mark.parametrize(
+    "transform", [ColorJitter(prob=0.0), GaussianBlur(prob=0.0), PolarityFlip(prob=0.0), ThermalNoise(prob=0.0)]
+)
 def test_probability_zero_changes_nothing(images, transform):
     assert transform({"images": dict(images)})["images"] == images
+
+
+def test_polarity_flip_turns_thermal_and_leaves_colours(images):
+    turned = PolarityFlip(1.0)({"images": dict(images)})["images"]
+    np.testing.assert_array_equal(turned["ir"], 255 - images["ir"].astype(int))
+    assert turned["ir"].dtype == np.uint8
+    np.testing.assert_array_equal(turned["rgb"], images["rgb"])
+    np.testing.assert_array_equal(PolarityFlip(1.0)({"images": turned})["images"]["ir"], images["ir"])
+
+
+def test_thermal_noise_has_the_strength_that_is_asked_for():
+    images = {"rgb": np.full((200, 300, 3), 128, np.uint8), "ir": np.full((200, 300), 128, np.uint8)}
+    noisy = ThermalNoise(1.0, sigma=(5, 5), column_sigma=(0, 0))({"images": dict(images)})["images"]
+    assert noisy["ir"].std() == pytest.approx(5, abs=0.2)
+    assert noisy["ir"].mean() == pytest.approx(128, abs=0.2)
+    np.testing.assert_array_equal(noisy["rgb"], images["rgb"])
+    striped = ThermalNoise(1.0, sigma=(0, 0), column_sigma=(4, 4))({"images": dict(images)})["images"]["ir"]
+    assert striped.std(axis=0).max() == 0
+    assert striped[0].std() == pytest.approx(4, abs=0.8)
+
+
+def test_noise_is_cut_at_black_and_white_and_repeats_with_the_seed():
+    image = np.tile(np.array([0, 255], np.uint8), (50, 25))
+    found = []
+    for _ in range(2):
+        np.random.seed(3)
+        found.append(ThermalNoise(1.0, sigma=(20, 20))({"images": {"ir": image}})["images"]["ir"])
+    np.testing.assert_array_equal(*found)
+    assert found[0][:, 0].max() < 128 < found[0][:, 1].min()
+
+
+def test_thermal_augmentations_pass_colours_alone_through(images):
+    for transform in (PolarityFlip(1.0), ThermalNoise(1.0)):
+        only_rgb = {"rgb": images["rgb"]}
+        assert transform({"images": dict(only_rgb)})["images"].keys() == {"rgb"}
