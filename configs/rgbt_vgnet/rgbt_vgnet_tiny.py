@@ -24,7 +24,16 @@ model = dict(
         pretrained=None,
     ),
     text_encoder=dict(
-        arch=dict(_delete_=True, width=64, layers=2, heads=4, mlp_width=128, vocabulary_size=128, context_length=24, embed_dim=64),
+        arch=dict(
+            _delete_=True,
+            width=64,
+            layers=2,
+            heads=4,
+            mlp_width=128,
+            vocabulary_size=128,
+            context_length=24,
+            embed_dim=64,
+        ),
         pretrained=None,
     ),
     guide_layers=(0, 2),

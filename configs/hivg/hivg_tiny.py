@@ -1,0 +1,46 @@
+"""A HiVG small enough to train from scratch on a laptop, on the synthetic set; its CLIP learns with the rest."""
+
+_base_ = ["hivg_b16.py"]
+
+dataset = "rgbtvg_synthetic"
+data_root = "data/synthetic"
+split_root = "data/synthetic/splits"
+tokenizer = "data/synthetic/tokenizer"
+load_from = None
+image_size = 64
+max_length = 24
+batch_size = 64
+num_workers = 1
+stages = [dict(epochs=12, lr=1e-3, max_layer=3)]
+
+adapter = dict(groups=dict(shared=dict(rank=8)), alpha=4, dropout=0.0)
+model = dict(
+    image_encoder=dict(
+        arch=dict(_delete_=True, width=64, layers=3, heads=4, mlp_width=128, patch_size=8, image_size=64, embed_dim=64),
+        out_levels=(1, 2, 3),
+        pretrained=None,
+    ),
+    text_encoder=dict(
+        arch=dict(
+            _delete_=True,
+            width=64,
+            layers=2,
+            heads=4,
+            mlp_width=128,
+            vocabulary_size=128,
+            context_length=24,
+            embed_dim=64,
+        ),
+        out_levels=(2,),
+        pretrained=None,
+    ),
+    guide_layers=(0, 2),
+    tuned_weights="all",
+    fusion=dict(width=64, depth=2, num_heads=4, ffn_width=128, dropout=0.0),
+    head=dict(width=64),
+    auxiliary_heads=[
+        dict(type="ContrastiveHead"),
+        dict(type="TokenAlignmentHead", width=64, mlp_width=128),
+        dict(type="SentenceMaskHead", width=64),
+    ],
+)
