@@ -2,7 +2,7 @@
 
 _base_ = [
     "../_base_/models/alvg.py",
-    "../_base_/datasets/rgbt_generalised.py",
+    "../_base_/pipelines/generalised_masks.py",
     "../_base_/schedules/adam_warmup_step.py",
     "../_base_/runtime/default.py",
 ]

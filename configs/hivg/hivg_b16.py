@@ -4,7 +4,7 @@ Warm-up without LoRA, then thirds of the image encoder and all of the text encod
 """
 
 _base_ = [
-    "../_base_/datasets/rgbt_ground.py",
+    "../_base_/pipelines/padded.py",
     "../_base_/schedules/adamw_staged.py",
     "../_base_/runtime/default.py",
 ]

@@ -1,7 +1,7 @@
 """MMCA on ResNet-50, with the RGB-T benchmark's recipe: 224 px, 110 epochs, the rate drops at 60."""
 
 _base_ = [
-    "../_base_/datasets/rgbt_ground.py",
+    "../_base_/pipelines/padded.py",
     "../_base_/schedules/adamw_step.py",
     "../_base_/runtime/default.py",
 ]

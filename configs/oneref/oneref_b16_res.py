@@ -2,7 +2,7 @@
 
 _base_ = [
     "../_base_/models/oneref.py",
-    "../_base_/datasets/rgbt_masks_beit3.py",
+    "../_base_/pipelines/padded_beit3_masks.py",
     "../_base_/schedules/adamw_cosine.py",
     "../_base_/runtime/default.py",
 ]

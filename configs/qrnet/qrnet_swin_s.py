@@ -1,7 +1,7 @@
 """QRNet on Swin-S, with its authors' recipe: 640 px, 180 epochs, the rate drops at 60 and 120."""
 
 _base_ = [
-    "../_base_/datasets/rgbt_ground_640.py",
+    "../_base_/pipelines/padded_640.py",
     "../_base_/schedules/adamw_step.py",
     "../_base_/runtime/default.py",
 ]

@@ -4,7 +4,7 @@ Recipe "retrain": from HiVG's merged mixed pre-training, warm-up without LoRA, t
 """
 
 _base_ = [
-    "../_base_/datasets/rgbt_ground.py",
+    "../_base_/pipelines/padded.py",
     "../_base_/schedules/adamw_staged.py",
     "../_base_/runtime/default.py",
 ]

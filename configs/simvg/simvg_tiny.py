@@ -2,7 +2,7 @@
 
 _base_ = [
     "../_base_/models/simvg_tiny.py",
-    "../_base_/datasets/synthetic_stretched.py",
+    "../_base_/pipelines/synthetic_stretched.py",
     "../_base_/schedules/adam_warmup_step_tiny.py",
     "../_base_/runtime/default.py",
 ]

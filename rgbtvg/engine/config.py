@@ -2,6 +2,9 @@
 
 ``'$name'`` anywhere in a config stands for the top-level value ``name`` and is put in after all overrides, so that
 ``--cfg-options modality=ir`` reaches every place that says ``'$modality'``.
+
+``data = 'refcoco_plus'`` puts what ``_base_/datasets/refcoco_plus.py`` says over what the config inherits, so that any
+method takes any dataset by one line, or by ``--cfg-options data=refcoco_plus``.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import ast
 import copy
 import difflib
 import re
+import runpy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,14 +44,20 @@ def load_config(
 
     Raises:
         ConfigError: no such file (the nearest existing names are given), not a valid config, or a reference that leads
-            nowhere or in a circle.
+            nowhere or in a circle; also a ``data`` that is no file.
     """
     path = Path(path)
     if not path.is_file():
         raise ConfigError(f"no such config: {path}{_nearest(path)}")
+    options = dict(options or {})
     try:
         config = Config.fromfile(str(path))
-        config.merge_from_dict(dict(options or {}))
+        data = options.pop("data", None) or config.pop("data", None)
+        if data is not None:
+            _put_data(config, data, path)
+        config.merge_from_dict(options)
+    except ConfigError:
+        raise
     except Exception as error:
         # A config is a Python program and may fail in any way of its own.
         raise ConfigError(f"{path} cannot be read: {type(error).__name__}: {error}".splitlines()[0]) from error
@@ -73,6 +83,11 @@ def config_from_checkpoint(
         raise CheckpointError(f"{path} carries no config: name one before --load-from")
     values = parse_config_text(text, path)
     _check_types(values, path)
+    if "data" in (options or {}):
+        raise ConfigError(
+            f"the config in {path} has its data written out, so data={options['data']} cannot replace it: name the "
+            "config file too"
+        )
     # Where to write is for this command to say, not for the file.
     values.pop("work_dir", None)
     name = values["config_name"] = Path(str(values.get("config_name", Path(path).stem))).name
@@ -134,6 +149,37 @@ def _finish(config: Config, filename: str, work_dir: str | Path | None) -> Confi
     values["work_dir"] = str(work_dir or values.get("work_dir") or Path("work_dirs", stem))
     # MMEngine names the dumped config and the experiment after `filename`; the text keeps it from reading the file.
     return Config(resolve_references(values), cfg_text="# resolved", filename=filename)
+
+
+def _put_data(config: Config, data: str, path: Path) -> None:
+    """Put what a dataset's file says over the config; what the file that names it says itself stays in force."""
+    file = _data_file(data, path)
+    values = Config.fromfile(str(file)).to_dict()
+    if "train_pipeline" in values:
+        raise ConfigError(f"{file} is a pipeline with a dataset, not a dataset alone: name it in _base_")
+    config.merge_from_dict(values)
+    own = runpy.run_path(str(path))
+    if own.pop("data", None) == data:
+        config.merge_from_dict({key: value for key, value in own.items() if key in config})
+
+
+def _data_file(data: str, path: Path) -> Path:
+    """The file of a dataset: a path beside the config, or a name in the nearest ``_base_/datasets``."""
+    if data.endswith(".py"):
+        candidates = [path.parent / data, Path(data)]
+    else:
+        folders = [folder / "_base_" / "datasets" for folder in path.absolute().parents]
+        candidates = [folder / f"{data}.py" for folder in [*folders, Path("configs", "_base_", "datasets")]]
+    found = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if found is None:
+        folder = next((candidate.parent for candidate in candidates if candidate.parent.is_dir()), Path())
+        close = difflib.get_close_matches(
+            data, [file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.py")], 3, 0.4
+        )
+        raise ConfigError(
+            f"no dataset's file is called {data!r}" + f"; did you mean {' or '.join(close)}?" * bool(close)
+        )
+    return found
 
 
 def _nearest(path: Path) -> str:

@@ -9,7 +9,7 @@ from rgbtvg.engine.config import load_config
 from rgbtvg.registry import MODELS
 from rgbtvg.structures.frame import denormalise_boxes
 
-CONFIG = Path(__file__).parents[2] / "configs/_base_/datasets/rgbt_ground.py"
+CONFIG = Path(__file__).parents[2] / "configs/_base_/pipelines/padded.py"
 
 
 @pytest.mark.parametrize("modality", ["rgb", "ir", "rgbt"])

@@ -1,6 +1,6 @@
 """RGBT-Ground in SimVG's and ALVG's pipeline: zoomed and cut (training), stretched to a square, BEiT-3's words."""
 
-_base_ = ["rgbt_ground.py"]
+_base_ = ["padded.py"]
 
 image_size = 640
 tokenizer = "pretrain_weights/beit3.spm"

@@ -1,6 +1,6 @@
 """RGBT-Ground with the augmentations of the TransVG family's authors: 640 px, scales down to 448, mirrored pictures."""
 
-_base_ = ["rgbt_ground.py"]
+_base_ = ["padded.py"]
 
 image_size = 640
 batch_size = 8

@@ -1,6 +1,6 @@
-"""The synthetic sentences of several objects, one or none at 96 px, for models that train on a laptop."""
+"""The synthetic set at 96 px in SimVG's pipeline, for models that train on a laptop."""
 
-_base_ = ["rgbt_generalised.py"]
+_base_ = ["stretched.py"]
 
 tokenizer = "data/synthetic/tokenizer"
 pad_id = 0

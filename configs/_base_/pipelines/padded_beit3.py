@@ -1,6 +1,6 @@
 """RGBT-Ground in OneRef's pipeline: the TransVG family's with a stride of 32 pixels, BEiT-3's words."""
 
-_base_ = ["rgbt_ground.py"]
+_base_ = ["padded.py"]
 
 image_size = 384
 scale_stride = 32  # pixels between the lengths that a picture is resized to in training

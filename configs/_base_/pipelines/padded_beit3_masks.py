@@ -1,10 +1,11 @@
 """Sentences of one object with its mask, on RGBT-Ground images, in OneRef's pipeline."""
 
-_base_ = ["rgbt_ground_beit3.py"]
+_base_ = ["padded_beit3.py"]
 
 dataset = "rgbtvg_synthetic"
 data_root = "data/synthetic"
 split_root = "data/synthetic/splits"
+with_masks = True
 
 train_pipeline = [
     "$load_images",

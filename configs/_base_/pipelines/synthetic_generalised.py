@@ -1,6 +1,6 @@
-"""The synthetic set at 96 px in SimVG's pipeline, for models that train on a laptop."""
+"""The synthetic sentences of several objects, one or none at 96 px, for models that train on a laptop."""
 
-_base_ = ["rgbt_ground_stretched.py"]
+_base_ = ["generalised_masks.py"]
 
 tokenizer = "data/synthetic/tokenizer"
 pad_id = 0

@@ -1,0 +1,5 @@
+"""RefCOCO+ in the .pth files of TransVG, CLIP-VG and HiVG: 120191 sentences, val 10758, testA 5726, testB 4889."""
+
+_base_ = ["refcoco.py"]
+
+dataset = "unc+"

@@ -1,0 +1,6 @@
+"""RefCOCOg by UMD's split: 80512 sentences, val 4896, test 9602."""
+
+_base_ = ["refcoco.py"]
+
+dataset = "gref_umd"
+test_dataloader = dict(dataset=dict(split=["val", "test"]))

@@ -1,0 +1,15 @@
+"""The same with masks to learn from."""
+
+_base_ = ["generalised.py"]
+
+with_masks = True
+train_pipeline = [
+    "$load_images",
+    dict(type="CheckBoxes"),
+    dict(type="LoadMasks"),
+    dict(type="LargeScaleJitter", size="$image_size", factors="$zoom"),
+    dict(type="StretchToSquare", size="$image_size"),
+    dict(type="CleanSentence"),
+    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
+    dict(type="PackGroundingInputs"),
+]
