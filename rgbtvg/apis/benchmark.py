@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from mmengine.config import Config
-from torch import Tensor
-from transformers import CLIPConfig, CLIPModel
 
 from rgbtvg.apis.cost import (
     gflops,
@@ -15,12 +15,56 @@ from rgbtvg.apis.cost import (
     peak_memory_gb,
     random_inputs,
     random_samples,
-    stage_runs,
     timed,
+    timed_parts,
     training_step,
 )
+from rgbtvg.engine.hooks.activation_checkpointing_hook import compute_again
+from rgbtvg.engine.processor import matrix_products, permission_stays_unused
 from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import MODELS
+from rgbtvg.structures import GroundingInputs
+
+CLIP_SIZE = 224
+
+
+class PlainCLIP:
+    """CLIP ViT-B/16 as the `transformers` library computes it: the yardstick.
+
+    C1 is its forward pass at batch 1 without gradients, C2 its forward and backward pass at batch 4.
+    """
+
+    def __init__(self, device: str) -> None:
+        from transformers import CLIPConfig, CLIPModel  # not before the memory of our model was measured
+
+        text = dict(hidden_size=512, intermediate_size=2048, num_hidden_layers=12, num_attention_heads=8)
+        vision = dict(
+            hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, patch_size=16
+        )
+        with torch.device(device):
+            self.model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=512))
+            self.images = torch.randn(4, 3, CLIP_SIZE, CLIP_SIZE)
+            self.ids = torch.arange(1, 78).expand(4, -1)
+
+    @torch.no_grad()
+    def inference(self) -> None:
+        self.model(input_ids=self.ids[:1], pixel_values=self.images[:1])
+
+    def training(self) -> None:
+        self.model.zero_grad()
+        output = self.model(input_ids=self.ids, pixel_values=self.images)
+        (output.image_embeds.sum() + output.text_embeds.sum()).backward()
+
+
+def fast(run: Callable[[], Any]) -> Callable[[], Any]:
+    """`run` with the matrix products that every run and inference of the project uses."""
+    precision = "bf16" if permission_stays_unused() else "ieee"
+
+    def wrapped() -> Any:
+        with matrix_products(precision):
+            return run()
+
+    return wrapped
 
 
 def measure(
@@ -30,76 +74,75 @@ def measure(
     max_layer: int = 12,
     threads: int = 2,
     rounds: int = 7,
+    training: bool = True,
 ) -> dict[str, float]:
-    """Cost of a config of HiVG or RGBT-VGNet; times in ms and as multiples of a plain CLIP ViT-B/16.
+    """Cost of a config; times in ms and as multiples of a plain CLIP ViT-B/16 in the same process.
 
     Args:
-        config: of :func:`load_config`.
+        config: of :func:`load_config`; its ``activation_checkpointing`` is heeded.
         batch_size, train_batch_size: of an inference and of a training step; the CLIP runs at 1 and 4.
-        max_layer: open layers in the training step.
+        max_layer: open layers in the training step, for models trained in stages.
         threads: of a CPU.
         rounds: of which the median is taken.
+        training: measure a training step too.
     """
     torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    cfg = copy.deepcopy(config.model)
-    cfg.image_encoder.pretrained = cfg.text_encoder.pretrained = None
-    model = MODELS.build(cfg).to(device)
-    model.open_layers(max_layer)
+    model: BaseGrounder = MODELS.build(copy.deepcopy(config.model)).to(device)
+    if hasattr(model, "open_layers"):
+        model.open_layers(max_layer)
     figures = parameter_counts(model)
-    train_inputs = random_inputs(model, config.image_size, train_batch_size, device)
-    samples = random_samples(train_inputs)
-    model.train()
-    figures["train_peak_gb"] = peak_memory_gb(lambda: training_step(model, train_inputs, samples))
+    sizes = (config.image_size, config.max_length)
+    inputs = random_inputs(model, *sizes, batch_size, device)
+    with torch.no_grad():
+        figures["peak_gb"] = peak_memory_gb(fast(lambda: model.eval().encode(inputs)))
+    if training:
+        train_inputs = random_inputs(model, *sizes, train_batch_size, device)
+        figures |= _training(model, train_inputs, config.get("activation_checkpointing", ()), device, rounds)
+    return figures | _inference(model.requires_grad_(False).eval(), inputs, device, rounds)
 
-    clip = _plain_clip(device)
-    images, ids = torch.randn(4, 3, 224, 224, device=device), train_inputs.token_ids[:1].expand(4, -1)
 
-    def clip_training() -> None:
-        clip.zero_grad()
-        output = clip(input_ids=ids, pixel_values=images)
-        (output.image_embeds.sum() + output.text_embeds.sum()).backward()
-
-    steps = timed({"C2": clip_training, "train": lambda: training_step(model, train_inputs, samples)}, rounds)
-    figures |= {"C2_ms": steps["C2"], "train_ms": steps["train"], "train_in_C2": steps["train"] / steps["C2"]}
+def _training(
+    model: BaseGrounder, inputs: GroundingInputs, recomputed: Sequence[str], device: str, rounds: int
+) -> dict[str, float]:
+    """Memory and time of a training step."""
+    compute_again(model.train(), recomputed)
+    samples = random_samples(inputs)
+    step = fast(lambda: training_step(model, inputs, samples))
+    figures = {"train_peak_gb": max(peak_memory_gb(step) for _ in range(2))}
+    clip = PlainCLIP(device)
+    times = timed({"C2": clip.training, "train": step}, rounds)
     model.zero_grad()
-    clip.zero_grad()
-    figures |= _inference(model.eval(), clip.eval(), config.image_size, batch_size, images[:1], ids[:1], rounds)
-    return figures
-
-
-def _plain_clip(device: str) -> CLIPModel:
-    text = dict(hidden_size=512, intermediate_size=2048, num_hidden_layers=12, num_attention_heads=8)
-    vision = dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, patch_size=16)
-    with torch.device(device):
-        return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=512))
+    return figures | {
+        "C2_ms": times["C2"],
+        "train_ms": times["train"],
+        "train_in_C2": times["train"] / times["C2"],
+    }
 
 
 @torch.no_grad()
-def _inference(
-    model: BaseGrounder, clip: CLIPModel, image_size: int, batch_size: int, images: Tensor, ids: Tensor, rounds: int
-) -> dict[str, float]:
-    """Times of an inference, unmerged and merged, in float32 and bfloat16."""
-    inputs = random_inputs(model, image_size, batch_size, images.device.type)
+def _inference(model: BaseGrounder, inputs: GroundingInputs, device: str, rounds: int) -> dict[str, float]:
+    """Times of an inference, with adapters apart and merged where there are any, in float32 and bfloat16."""
 
-    def run() -> torch.Tensor:
-        model.text_cache.clear()
-        return model.encode(inputs)["pred_boxes"]
+    def encode() -> Any:
+        if hasattr(model, "text_cache"):
+            model.text_cache.clear()
+        return model.encode(inputs)
 
-    def plain() -> None:
-        clip(input_ids=ids, pixel_values=images)
-
-    figures = {"gflops": gflops(run), "C1_gflops": gflops(plain)}
-    apart = run()
-    times = timed({"C1": plain, "inference": run}, rounds)
-    figures |= {f"{name}_unmerged_ms": ms for name, ms in timed(stage_runs(model, inputs), rounds).items()}
-    figures |= {"C1_ms": times["C1"], "unmerged_ms": times["inference"]}
-    figures["unmerged_in_C1"] = times["inference"] / times["C1"]
-    model.merge_adapters()
-    times = timed({"C1": plain, "inference": run}, rounds)
-    figures |= {"merged_ms": times["inference"], "merged_in_C1": times["inference"] / times["C1"]}
-    figures["merged_box_difference"] = (run() - apart).abs().max().item()
-    with torch.autocast(images.device.type, torch.bfloat16):
+    run, clip = fast(encode), PlainCLIP(device)
+    figures = {"gflops": gflops(encode), "C1_gflops": gflops(clip.inference)}
+    apart = run()["pred_boxes"]
+    runs = {"C1": clip.inference, "C1_fast": fast(clip.inference), "inference": run, "inference_stock": encode}
+    times = timed(runs, rounds)
+    figures |= {f"{name}_ms": ms for name, ms in times.items()}
+    figures["inference_in_C1"] = times["inference"] / times["C1"]
+    figures |= {f"part_{name}_ms": ms for name, ms in timed_parts(model, run, rounds).items()}
+    if hasattr(model, "merge_adapters"):
+        model.merge_adapters()
+        times = timed({"C1": clip.inference, "inference": run}, rounds)
+        figures |= {"merged_ms": times["inference"], "merged_in_C1": times["inference"] / times["C1"]}
+        figures["merged_box_difference"] = (run()["pred_boxes"] - apart).abs().max().item()
+    with torch.autocast(device, torch.bfloat16):
         times = timed({"bf16": run}, rounds)
-        figures |= {"bf16_merged_ms": times["bf16"], "bf16_box_difference": (run().float() - apart).abs().max().item()}
-    return figures
+        difference = (run()["pred_boxes"].float() - apart).abs().max().item()
+    return figures | {"bf16_ms": times["bf16"], "bf16_box_difference": difference}

@@ -1,10 +1,13 @@
-"""What a model costs: parameters, operations, time by stage, time and memory of a training step."""
+"""What a model costs: parameters, operations, time by part, time and memory of a training step."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +19,20 @@ from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.structures import MODALITY_STREAMS, Frame, GroundingInputs, GroundingSample
 
 PAGE = 4096
+WORDS = 9
 
 
-def random_inputs(model: BaseGrounder, image_size: int, batch_size: int, device: str = "cpu") -> GroundingInputs:
-    """A batch of noise with sentences of nine tokens, as CLIP's tokenizer ends them."""
+def random_inputs(
+    model: BaseGrounder, image_size: int, max_length: int, batch_size: int, device: str = "cpu"
+) -> GroundingInputs:
+    """A batch of noise with sentences of nine tokens; the last id of the vocabulary ends them, as in CLIP."""
     generator = torch.Generator().manual_seed(0)
     shape = (batch_size, 3, image_size, image_size)
     images = {s: torch.randn(shape, generator=generator).to(device) for s in MODALITY_STREAMS[model.modality]}
-    vocabulary = model.text_encoder.arch["vocabulary_size"]
-    ids = torch.zeros(batch_size, model.max_length, dtype=torch.int64)
-    ids[:, :8] = torch.randint(1, vocabulary - 2, (batch_size, 8), generator=generator)
-    ids[:, 8] = vocabulary - 1
+    vocabulary = max(part.num_embeddings for part in model.modules() if isinstance(part, nn.Embedding))
+    ids = torch.zeros(batch_size, max_length, dtype=torch.int64)
+    ids[:, : WORDS - 1] = torch.randint(1, vocabulary - 2, (batch_size, WORDS - 1), generator=generator)
+    ids[:, WORDS - 1] = vocabulary - 1
     padding = torch.zeros(batch_size, image_size, image_size, dtype=torch.bool)
     return GroundingInputs(images, padding.to(device), ids.to(device), (ids > 0).to(device))
 
@@ -34,11 +40,14 @@ def random_inputs(model: BaseGrounder, image_size: int, batch_size: int, device:
 def random_samples(inputs: GroundingInputs) -> list[GroundingSample]:
     """A target in the middle of every picture."""
     samples = []
-    for _ in range(inputs.batch_size):
+    for ids, mask in zip(inputs.token_ids, inputs.token_mask, strict=True):
         sample = GroundingSample(
             metainfo=dict(input_shape=inputs.input_shape, ori_shape=inputs.input_shape, frame=Frame())
         )
-        sample.gt_boxes = torch.tensor([[0.5, 0.5, 0.3, 0.4]], device=inputs.padding_mask.device)
+        device = inputs.padding_mask.device
+        sample.gt_boxes = torch.tensor([[0.5, 0.5, 0.3, 0.4]], device=device)
+        sample.gt_masks = torch.ones(1, *inputs.input_shape, dtype=torch.uint8, device=device)
+        sample.token_ids, sample.token_mask = ids, mask
         samples.append(sample)
     return samples
 
@@ -71,7 +80,45 @@ def timed(runs: dict[str, Callable[[], Any]], rounds: int = 7) -> dict[str, floa
             run()
             synchronise()
             times[name].append((time.perf_counter() - begin) * 1e3)
-    return {name: sorted(values)[len(values) // 2] for name, values in times.items()}
+    return {name: median(values) for name, values in times.items()}
+
+
+def timed_parts(model: nn.Module, run: Callable[[], Any], rounds: int = 7) -> dict[str, float]:
+    """Median milliseconds that `run` spends in each direct submodule of the model."""
+    rows: list[dict[str, float]] = []
+    for _ in range(rounds):
+        with _clocks(model) as spent:
+            run()
+        rows.append(dict(spent))
+    return {name: median([row.get(name, 0.0) for row in rows]) for name in rows[-1]}
+
+
+@contextmanager
+def _clocks(model: nn.Module) -> Iterator[dict[str, float]]:
+    """Milliseconds spent in each direct submodule while the context lasts."""
+    spent: dict[str, float] = defaultdict(float)
+
+    def start(name: str, *_: Any) -> None:
+        synchronise()
+        spent[name] -= time.perf_counter() * 1e3
+
+    def stop(name: str, *_: Any) -> None:
+        synchronise()
+        spent[name] += time.perf_counter() * 1e3
+
+    handles = []
+    for name, part in model.named_children():
+        handles.append(part.register_forward_pre_hook(partial(start, name)))
+        handles.append(part.register_forward_hook(partial(stop, name)))
+    try:
+        yield spent
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
 
 
 def synchronise() -> None:
@@ -80,7 +127,10 @@ def synchronise() -> None:
 
 
 def peak_memory_gb(run: Callable[[], Any]) -> float:
-    """Largest memory of the process while `run` runs: the GPU's, or resident memory on a CPU, sampled."""
+    """Largest memory of the process while `run` runs: the GPU's, or resident memory on a CPU, sampled.
+
+    The latter holds everything that the process has: libraries, weights, what an earlier run left behind.
+    """
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
         run()
@@ -100,27 +150,6 @@ def peak_memory_gb(run: Callable[[], Any]) -> float:
         done.set()
         watcher.join()
     return peak[0] / 1e9
-
-
-def stage_runs(model: BaseGrounder, inputs: GroundingInputs) -> dict[str, Callable[[], Any]]:
-    """The parts of an inference of the CLIP-based adapted methods, each on what the ones before gave."""
-    words = model.encode_text(inputs)
-    streams = model.encode_images(inputs, words)
-    image = model.neck(streams, inputs)
-    text = model.project_text(words)
-    joint = model.fusion(image, text)
-
-    def encode_text() -> Any:
-        model.text_cache.clear()
-        return model.encode_text(inputs)
-
-    return {
-        "text": encode_text,
-        "images": lambda: model.encode_images(inputs, words),
-        "neck": lambda: model.neck(streams, inputs),
-        "fusion": lambda: model.fusion(image, text),
-        "head": lambda: model.head(joint.regression),
-    }
 
 
 def training_step(model: BaseGrounder, inputs: GroundingInputs, samples: list[GroundingSample]) -> None:

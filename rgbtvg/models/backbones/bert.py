@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor
-from transformers import BertConfig, BertModel
 
 from rgbtvg.errors import CheckpointError
 from rgbtvg.registry import MODELS
@@ -37,6 +36,8 @@ class BertEncoder(BaseModule):
         average_last: int = 1,
         frozen: bool = False,
     ) -> None:
+        from transformers import BertConfig, BertModel  # costs every start a second where no BERT is used
+
         super().__init__()
         config = BertConfig(**(arch or {}))
         if num_layers is not None:
@@ -63,7 +64,7 @@ class BertEncoder(BaseModule):
                 "or pytorch_model.bin (bert-base-uncased); put it there, or set the text encoder's pretrained=None."
             )
         config = self.bert.config
-        loaded = BertModel.from_pretrained(
+        loaded = type(self.bert).from_pretrained(
             self.pretrained,
             local_files_only=True,
             add_pooling_layer=False,
