@@ -173,6 +173,8 @@ def _without_pipeline(dataset: dict[str, Any]) -> dict[str, Any]:
             bare[key] = _without_pipeline(value)
         elif key == "datasets":
             bare[key] = [_without_pipeline(part) for part in value]
+        elif key == "sources":
+            bare[key] = {name: _without_pipeline(part) for name, part in value.items()}
         elif key != "pipeline":
             bare[key] = value
     if bare.get("type") in ("RGBTGround", "rgbtvg.RGBTGround"):

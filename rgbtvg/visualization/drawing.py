@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 import numpy as np
@@ -104,7 +105,12 @@ def overlay_mask(picture: Image.Image, mask: NDArray[np.bool_], colour: Colour) 
     return Image.composite(Image.new("RGB", picture.size, colour), picture, opacity)
 
 
-def contact_sheet(tiles: Sequence[Image.Image], columns: int = 4, title: str = "") -> Image.Image:
+def contact_sheet(
+    tiles: Sequence[Image.Image],
+    columns: int = 4,
+    title: str = "",
+    legend: Mapping[str, Colour] = MappingProxyType({"truth": TRUTH, "prediction": PREDICTION}),
+) -> Image.Image:
     """Tiles row by row on one page, under a title and the legend of the colours."""
     columns = min(columns, len(tiles))
     rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
@@ -119,7 +125,7 @@ def contact_sheet(tiles: Sequence[Image.Image], columns: int = 4, title: str = "
     pen = ImageDraw.Draw(page)
     pen.text((margin, margin), title, fill=INK, font=font)
     x = margin + font.getlength(title) + 2 * size if title else margin
-    for name, colour in (("truth", TRUTH), ("prediction", PREDICTION)):
+    for name, colour in legend.items():
         pen.rectangle((x, margin + 2, x + size, margin + size), fill=colour, outline=INK)
         pen.text((x + 1.5 * size, margin), name, fill=INK, font=font)
         x += 3.5 * size + font.getlength(name)
