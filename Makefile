@@ -7,6 +7,8 @@ DEMO_DATA ?= data/synthetic
 DEMO_DIR ?= work_dirs/quickstart
 # Many threads for tiny tensors only wait for each other.
 export OMP_NUM_THREADS ?= 1
+# Without compiled files every start takes several times as long.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install demo test parity lint format clean
 

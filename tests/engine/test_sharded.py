@@ -15,7 +15,8 @@ from tests.engine.tiny import train_tiny, train_tiny_in_group
 
 # Clipped at every step: the norm must be that of all processes.
 PLAIN = {"rows": 12, "optim_wrapper.clip_grad": dict(max_norm=0.1)}
-SHARDED = {**PLAIN, "strategy": dict(type="FSDPStrategy")}
+UNITS = dict(type="torch.distributed.fsdp.wrap.size_based_auto_wrap_policy", min_num_params=40)
+SHARDED = {**PLAIN, "strategy": dict(type="FSDPStrategy", model_wrapper=dict(auto_wrap_policy=UNITS))}
 
 
 @pytest.fixture(scope="module")
