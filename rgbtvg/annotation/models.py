@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from mmengine.logging import print_log
@@ -238,7 +239,8 @@ class LocalModel:
         self._model.to(self._device)
         self._max_tokens = max_tokens
         self._lock = threading.Lock()
-        self.name = path
+        # Rows name the model, not where it lies on this machine.
+        self.name = Path(path).resolve().name if Path(path).is_dir() else path
         self.stop = threading.Event()
 
     def answer(self, turns: Sequence[Turn]) -> Answer:
