@@ -1,44 +1,26 @@
 """Several datasets as one: their rows, their weights, and the order that a resumed run needs."""
 
+import json
 from collections import Counter
+from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from PIL import Image
 
+from rgbtvg.checkpoints import load_file
 from rgbtvg.datasets import DatasetMixture, MixtureSampler
+from rgbtvg.engine import load_config, train
 from rgbtvg.engine.samples import DrawSampler, TrainingSamples
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import DATASETS
+from tests.datasets.classic import write_classic_sets
 
-COCO_NAME = "COCO_train2014_000000000001.jpg"
+QUICKSTART = Path(__file__).parents[2] / "configs/quickstart/quickstart.py"
+ROWS = dict(unc=10, referit=4, flickr=6)
 
 
 @pytest.fixture
 def root(tmp_path):
-    for folder, name in (
-        ("other/images/mscoco/images/train2014", COCO_NAME),
-        ("referit/images", "1.jpg"),
-        ("Flickr30k/flickr30k-images", "1.jpg"),
-    ):
-        (tmp_path / folder).mkdir(parents=True)
-        Image.fromarray(np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)).save(
-            tmp_path / folder / name
-        )
-    size = {"height": 48, "width": 64}
-    rows = {
-        "unc": [
-            [COCO_NAME, size, [4, 4, 30, 20], f"the car {number}", [[4, 4, 34, 4, 34, 24]]] for number in range(10)
-        ],
-        "referit": [("1.jpg", "1_1.pth", [4, 4, 30, 20], f"sky {number}", []) for number in range(4)],
-        "flickr": [("1.jpg", [4, 4, 30, 20], f"a man {number}") for number in range(6)],
-    }
-    for name, of_set in rows.items():
-        for split in ("train", "val"):
-            path = tmp_path / "splits" / name / f"{name}_{split}.pth"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(of_set, path)
+    write_classic_sets(tmp_path, ROWS)
     return tmp_path
 
 
@@ -146,3 +128,33 @@ def test_what_cannot_be_mixed_is_one_sentence(root, flir):
     with pytest.raises(ConfigError, match="needs a DatasetMixture, got a RefCOCO"):
         MixtureSampler(dataset.datasets[0])
     assert isinstance(dataset, DatasetMixture)
+
+
+def test_five_sources_train_together(tmp_path, tokenizer_folder):
+    write_classic_sets(tmp_path, dict.fromkeys(("unc", "unc+", "gref_umd", "referit", "flickr"), 6))
+    options = dict(
+        data="mixup",
+        data_root=str(tmp_path),
+        split_root=str(tmp_path / "splits"),
+        tokenizer=tokenizer_folder,
+        image_size=64,
+        batch_size=8,
+        num_workers=0,
+        max_length=8,
+        max_epochs=1,
+        loggers=[],
+        source_weights={"flickr": 0.5, "unc": 2},
+    )
+    train(load_config(QUICKSTART, options, tmp_path / "run"))
+    facts = json.loads((tmp_path / "run/provenance.json").read_text())
+    sources = {name: part["count"] for name, part in facts["data"].items()}
+    assert sources == {
+        "unc/train": 6,
+        "unc+/train": 6,
+        "gref_umd/train": 6,
+        "referit/train": 6,
+        "flickr/train": 6,
+        "gref_umd/val": 6,
+    }
+    # 12 + 6 + 6 + 6 + 3 rows in batches of 8, the last one dropped.
+    assert load_file(tmp_path / "run/epoch_1.pth")["meta"]["iter"] == 4

@@ -1,0 +1,124 @@
+"""Every dataset's config puts its reader into any method, and the documented recipes are configs that load."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from rgbtvg.engine import load_config
+from rgbtvg.engine.config import config_from_checkpoint, parse_options
+from rgbtvg.errors import CheckpointError, ConfigError
+from rgbtvg.registry import DATASETS
+from tests.datasets.classic import SEQTR_FOLDERS, write_classic_sets
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "configs/_base_/datasets"
+NAMES = sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.py"))
+QUICKSTART = ROOT / "configs/quickstart/quickstart.py"
+LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+
+ROWS = dict.fromkeys(SEQTR_FOLDERS, 3)
+SIZES = {  # of training, validation and test
+    "refcoco": (3, 3, 9),
+    "refcoco_plus": (3, 3, 9),
+    "refcocog_google": (3, 3, 3),
+    "refcocog_umd": (3, 3, 6),
+    "referit": (3, 3, 6),
+    "flickr30k": (3, 3, 6),
+    "mixup": (15, 3, 6),
+    # Two sentences for each of three objects; one of them is drawn in training.
+    "seqtr/refcoco": (3, 6, 18),
+    "seqtr/refcoco_plus": (3, 6, 18),
+    "seqtr/refcocog_google": (3, 6, 6),
+    "seqtr/refcocog_umd": (3, 6, 12),
+    "seqtr/referit": (3, 6, 12),
+    "seqtr/flickr30k": (3, 6, 12),
+    "seqtr/coco_all": (9, 18, 48),
+    "seqtr/mixed": (15, 30, 72),
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classic")
+    write_classic_sets(folder, ROWS)
+    return folder
+
+
+def build(config, loader):
+    return DATASETS.build(dict(config[loader].dataset.to_dict(), pipeline=[], serialize_data=False))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_dataset_is_one_option(name, root):
+    kind = "annotations" if name.startswith("seqtr") else "splits"
+    options = dict(data=name, with_masks=True)
+    if name in SIZES:
+        options.update(data_root=str(root), split_root=str(root / kind))
+    config = load_config(QUICKSTART, options)
+    assert config.train_dataloader.dataset.pipeline == config.train_pipeline
+    assert config.val_dataloader.dataset.pipeline == config.test_pipeline
+    assert config.val_dataloader.dataset.test_mode
+    assert all(config[loader].dataset.modality == config.modality for loader in LOADERS)
+    assert all(DATASETS.get(config[loader].dataset.type) for loader in LOADERS)
+    assert "data" not in config
+    if name in SIZES:
+        assert tuple(len(build(config, loader)) for loader in LOADERS) == SIZES[name]
+
+
+def test_masks_of_a_mixture(root):
+    options = dict(data="seqtr/mixed", with_masks=True, data_root=str(root), split_root=str(root / "annotations"))
+    dataset = build(load_config(QUICKSTART, options), "train_dataloader")
+    masks = [dataset.get_data_info(index)["masks"] for index in range(len(dataset))]
+    assert [mask is not None for mask in masks] == [True] * 9 + [False] * 6
+
+
+def test_what_is_said_last_wins(tmp_path):
+    (tmp_path / "plus.py").write_text(f"_base_ = ['{QUICKSTART}']\ndata = 'refcoco_plus'\nsplit_root = 'mine'\n")
+    local = FOLDER / "refcoco_plus.py"
+    (tmp_path / "_base_/datasets").mkdir(parents=True)
+    (tmp_path / "_base_/datasets/refcoco_plus.py").write_text(f"_base_ = ['{local}']\nmax_length = 5\n")
+    config = load_config(tmp_path / "plus.py")
+    assert (config.dataset, config.split_root, config.max_length) == ("unc+", "mine", 5)
+    assert config.train_dataloader.dataset.split_root == "mine"
+    assert load_config(tmp_path / "plus.py", {"split_root": "other"}).split_root == "other"
+    (tmp_path / "_base_/datasets/referit.py").write_text(f"_base_ = ['{FOLDER / 'referit.py'}']\n")
+    config = load_config(tmp_path / "plus.py", {"data": "referit", "modality": "ir"})
+    assert (config.dataset, config.split_root, config.modality) == ("referit", "data/splits", "ir")
+    (tmp_path / "harbour.py").write_text("dataset = 'harbour'\n")
+    assert load_config(tmp_path / "plus.py", {"data": "harbour.py"}).dataset == "harbour"
+
+
+def test_the_written_out_config_runs_again(tmp_path):
+    first = load_config(QUICKSTART, {"data": "seqtr/mixed"}, tmp_path / "run")
+    first.dump(tmp_path / "dumped.py")
+    assert load_config(tmp_path / "dumped.py").to_dict() == first.to_dict()
+
+
+def test_a_wrong_name_is_one_sentence(tmp_path):
+    with pytest.raises(ConfigError, match="no dataset's file is called 'refcoco_pls'; did you mean refcoco_plus"):
+        load_config(QUICKSTART, {"data": "refcoco_pls"})
+    with pytest.raises(ConfigError, match="is a pipeline with a dataset"):
+        load_config(QUICKSTART, {"data": "../_base_/pipelines/stretched.py"})
+    with pytest.raises((ConfigError, CheckpointError)):
+        config_from_checkpoint(tmp_path / "none.pth", {"data": "refcoco"})
+
+
+def recipes():
+    """Commands of the table of recipes: (config, options)."""
+    text = (ROOT / "docs/datasets.md").read_text(encoding="utf-8")
+    for line in re.findall(r"`((?:simvg|alvg)/\w+\.py[^`]*)`", text):
+        config, *options = shlex.split(line.replace("--cfg-options ", ""))
+        yield pytest.param(config, options, id=line)
+
+
+@pytest.mark.parametrize(("config", "options"), recipes())
+def test_documented_recipes_load(config, options):
+    resolved = load_config(ROOT / "configs" / config, parse_options(options))
+    named = [option.split("=", 1)[1] for option in options if option.startswith("data=")]
+    assert resolved.modality == "rgb"
+    if named:
+        expected = load_config(QUICKSTART, {"data": named[0]}).train_dataloader.dataset
+        assert resolved.train_dataloader.dataset.type == expected.type
+        assert resolved.train_dataloader.dataset.dataset == expected.dataset
