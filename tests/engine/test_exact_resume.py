@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
 from rgbtvg.checkpoints import load_file
 from tests.engine.processes import call
@@ -112,6 +113,8 @@ def test_terminated_run_saves_its_step_and_resumes_exactly(tmp_path, straight):
     assert Path((tmp_path / "run" / "last_checkpoint").read_text()).name == "iter_8.pth"
     assert call(train_tiny, str(tmp_path / "run"), {**EMA, "workers": 2}, True, output=log) == 0, log.read_text()
     assert differences(straight({**EMA, "workers": 0}), final(tmp_path / "run")) == []
+    # The resolved config begins where the run began, not where it went on.
+    assert Config.fromfile(tmp_path / "run" / "run_config.py").load_from is None
 
 
 def test_terminated_group_stops_at_one_step(tmp_path):
