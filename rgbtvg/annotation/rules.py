@@ -1,12 +1,15 @@
 """Which answers of a model are taken: strict parsing, and the sentences that no dataset should have.
 
 The released benchmark holds sentences that talk about boxes, say that nothing is visible, or are a bare number plate;
-these rules keep them out of a set that is annotated anew.
+these rules keep them out of a set that is annotated anew. They are stricter than the data doctor's, whose patterns they
+contain: a model can be asked again, so that a good sentence refused costs little.
 """
 
 from __future__ import annotations
 
 import re
+
+from rgbtvg.inspection.checks.sentences import NOT_VISIBLE, TOOL_LANGUAGE
 
 MIN_WORDS = 3
 MAX_WORDS = 40
@@ -17,18 +20,15 @@ _COLOURS = "red|green|blue|yellow|white|pink|purple|magenta|coloured|colored"
 _MARKS = "box|frame|rectangle|region|outline|area"
 
 ANNOTATION_LANGUAGE = re.compile(
-    r"\bbound(?:ing|ed)[- ]?(?:box|region|area)"
-    r"|\bb-?box"
-    r"|\bcoordinates?\b|\bpixels?\b|\bannotat|\bground[- ]truth\b"
+    r"\bbound(?:ing|ed)[- ]?(?:region|area)|\bb-?box|\bpixels?\b|\bannotat"
     rf"|\b(?:drawn|marked|highlighted|outlined|specified|given|indicated|provided|target|magenta) (?:{_MARKS})"
     rf"|\b(?:in|inside|within|by|with) (?:the|a|this) (?:(?:{_COLOURS}) )?(?:box|frame|rectangle|outline)\b"
     r"|[\[(]\s*\d+(?:\.\d+)?\s*,\s*\d+",
     re.IGNORECASE,
 )
 ABSENCE = re.compile(
-    r"\bno (?:\S+ ){1,4}(?:is|are|can be|could be) (?:\w+ )?(?:visible|present|seen|found|shown|discernible|detected)"
-    r"|\b(?:is|are|was) ?(?:not|n't) (?:\w+ )?(?:visible|present|seen|shown|discernible|identifiable|there)\b"
-    r"|\b(?:is|are)n't (?:\w+ )?(?:visible|present|there)\b"
+    r"\bno (?:\S+ ){1,4}could be (?:\w+ )?(?:visible|present|seen|found|shown|discernible|detected)"
+    r"|\b(?:is|are|was) ?(?:not|n't) (?:\w+ )?(?:seen|identifiable|there)\b"
     r"|\bnot (?:clearly |fully |directly )?(?:visible|discernible|identifiable)\b"
     r"|\b(?:cannot|can ?not|can't|could not|couldn't|unable to|impossible to) (?:be )?(?:\w+ly )?"
     r"(?:see|seen|identif|determin|locat|discern|made out|make out|find|found|distinguish|describ)"
@@ -89,9 +89,9 @@ def sentence_problem(
     rules = (
         ("it is empty", not words),
         ("it refuses to answer", REFUSAL.search(sentence)),
-        ("it says that the object is absent or not visible", ABSENCE.search(sentence)),
-        ("it mentions a box, coordinates or the annotation", ANNOTATION_LANGUAGE.search(sentence)),
+        ("it says that the object is absent or not visible", _finds(sentence, NOT_VISIBLE, ABSENCE)),
         ("it talks about the task", ABOUT_THE_TASK.search(sentence)),
+        ("it mentions a box, coordinates or the annotation", _finds(sentence, TOOL_LANGUAGE, ANNOTATION_LANGUAGE)),
         ("it is a list", LIST.search(sentence)),
         ("it is more than one sentence", "\n" in sentence.strip() or SENTENCE_END.search(sentence)),
         ("it only repeats the category", meaningful and _singular(meaningful) == _singular(categories)),
@@ -100,6 +100,10 @@ def sentence_problem(
         (f"it has more than {max_words} words", len(words) > max_words),
     )
     return next((reason for reason, broken in rules if broken), None)
+
+
+def _finds(sentence: str, *patterns: re.Pattern[str]) -> bool:
+    return any(pattern.search(sentence) for pattern in patterns)
 
 
 def _singular(words: list[str]) -> list[str]:
