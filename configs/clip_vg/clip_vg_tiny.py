@@ -13,6 +13,7 @@ max_epochs = 10
 lr_drop = 8
 lr = 1e-3
 model = dict(
+    frozen=False,
     image_encoder=dict(
         arch=dict(_delete_=True, width=64, layers=3, heads=4, mlp_width=128, patch_size=8, image_size=64, embed_dim=64),
         pretrained=None,

@@ -2,9 +2,10 @@
 
 A table is a Python file of plain values:
 
-- ``rows``: name -> ``dict(config=..., options={...}, against=...)``. `options` are overrides as ``--cfg-options`` takes
-  them; `against` is the row that this one is compared with, in the same modality.
-- ``modalities``: each row is trained in all of them (``['rgbt']`` if left out); a row may name its own.
+- ``rows``: name -> ``dict(config=..., options={...}, against=..., modalities=[...])``. `options` are overrides as
+  ``--cfg-options`` takes them; `against` is the row that this one is compared with, in the same modality or, where
+  that row lacks it, in its first.
+- ``modalities``: of the rows that do not name their own (``['rgbt']`` if left out).
 - ``seeds``: of every row (``[0]`` if left out).
 - ``options``: overrides for all rows; those of a row go before them.
 - ``baseline_modality``: rows without `against` are compared with themselves in this modality.
@@ -130,14 +131,19 @@ class SweepTable:
             )
             for seed in self.seeds
             for name, row in self.rows.items()
-            for modality in row.get("modalities", self.modalities)
+            for modality in self.modalities_of(name)
         ]
+
+    def modalities_of(self, row: str) -> list[str]:
+        """Modalities that a row is trained in."""
+        return self.rows[row].get("modalities", self.modalities)
 
     def baseline(self, row: str, modality: str) -> tuple[str, str] | None:
         """(row, modality) that a line is compared with."""
         against = self.rows[row].get("against")
         if against is not None:
-            return (against, modality) if against != row else None
+            known = self.modalities_of(against)
+            return against, modality if modality in known else known[0]
         if self.baseline_modality in (None, modality):
             return None
         return row, self.baseline_modality

@@ -9,6 +9,7 @@ from rgbtvg.datasets.transforms.cleaning import CleanSentence, clean_sentence
 from rgbtvg.datasets.transforms.formatting import PackGroundingInputs
 from rgbtvg.datasets.transforms.geometric import (
     CheckBoxes,
+    CropAroundTarget,
     DirectionAwareChoice,
     HorizontalFlip,
     PadToSquare,
@@ -25,6 +26,7 @@ __all__ = [
     "CheckBoxes",
     "CleanSentence",
     "ColorJitter",
+    "CropAroundTarget",
     "DirectionAwareChoice",
     "GaussianBlur",
     "HorizontalFlip",
