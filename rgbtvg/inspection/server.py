@@ -184,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
             can_augment=self.server.augmented is not None,
         )
         policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self'; "
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; "
             "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
         self._send(page.encode(), "text/html; charset=utf-8", policy=policy)
