@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from mmengine.model import BaseModel
@@ -107,6 +107,28 @@ class BaseGrounder(BaseModel):
             language = repeat_text(language, len(self.streams))
         joined = encoder(images, mask, language)
         return dict(zip(self.streams, split_streams(joined, len(self.streams)), strict=True))
+
+
+class TwoEncoderGrounder(BaseGrounder):
+    """A method with an image encoder, a text encoder and a modality neck; a subclass joins what they give.
+
+    Args:
+        image_encoder: config of the image encoder.
+        text_encoder: config of the text encoder.
+        head: as in :class:`BaseGrounder`.
+        neck: config of the modality neck (`necks/`), of class `default_neck` unless it is given.
+        kwargs: see :class:`BaseGrounder`.
+    """
+
+    default_neck: ClassVar[str] = "ConcatTokens"
+
+    def __init__(
+        self, image_encoder: dict, text_encoder: dict, head: dict, neck: dict | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(head=head, **kwargs)
+        self.image_encoder = MODELS.build(image_encoder)
+        self.text_encoder = MODELS.build(text_encoder)
+        self.neck = MODELS.build(neck or dict(type=self.default_neck))
 
 
 def repeat_text(text: TextFeatures, count: int) -> TextFeatures:

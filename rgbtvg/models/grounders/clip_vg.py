@@ -9,40 +9,34 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.models.grounders.base import TwoEncoderGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
 
 @MODELS.register_module()
-class CLIPVG(BaseGrounder):
+class CLIPVG(TwoEncoderGrounder):
     """Frozen CLIP, all of whose tokens go through one joint transformer; its regression token gives the box.
 
     In rgbt both streams pass through the same frozen CLIP and are put side by side along the channels.
 
     Args:
-        image_encoder: config of :class:`CLIPVisionEncoder`. With `out_levels` the channels of those layers are
-            concatenated (the multi-level model that the authors released); without, its last tokens are used (the
-            RGB-T benchmark).
-        text_encoder: config of :class:`CLIPTextEncoder`.
         fusion: config of :class:`JointEncoder`, without the token counts.
-        head: config of :class:`BoxHead`.
-        neck: config of the modality neck, :class:`ConcatChannels` by default.
         image_size: side of the square network input in pixels.
         max_length: tokens of a sentence.
         frozen: keep both towers of CLIP fixed; False trains them too, from scratch for instance.
         learn_image_positions: let CLIP's image position table learn, as the multi-level model does.
         prompt_ids: token ids put before every sentence, whose end is cut to keep `max_length` (``ML_CLIP_VG_PROMPT``).
-        kwargs: see :class:`BaseGrounder`.
+        kwargs: see :class:`TwoEncoderGrounder`; encoders :class:`CLIPVisionEncoder` and :class:`CLIPTextEncoder`, head
+            :class:`BoxHead`. With `out_levels` in the image encoder the channels of those layers are concatenated (the
+            multi-level model that the authors released); without, its last tokens are used (the RGB-T benchmark).
     """
+
+    default_neck = "ConcatChannels"
 
     def __init__(
         self,
-        image_encoder: dict,
-        text_encoder: dict,
         fusion: dict,
-        head: dict,
-        neck: dict | None = None,
         image_size: int = 224,
         max_length: int = 77,
         frozen: bool = True,
@@ -50,12 +44,11 @@ class CLIPVG(BaseGrounder):
         prompt_ids: Sequence[int] = (),
         **kwargs: Any,
     ) -> None:
-        super().__init__(head=head, **kwargs)
-        self.image_encoder = MODELS.build(image_encoder).requires_grad_(not frozen)
-        self.text_encoder = MODELS.build(text_encoder).requires_grad_(not frozen)
+        super().__init__(**kwargs)
+        for tower in (self.image_encoder, self.text_encoder):
+            tower.requires_grad_(not frozen)
         if learn_image_positions:
             self.image_encoder.position_embedding.requires_grad_(True)
-        self.neck = MODELS.build(neck or dict(type="ConcatChannels"))
         rows, columns = self.image_encoder.grid_of((image_size, image_size))
         num_image = self.neck.num_tokens(rows * columns, 1, len(self.streams))
         self.fusion = MODELS.build(dict(fusion, num_image=num_image, num_text=max_length))

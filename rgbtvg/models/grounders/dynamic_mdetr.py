@@ -7,25 +7,21 @@ from typing import Any
 
 from torch import nn
 
-from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.models.grounders.base import TwoEncoderGrounder
 from rgbtvg.models.layers.words import strip_sentence_marks
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
 
 @MODELS.register_module()
-class DynamicMDETR(BaseGrounder):
+class DynamicMDETR(TwoEncoderGrounder):
     """A short joint encoder over all cells and words, then a decoder that samples a few points per stage.
 
     In rgbt both streams pass through the same image encoder and their cells stand side by side in the joint sequence.
 
     Args:
-        image_encoder: config of :class:`ResNetDETR`, or of :class:`CLIPVisionEncoder` with `project_tokens`.
-        text_encoder: config of :class:`BertEncoder` or :class:`CLIPTextEncoder`.
         fusion: config of :class:`JointEncoder`, without the token counts, order and regression token.
         decoder: config of :class:`DynamicDecoder`.
-        head: config of :class:`BoxHead`.
-        neck: config of the modality neck, :class:`ConcatTokens` by default.
         image_size: side of the square network input in pixels.
         max_length: words of a sentence, sentence marks included unless they are stripped.
         strip_marks: leave out CLIP's start and end marks (the CLIP variant).
@@ -33,17 +29,14 @@ class DynamicMDETR(BaseGrounder):
             needs a fusion as wide as CLIP's projection.
         mask_image_padding: hide padded cells from the joint encoder. The CLIP variant of the reference has no image
             mask: False reproduces it (for :class:`ResNetDETR`, see there).
-        kwargs: see :class:`BaseGrounder`.
+        kwargs: see :class:`TwoEncoderGrounder`; encoders :class:`ResNetDETR` and :class:`BertEncoder`, or
+            :class:`CLIPVisionEncoder` with `project_tokens` and :class:`CLIPTextEncoder`; head :class:`BoxHead`.
     """
 
     def __init__(
         self,
-        image_encoder: dict,
-        text_encoder: dict,
         fusion: dict,
         decoder: dict,
-        head: dict,
-        neck: dict | None = None,
         image_size: int = 640,
         max_length: int = 20,
         strip_marks: bool = False,
@@ -51,13 +44,10 @@ class DynamicMDETR(BaseGrounder):
         mask_image_padding: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(head=head, **kwargs)
+        super().__init__(**kwargs)
         self.max_length = max_length
         self.strip_marks = strip_marks
         self.mask_image_padding = mask_image_padding
-        self.image_encoder = MODELS.build(image_encoder)
-        self.text_encoder = MODELS.build(text_encoder)
-        self.neck = MODELS.build(neck or dict(type="ConcatTokens"))
         num_image = self.neck.num_tokens(self.image_encoder.num_tokens(image_size), 0, len(self.streams))
         counts = dict(num_image=num_image, num_text=max_length)
         self.fusion = MODELS.build(dict(fusion, order=("image", "text"), regression=False, **counts))

@@ -7,48 +7,41 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.models.grounders.base import TwoEncoderGrounder
 from rgbtvg.models.layers.convolution import conv_bn_relu
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, TextFeatures
 
 
 @MODELS.register_module()
-class FAOA(BaseGrounder):
+class FAOA(TwoEncoderGrounder):
     """YOLOv3's maps, each cell with the sentence beside it, and one softmax over all anchors of all cells.
 
     In rgbt both streams pass through the same Darknet one after the other (so that batch norm sees one camera at a
     time), and their maps stand side by side in the channels. The reference knows RGB only.
 
     Args:
-        image_encoder: config of :class:`Darknet53`.
-        text_encoder: config of :class:`BertEncoder`, of which the first token ([CLS]) speaks for the sentence, or of
-            :class:`LSTMEncoder`.
         fusion: config of :class:`DenseFusion`, without `width` and `num_levels`.
         head: config of :class:`AnchorHead`, without `in_channels`.
-        neck: config of the modality neck, :class:`ConcatChannels` by default.
         width: channels of maps and sentence vector.
         dropout: on the sentence vector, in training.
         bn_momentum: of the projections' batch norms, see :class:`DenseFusion`.
-        kwargs: see :class:`BaseGrounder`.
+        kwargs: see :class:`TwoEncoderGrounder`; the image encoder is :class:`Darknet53`, the text encoder
+            :class:`BertEncoder`, of which the first token ([CLS]) speaks for the sentence, or :class:`LSTMEncoder`.
     """
+
+    default_neck = "ConcatChannels"
 
     def __init__(
         self,
-        image_encoder: dict,
-        text_encoder: dict,
         fusion: dict,
         head: dict,
-        neck: dict | None = None,
         width: int = 512,
         dropout: float = 0.1,
         bn_momentum: float = 0.1,
         **kwargs: Any,
     ) -> None:
         super().__init__(head=dict(head, in_channels=width), **kwargs)
-        self.image_encoder = MODELS.build(image_encoder)
-        self.text_encoder = MODELS.build(text_encoder)
-        self.neck = MODELS.build(neck or dict(type="ConcatChannels"))
         widths = [self.neck.width(channels, len(self.streams)) for channels in self.image_encoder.widths]
         self.image_proj = nn.ModuleList(conv_bn_relu(channels, width, 1, bn_momentum) for channels in widths)
         self.text_proj = nn.Sequential(
@@ -75,8 +68,8 @@ class FAOA(BaseGrounder):
             "projected": projected,
             "sentence": sentence,
             "fused": fused,
-            "maps": maps,  # what the head learns and predicts from
-            "pred_boxes": self.head.decode(maps)[0],
+            "maps": maps,
+            **self.head.answers(maps),
         }
 
     def encode_sentence(self, inputs: GroundingInputs) -> Tensor:

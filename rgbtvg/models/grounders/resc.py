@@ -8,38 +8,34 @@ from typing import Any
 from torch import nn
 from torch.nn import functional as F
 
-from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.models.grounders.base import TwoEncoderGrounder
 from rgbtvg.models.layers.convolution import conv_bn_relu
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, TextFeatures
 
 
 @MODELS.register_module()
-class ReSC(BaseGrounder):
+class ReSC(TwoEncoderGrounder):
     """One map of YOLOv3, modulated in rounds by sub-queries, and one softmax over all anchors of all cells.
 
     In rgbt both streams pass through the same Darknet one after the other (so that batch norm sees one camera at a
     time), and their maps stand side by side in the channels. The reference knows RGB only.
 
     Args:
-        image_encoder: config of :class:`Darknet53` with one stride.
-        text_encoder: config of :class:`BertEncoder`.
         fusion: config of :class:`SubQueryFusion`, without `width`.
         head: config of :class:`AnchorHead` with one level, without `in_channels`.
-        neck: config of the modality neck, :class:`ConcatChannels` by default.
         width: channels of map and words.
         dropout: on the words, in training.
         bn_momentum: of the projection's batch norm, see :class:`DenseFusion`.
-        kwargs: see :class:`BaseGrounder`.
+        kwargs: see :class:`TwoEncoderGrounder`; encoders :class:`Darknet53` with one stride and :class:`BertEncoder`.
     """
+
+    default_neck = "ConcatChannels"
 
     def __init__(
         self,
-        image_encoder: dict,
-        text_encoder: dict,
         fusion: dict,
         head: dict,
-        neck: dict | None = None,
         width: int = 512,
         dropout: float = 0.1,
         bn_momentum: float = 0.1,
@@ -47,9 +43,6 @@ class ReSC(BaseGrounder):
     ) -> None:
         rounds = MODELS.build(dict(fusion, width=width))
         super().__init__(head=dict(head, in_channels=rounds.out_width), **kwargs)
-        self.image_encoder = MODELS.build(image_encoder)
-        self.text_encoder = MODELS.build(text_encoder)
-        self.neck = MODELS.build(neck or dict(type="ConcatChannels"))
         channels = self.neck.width(self.image_encoder.widths[-1], len(self.streams))
         self.image_proj = conv_bn_relu(channels, width, 1, bn_momentum)
         self.text_proj = nn.Sequential(
@@ -75,8 +68,8 @@ class ReSC(BaseGrounder):
             "text": text,
             "rounds": rounds,
             "word_weights": rounds.weights,
-            "maps": maps,  # what the head learns and predicts from
-            "pred_boxes": self.head.decode(maps)[0],
+            "maps": maps,
+            **self.head.answers(maps),
         }
 
     def encode_words(self, inputs: GroundingInputs) -> TextFeatures:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,9 @@ from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 class SimVG(BaseGrounder):
     """BEiT-3 fuses; text-guided queries read the answer off its patches, a linear student off its class token.
 
-    In rgbt (our definition, the method knows RGB only) the shared tower runs once per stream, thermal with adapters of
-    its own where `adapter` says so; the neck joins the patches and class tokens, and the words are averaged.
+    ALVG is this frame with an enhancement before the decoder and without the student. In rgbt (our definition,
+    the method knows RGB only) the shared tower runs once per stream, thermal with adapters of its own where `adapter`
+    says so; the neck joins the patches and class tokens, and the words are averaged.
 
     Args:
         backbone: config of :class:`BEiT3`.
@@ -29,6 +30,9 @@ class SimVG(BaseGrounder):
         adapter: config of :class:`LoRA` for the tower, whose Linears are called ``attention.q_proj.vision`` and so on.
         kwargs: see :class:`BaseGrounder`.
     """
+
+    decoder_defaults: ClassVar[dict[str, Any]] = dict(attention_dropout=0.0)
+    """In DETR dropout follows a layer's attention."""
 
     def __init__(
         self,
@@ -51,19 +55,28 @@ class SimVG(BaseGrounder):
         self.text_proj = nn.Linear(self.backbone.width, width)
         self.class_proj = nn.Linear(self.backbone.width, width) if self.head.has_token_branch else None
         self.image_positions = SinePositions(width)
-        # A layer's attention is followed by no dropout here, unlike in DETR.
-        self.decoder = TransformerDecoder(**{"width": width, "attention_dropout": 0.0, **decoder})
+        self.decoder = TransformerDecoder(**{"width": width, **self.decoder_defaults, **decoder})
 
     def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
         """Tower, queries, decoder and student."""
+        outputs = self.encode_memory(inputs)
+        decoded = self.decoder(*(outputs[name] for name in ("queries", "patches", "positions", "patch_mask")))
+        outputs["decoder_states"] = decoded.states  # (S, B, Q, D)
+        if self.class_proj is not None:
+            outputs["token_queries"] = outputs["queries"] + self.class_proj(outputs["image"].tokens[:, :1])
+        outputs.update(self.head(decoded.states, outputs.get("token_queries")))
+        outputs["pred_boxes"] = self.head.answers(outputs)[1]
+        return outputs
+
+    def encode_memory(self, inputs: GroundingInputs) -> dict[str, Any]:
+        """Tower and queries: all that the decoder begins with."""
         image, text = joined_streams(self.backbone.encode_streams(inputs, self.streams), self.neck, inputs)
         patches = self.image_proj(patch_map(image)).flatten(2).transpose(1, 2)  # (B, N, D)
         words = self.text_proj(text.tokens)  # (B, L, D)
         mask = image.mask[:, image.num_prefix :]
         positions = self.image_positions(mask.unflatten(1, image.grid)).flatten(2).transpose(1, 2)  # (B, N, D)
         queries, sentence = self.queries(words, text.mask)
-        states = self.decoder(queries, patches, positions, mask).states  # (S, B, Q, D)
-        outputs = {
+        return {
             "image": image,
             "text": text,
             "patches": patches,
@@ -72,14 +85,8 @@ class SimVG(BaseGrounder):
             "patch_mask": mask,
             "queries": queries,
             "sentence": sentence,
-            "decoder_states": states,
             "picture_share": picture_share(inputs.padding_mask),
         }
-        if self.class_proj is not None:
-            outputs["token_queries"] = queries + self.class_proj(image.tokens[:, :1])
-        outputs.update(self.head(states, outputs.get("token_queries")))
-        outputs["pred_boxes"] = self.head.answers(outputs)[1]
-        return outputs
 
 
 def joined_streams(

@@ -7,47 +7,32 @@ from typing import Any
 
 from torch import nn
 
-from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.models.grounders.base import TwoEncoderGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
 
 @MODELS.register_module()
-class TransVG(BaseGrounder):
+class TransVG(TwoEncoderGrounder):
     """ResNet + DETR encoder and BERT, joined by one transformer whose regression token gives the box.
 
     In rgbt both streams pass through the same image encoder and their cells stand side by side in the joint sequence.
     QRNet and MMCA are this frame with other eyes.
 
     Args:
-        image_encoder: config of :class:`ResNetDETR`.
-        text_encoder: config of :class:`BertEncoder`.
         fusion: config of :class:`JointEncoder`, without the token counts.
-        head: config of :class:`BoxHead`.
-        neck: config of the modality neck, :class:`ConcatTokens` by default.
         image_size: side of the square network input in pixels.
         max_length: tokens of a sentence.
         project_image: apply a linear layer to the image cells before they are joined (the paper). The RGB-T benchmark's
             variant creates that layer and never applies it: False for its checkpoints.
-        kwargs: see :class:`BaseGrounder`.
+        kwargs: see :class:`TwoEncoderGrounder`; encoders :class:`ResNetDETR` and :class:`BertEncoder`, head
+            :class:`BoxHead`.
     """
 
     def __init__(
-        self,
-        image_encoder: dict,
-        text_encoder: dict,
-        fusion: dict,
-        head: dict,
-        neck: dict | None = None,
-        image_size: int = 640,
-        max_length: int = 20,
-        project_image: bool = True,
-        **kwargs: Any,
+        self, fusion: dict, image_size: int = 640, max_length: int = 20, project_image: bool = True, **kwargs: Any
     ) -> None:
-        super().__init__(head=head, **kwargs)
-        self.image_encoder = MODELS.build(image_encoder)
-        self.text_encoder = MODELS.build(text_encoder)
-        self.neck = MODELS.build(neck or dict(type="ConcatTokens"))
+        super().__init__(**kwargs)
         num_image = self.neck.num_tokens(self.image_encoder.num_tokens(image_size), 0, len(self.streams))
         self.fusion = MODELS.build(dict(fusion, num_image=num_image, num_text=max_length))
         width = self.fusion.width

@@ -95,11 +95,16 @@ class AnchorHead(nn.Module):
             anchors.append(sizes.to(x.device).repeat_interleave(height * width, dim=0))
         return Candidates(torch.cat(values, 1), torch.cat(cells).float(), torch.cat(grids).float(), torch.cat(anchors))
 
-    def decode(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Boxes (B, 4) cxcywh in [0, 1] of the most confident candidates, and their shares of the softmax (B,)."""
+    def answers(self, maps: Sequence[Tensor]) -> dict[str, Any]:
+        """What :meth:`loss` and :meth:`predict` read.
+
+        Returns:
+            ``candidates``; ``pred_boxes`` (B, 4) cxcywh in [0, 1] of the most confident ones, and their shares of the
+            softmax ``pred_scores`` (B,).
+        """
         candidates = self.candidates(maps)
         scores, index = candidates.logits.softmax(dim=1).max(dim=1)
-        return candidates.boxes(index), scores
+        return {"candidates": candidates, "pred_boxes": candidates.boxes(index), "pred_scores": scores}
 
     def assign(self, candidates: Candidates, boxes: Tensor) -> Tensor:
         """The candidate (B,) that answers for each target (B, 4).
@@ -117,11 +122,8 @@ class AnchorHead(nn.Module):
         return fits.int().argmax(dim=1)
 
     def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
-        """Squared errors of the assigned candidates' coordinates, and cross-entropy over all candidates.
-
-        Reads ``maps``, what :meth:`forward` gave.
-        """
-        candidates = self.candidates(outputs["maps"])
+        """Squared errors of the assigned candidates' coordinates, and cross-entropy over all candidates."""
+        candidates = outputs["candidates"]
         boxes = single_targets(data_samples).to(candidates.values)
         index = self.assign(candidates, boxes)
         values = candidates.values[torch.arange(len(index), device=index.device), index]
@@ -134,5 +136,5 @@ class AnchorHead(nn.Module):
 
     def predict(self, outputs: dict[str, Any]) -> list[Prediction]:
         """One box per sample with its share of the softmax."""
-        boxes, scores = self.decode(outputs["maps"])
-        return [Prediction(box[None], score[None]) for box, score in zip(boxes, scores, strict=True)]
+        answers = zip(outputs["pred_boxes"], outputs["pred_scores"], strict=True)
+        return [Prediction(box[None], score[None]) for box, score in answers]

@@ -47,6 +47,8 @@ class SetHead(nn.Module):
         supervise_layers: whether every decoder layer is supervised, or the last one alone.
     """
 
+    has_token_branch = False
+
     def __init__(
         self,
         width: int = 256,

@@ -53,11 +53,12 @@ def test_the_loss_falls_where_the_prediction_is_right():
     anchor, row, column = index // 4, index // 2 % 2, index % 2
     right[0][0, 5 * anchor + 4, row, column] = 20.0
     wrong = [x[:1] for x in MAPS]
-    losses = [dense.loss({"maps": maps}, samples(BOXES[:1]))["loss_conf"].item() for maps in (right, wrong)]
+    losses = [dense.loss(dense.answers(maps), samples(BOXES[:1]))["loss_conf"].item() for maps in (right, wrong)]
     assert losses[0] < 1e-3 < losses[1]
 
 
 def test_predictions_say_how_sure_they_are():
-    prediction = head().predict({"maps": [x[:1] for x in MAPS]})[0]
+    dense = head()
+    prediction = dense.predict(dense.answers([x[:1] for x in MAPS]))[0]
     assert prediction.boxes.shape == (1, 4)
     torch.testing.assert_close(prediction.scores, torch.tensor([1 / (2 * 4 + 2 * 16)]))
