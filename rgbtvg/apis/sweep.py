@@ -190,7 +190,7 @@ def sweep(
         path: table file.
         out: folder of all runs.
         options: overrides for every run.
-        jobs: runs at once, each in a process of its own.
+        jobs: runs at once, each in a process of its own; 0 only makes the table of what is finished.
         threads: CPU threads of each.
         report: gets a line per run, and the table.
 
@@ -200,11 +200,11 @@ def sweep(
     table, out = SweepTable.read(path), Path(out)
     runs = table.runs(out, options or {})
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    for step in table.before:
+    for step in table.before if jobs else []:
         prepare(step, report)
     waiting = [run for run in runs if run.record() is None]
     report(f"{len(runs)} runs, {len(runs) - len(waiting)} of them finished before")
-    failed = run_all(waiting, jobs, report)
+    failed = run_all(waiting, jobs, report) if jobs else []
     lines = sweep_lines(table, [run for run in runs if run.record() is not None])
     text = markdown(lines)
     with replacing(out / "table.json") as file:

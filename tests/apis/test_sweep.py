@@ -41,7 +41,7 @@ def test_a_table_is_run_written_and_gone_on_with(table, tmp_path, capsys):
     assert (tmp_path / "out" / "table.md").read_text().strip() in printed
 
     table.write_text(table.read_text() + "modalities = ['rgbt']\n")
-    assert run_tool("analysis/sweep.py", table, "--out", tmp_path / "out") == 0
+    assert run_tool("analysis/sweep.py", table, "--out", tmp_path / "out", "--jobs", 0) == 0
     assert "4 runs, 4 of them finished before" in capsys.readouterr().out
 
     assert run_tool("analysis/sweep.py", table, "--out", tmp_path / "out", "--cfg-options", "lr=0.1") == 1

@@ -17,7 +17,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", help="table file, such as configs/comparisons/methods.py")
     parser.add_argument("--out", help="folder of the runs and of the table (default: work_dirs/<name of the table>)")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at once (default 1)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="runs at once (default 1); 0: only the table of what is finished"
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each (default 1)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="overrides for every run")
     return parser.parse_args()
