@@ -35,6 +35,8 @@ class GroundingDataset(BaseDataset):
         targets: ``'any'``, or ``'one'`` for the sentences that mean exactly one object.
         truncate_boxes: the RGB-T benchmark's reader cuts the four numbers of every box to integers before anything
             else, which moves corners by up to two pixels. Off: boxes as annotated.
+        part: name of the dataset as a part of a mixture: its records are in the subset ``<part>_<split>`` too, so that
+            an evaluation of the mixture has a line for each.
         **kwargs: MMEngine's `BaseDataset`: `indices` (N for the first N rows, -N for the last, or a list), `test_mode`,
             `serialize_data` (on: workers share one copy of the records), `lazy_init`.
 
@@ -57,6 +59,7 @@ class GroundingDataset(BaseDataset):
         pipeline: Sequence[dict | Callable] = (),
         targets: str = "any",
         truncate_boxes: bool = False,
+        part: str | None = None,
         **kwargs: Any,
     ) -> None:
         if modality not in MODALITY_STREAMS:
@@ -75,6 +78,8 @@ class GroundingDataset(BaseDataset):
         self.modality = modality
         self.targets = targets
         self.truncate_boxes = truncate_boxes
+        self.part = part
+        self.sentence_counts: dict[str, int | None] = {}
         super().__init__(data_root=str(data_root), pipeline=build_transforms(pipeline), **kwargs)
 
     def available_splits(self) -> list[str]:
@@ -85,9 +90,9 @@ class GroundingDataset(BaseDataset):
         """Records of one split; may be empty."""
         raise NotImplementedError
 
-    def report_rows(self, split: str, records: list[dict[str, Any]]) -> None:
-        """Say how many rows a split has, and warn when that is in no published revision."""
-        report_rows(self.dataset, split, len(records))
+    def count_sentences(self, records: list[dict[str, Any]]) -> int | None:
+        """Sentences of a split, as published counts have them; None where these do not apply."""
+        return len(records)
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """MMEngine's hook: the records of all splits."""
@@ -98,12 +103,17 @@ class GroundingDataset(BaseDataset):
         records = []
         for split in self.splits:
             of_split = self.load_split(split)
-            self.report_rows(split, of_split)
+            count = self.sentence_counts[split] = self.count_sentences(of_split)
+            if count is not None:
+                report_rows(self.dataset, split, count)
             records += of_split
         if self.targets == "one":
             records = [record for record in records if len(record["boxes"]) == 1]
         if not records:
             raise DataError(f"{self.dataset} has no rows in {', '.join(self.splits)}")
+        if self.part is not None:
+            for record in records:
+                record["subsets"] = [*record["subsets"], f"{self.part}_{record['split']}"]
         return records
 
     def draw(self, record: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from rgbtvg.registry import DATA_SAMPLERS, DATASETS
 
 @DATASETS.register_module()
 class DatasetMixture(ConcatDataset):
-    """The rows of several datasets one after another; records keep the dataset that they come from.
+    """The rows of several datasets one after another; records keep the dataset that they come from, and are in the
+    subset ``<source>_<split>``.
 
     All sources go through one pipeline with one modality, since a batch has one set of streams: a mixture of RGB sets
     and RGB-T sets is an RGB mixture. With ``modality='rgbt'`` a source without thermal is refused by name. Pixels are
@@ -50,12 +51,18 @@ class DatasetMixture(ConcatDataset):
         self.dataset = dataset
         forced = {} if split is None else {"split": split}
         defaults = dict(shared, modality=modality, pipeline=pipeline)
-        built = [DATASETS.build({**defaults, **source, **forced}) for source in sources.values()]
+        built = [DATASETS.build({**defaults, "part": name, **source, **forced}) for name, source in sources.items()]
         super().__init__(built)
         self.source_sizes = {name: len(source) for name, source in zip(sources, built, strict=True)}
-        for name in dict.fromkeys(split for source in built for split in source.splits):
-            if all(source.splits == [name] for source in built):
-                report_rows(dataset, name, len(self))
+        self._report_rows()
+
+    def _report_rows(self) -> None:
+        """As a dataset does, for splits that all sources have."""
+        counts = [source.sentence_counts for source in self.datasets]
+        for split in counts[0]:
+            of_split = [count.get(split) for count in counts]
+            if None not in of_split:
+                report_rows(self.dataset, split, sum(of_split))
 
 
 @DATA_SAMPLERS.register_module()

@@ -46,8 +46,9 @@ class RGBTGeneralised(RGBTGround):
         folders = self._image_folders()
         return [self._record(row, index, path, split, folders) for index, row in enumerate(read_json_rows(path))]
 
-    def report_rows(self, split: str, records: list[dict[str, Any]]) -> None:
-        """Nothing: the published counts are those of the sentences of one object."""
+    def count_sentences(self, records: list[dict[str, Any]]) -> int | None:
+        """None: the published counts are those of other sentences."""
+        return None
 
     def _record(
         self, row: Mapping[str, Any], index: int, path: Path, split: str, folders: dict[str, ImageFolders]

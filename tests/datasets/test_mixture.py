@@ -53,6 +53,7 @@ def test_records_keep_their_source(root):
         "referit/train/000000",
         "flickr/train/000000",
     ]
+    assert dataset.get_data_info(10)["subsets"] == ["referit_train"]
     assert mixture(root, split=["train", "val"]).source_sizes == {"unc": 20, "referit": 8, "flickr": 12}
 
 
@@ -141,7 +142,7 @@ def test_five_sources_train_together(tmp_path, tokenizer_folder):
         batch_size=8,
         num_workers=0,
         max_length=8,
-        max_epochs=1,
+        max_epochs=2,
         loggers=[],
         source_weights={"flickr": 0.5, "unc": 2},
     )
@@ -156,5 +157,16 @@ def test_five_sources_train_together(tmp_path, tokenizer_folder):
         "flickr/train": 6,
         "gref_umd/val": 6,
     }
-    # 12 + 6 + 6 + 6 + 3 rows in batches of 8, the last one dropped.
-    assert load_file(tmp_path / "run/epoch_1.pth")["meta"]["iter"] == 4
+    # 12 + 6 + 6 + 6 + 3 rows in batches of 8, the last one dropped, twice.
+    assert load_file(tmp_path / "run/epoch_2.pth")["meta"]["iter"] == 8
+
+
+def test_counts_of_a_mixture_are_those_of_all_sentences(root, monkeypatch):
+    said = []
+    monkeypatch.setattr("rgbtvg.datasets.published.print_log", lambda text, **kwargs: said.append(text))
+    reader = dict(type="SeqTRInstances", split="train", sentences="drawn", split_root=root / "annotations")
+    sources = {name: dict(reader, dataset=name) for name in ROWS}
+    assert len(mixture(root, sources=sources, dataset="coco_all")) == 20
+    assert said[-2] == "coco_all train: 40 rows"
+    assert "coco_all train has 40 rows, published revisions have 321327" in said[-1]
+    assert "unc train: 20 rows" in said
