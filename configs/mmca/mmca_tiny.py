@@ -1,28 +1,11 @@
 """An MMCA small enough to train from scratch on a laptop, on the synthetic set."""
 
-_base_ = ["mmca_r50.py"]
+_base_ = [
+    "../_base_/models/transvg_tiny.py",
+    "../_base_/pipelines/synthetic_padded.py",
+    "../_base_/schedules/adamw_step_tiny.py",
+    "../_base_/runtime/default.py",
+]
 
-dataset = "rgbtvg_synthetic"
-data_root = "data/synthetic"
-split_root = "data/synthetic/splits"
-tokenizer = "data/synthetic/tokenizer"
-image_size = 96
-max_length = 24
-num_workers = 1
-max_epochs = 10
-lr_drop = 8
-lr = 5e-4
-model = dict(
-    image_encoder=dict(
-        depth=18, width=96, num_layers=1, num_heads=4, ffn_width=192, dropout=0.0, frozen_stages=0, pretrained=None
-    ),
-    text_encoder=dict(
-        arch=dict(vocab_size=512, hidden_size=96, num_hidden_layers=2, num_attention_heads=4, intermediate_size=192),
-        pretrained=None,
-    ),
-    fusion=dict(width=96, depth=2, num_heads=4, ffn_width=192, dropout=0.0),
-    head=dict(width=96),
-    adapter=dict(rank=16, gate_width=32),
-)
-# Nothing is pre-trained, so everything learns at one rate.
-optim_wrapper = dict(paramwise_cfg=dict(_delete_=True, custom_keys={}))
+model = dict(type="MMCA", adapter=dict(rank=16, gate_width=32))
+optim_wrapper = dict(clip_grad=dict(max_norm=0.1))
