@@ -26,11 +26,12 @@ SCRIPT = '<img src=x onerror="document.title=1"> the car & <b>left</b>'
 
 @pytest.fixture
 def sentences(raw):
-    """Six records with sentences; the second one's is an attack."""
+    """Six records with sentences; the second one's is an attack, the third one's box is small."""
     records = read_records(raw)[:6]
     for index, record in enumerate(records):
         record["expression"] = f"the {record['extra']['category']} number {'abcdef'[index]} on the left"
     records[1]["expression"] = SCRIPT
+    records[2]["boxes"] = [[20.0, 10.0, 26.0, 16.0]]
     path = raw.with_name("sentences.jsonl")
     write_records(path, records)
     return path
@@ -261,7 +262,7 @@ def test_page_in_a_browser(browser, server):
     person.press("e", "x", Keys.ESCAPE)
     assert person.text("#sentence") == "the person with an a, an e and an r"
     person.press(Keys.ARROW_RIGHT).sees(2).press("z")
-    assert person.attribute("#pictures svg", "viewBox") != "0 0 64 48"
+    assert person.attribute("#pictures svg", "viewBox") == "15 7 16 12"
     person.press("n").sees(3).press("r").sees(4).press("a").sees(5).press("a").sees(2)
     assert "5 of 6" in person.text("#counts") and "1 edited" in person.text("#counts")
 
