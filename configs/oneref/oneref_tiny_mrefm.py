@@ -8,6 +8,7 @@ codebook = dict(
     arch=dict(width=48, layers=1, heads=2),
     image_size="$image_size",
     patch_size=12,
+    thermal_normalisation="$thermal_normalisation",
     num_codes=64,
     code_width=8,
 )

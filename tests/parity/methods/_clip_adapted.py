@@ -5,40 +5,28 @@ from __future__ import annotations
 import torch
 from cases import Case
 
+from methods import _parts
+
 STAGE_DEPTHS = {0: 0, 1: 5, 2: 8, 3: 12}
 
 
 def image_encoder(clip: dict, out_levels: list[int]) -> dict:
-    vision = clip["vision_config"]
-    return dict(
-        type="CLIPVisionEncoder",
-        arch=dict(
-            width=vision["hidden_size"],
-            layers=vision["num_hidden_layers"],
-            heads=vision["num_attention_heads"],
-            mlp_width=vision["intermediate_size"],
-            patch_size=vision["patch_size"],
-            image_size=vision["image_size"],
-            embed_dim=clip["projection_dim"],
-        ),
-        out_levels=out_levels,
-    )
+    sizes = {name: clip["vision_config"][name] for name in ("patch_size", "image_size")}
+    return dict(type="CLIPVisionEncoder", arch=tower(clip, "vision_config", **sizes), out_levels=out_levels)
 
 
 def text_encoder(clip: dict, out_levels: list[int]) -> dict:
     text = clip["text_config"]
-    return dict(
-        type="CLIPTextEncoder",
-        arch=dict(
-            width=text["hidden_size"],
-            layers=text["num_hidden_layers"],
-            heads=text["num_attention_heads"],
-            mlp_width=text["intermediate_size"],
-            vocabulary_size=text["vocab_size"],
-            context_length=text["max_position_embeddings"],
-            embed_dim=clip["projection_dim"],
-        ),
-        out_levels=out_levels,
+    sizes = dict(vocabulary_size=text["vocab_size"], context_length=text["max_position_embeddings"])
+    return dict(type="CLIPTextEncoder", arch=tower(clip, "text_config", **sizes), out_levels=out_levels)
+
+
+def tower(clip: dict, name: str, **sizes: int) -> dict:
+    """Sizes of the tower whose config lies under `name`, in the words of the transformers library."""
+    config = clip[name]
+    names = ("hidden_size", "num_hidden_layers", "num_attention_heads")
+    return _parts.clip_arch(
+        *(config[name] for name in names), clip["projection_dim"], config["intermediate_size"], **sizes
     )
 
 

@@ -2,6 +2,8 @@
 
 from harness import ParityMethod
 
+from methods import _parts
+
 PROMPT_IDS = (49406, 3797, 4341, 851, 17436, 531)  # what the reference's `language_prompt` is made of
 
 
@@ -9,7 +11,6 @@ class CLIPVGParity(ParityMethod):
     def model_config(self, case):
         config, clip = case.spec["config"], case.spec["config"]["clip"]
         levels = config.get("extract_layers")
-        text_width = clip["transformer_width"]
         return dict(
             type="CLIPVG",
             modality=self.modality(case),
@@ -19,28 +20,26 @@ class CLIPVGParity(ParityMethod):
             prompt_ids=PROMPT_IDS if "language_prompt" in case.spec["state_dict"] else (),
             image_encoder=dict(
                 type="CLIPVisionEncoder",
-                arch=dict(
-                    width=clip["vision_width"],
-                    layers=clip["vision_layers"],
-                    heads=clip["vision_width"] // 64,
-                    mlp_width=4 * clip["vision_width"],
+                arch=_parts.clip_arch(
+                    clip["vision_width"],
+                    clip["vision_layers"],
+                    clip["vision_width"] // 64,
+                    clip["embed_dim"],
                     patch_size=clip["vision_patch_size"],
                     image_size=clip["image_resolution"],
-                    embed_dim=clip["embed_dim"],
                 ),
                 out_levels=[layer + 1 for layer in levels or ()],
                 project_tokens=not levels,
             ),
             text_encoder=dict(
                 type="CLIPTextEncoder",
-                arch=dict(
-                    width=text_width,
-                    layers=clip["transformer_layers"],
-                    heads=clip["transformer_heads"],
-                    mlp_width=4 * text_width,
+                arch=_parts.clip_arch(
+                    clip["transformer_width"],
+                    clip["transformer_layers"],
+                    clip["transformer_heads"],
+                    clip["embed_dim"],
                     vocabulary_size=clip["vocab_size"],
                     context_length=clip["context_length"],
-                    embed_dim=clip["embed_dim"],
                 ),
             ),
             fusion=dict(

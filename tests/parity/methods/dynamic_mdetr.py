@@ -51,23 +51,21 @@ class DynamicMDETRParity(ParityMethod):
 
     def clip_encoders(self, case):
         clip = case.spec["config"]["clip"]
-        vision = dict(
-            width=clip["vision_width"],
-            layers=clip["vision_layers"],
-            heads=clip["vision_width"] // 64,
-            mlp_width=4 * clip["vision_width"],
+        vision = _parts.clip_arch(
+            clip["vision_width"],
+            clip["vision_layers"],
+            clip["vision_width"] // 64,
+            clip["embed_dim"],
             patch_size=clip["patch"],
             image_size=clip["image_resolution"],
-            embed_dim=clip["embed_dim"],
         )
-        text = dict(
-            width=clip["text_width"],
-            layers=clip["text_layers"],
-            heads=clip["text_heads"],
-            mlp_width=4 * clip["text_width"],
+        text = _parts.clip_arch(
+            clip["text_width"],
+            clip["text_layers"],
+            clip["text_heads"],
+            clip["embed_dim"],
             vocabulary_size=clip["vocab"],
             context_length=clip["context_length"],
-            embed_dim=clip["embed_dim"],
         )
         return dict(
             image_encoder=dict(type="CLIPVisionEncoder", arch=vision, project_tokens=True),
