@@ -42,14 +42,7 @@ class CLIPVGParity(ParityMethod):
                     context_length=clip["context_length"],
                 ),
             ),
-            fusion=dict(
-                type="JointEncoder",
-                width=config["vl_hidden_dim"],
-                depth=config["vl_enc_layers"],
-                num_heads=config["vl_nheads"],
-                ffn_width=config["vl_dim_feedforward"],
-                pre_norm=config["normalize_before"],
-            ),
+            fusion=_parts.joint_encoder(case),
             head=dict(type="BoxHead", width=config["vl_hidden_dim"]),
         )
 

@@ -20,13 +20,7 @@ class DynamicMDETRParity(ParityMethod):
             image_size=config["imsize"],
             max_length=config["max_query_len"],
             project="visu_proj.weight" in shapes,
-            fusion=dict(
-                type="JointEncoder",
-                width=config["vl_hidden_dim"],
-                depth=config["vl_fusion_enc_layers"],
-                num_heads=config["vl_nheads"],
-                ffn_width=config["vl_dim_feedforward"],
-            ),
+            fusion=dict(_parts.joint_encoder(case), depth=config["vl_fusion_enc_layers"]),
             decoder=dict(
                 type="DynamicDecoder",
                 width=config["vl_hidden_dim"],
