@@ -97,17 +97,44 @@ def config_from_checkpoint(
 
 
 def parse_options(items: Sequence[str]) -> dict[str, Any]:
-    """``['a.b=1', 'c=[x,y]']`` of a command line as a mapping of values.
+    """``['a.b=1', 'c=[x,y]', 'd=[dict(e=2)]']`` of a command line as a mapping of values.
 
     Raises:
-        ConfigError: an item is not ``key=value``.
+        ConfigError: an item is not ``key=value``, or its value is not complete Python.
     """
+    options: dict[str, Any] = {}
     for item in items:
-        if "=" not in item:
+        key, equals, text = item.partition("=")
+        if not equals:
             raise ConfigError(f"--cfg-options takes key=value, got {item!r}")
+        options[key] = _nested_value(item, text) if "{" in text or "dict(" in text else _flat_value(item)
+    return options
+
+
+def _flat_value(item: str) -> Any:
+    """MMEngine's reading of ``key=value``: numbers, words, and lists or tuples of them without quotes."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--options", nargs="*", action=DictAction, default={})
-    return parser.parse_args(["--options", *items] if items else []).options
+    parser.add_argument("--options", nargs="*", action=DictAction)
+    (value,) = parser.parse_args(["--options", item]).options.values()
+    return value
+
+
+def _nested_value(item: str, text: str) -> Any:
+    """Values with dicts in them, as in a config file; MMEngine's reading leaves those as words."""
+    try:
+        return ast.literal_eval(_CallsToDicts().visit(ast.parse(text, mode="eval")))
+    except (SyntaxError, ValueError):
+        raise ConfigError(f"--cfg-options takes Python values such as [dict(a=1, b='c')], got {item!r}") from None
+
+
+class _CallsToDicts(ast.NodeTransformer):
+    """``dict(a=1)`` as ``{'a': 1}``."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if not isinstance(node.func, ast.Name) or node.func.id != "dict" or node.args:
+            raise ValueError(f"only dict(key=value) may be called, not {ast.unparse(node)}")
+        keywords = [(ast.Constant(word.arg), self.visit(word.value)) for word in node.keywords]
+        return ast.Dict([key for key, _ in keywords], [value for _, value in keywords])
 
 
 def config_text(checkpoint: Any) -> str | None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from rgbtvg.engine.config import config_from_checkpoint, load_config
+from rgbtvg.engine.config import config_from_checkpoint, load_config, parse_options
 from rgbtvg.errors import CheckpointError, ConfigError
 
 TEXT = """
@@ -113,3 +113,22 @@ def test_checkpoint_without_config(tmp_path):
     torch.save({"model": {}}, tmp_path / "x.pth")
     with pytest.raises(CheckpointError, match=r"x\.pth carries no config"):
         config_from_checkpoint(tmp_path / "x.pth")
+
+
+def test_options_of_the_command_line():
+    items = ["a.b=1", "c=[x,y]", "d=1e-3", "e=rgb", "f=[dict(g=1, h=dict(i='j'))]", "k={'l': [1, 2]}", "m=a=b"]
+    assert parse_options(items) == {
+        "a.b": 1,
+        "c": ["x", "y"],
+        "d": 1e-3,
+        "e": "rgb",
+        "f": [{"g": 1, "h": {"i": "j"}}],
+        "k": {"l": [1, 2]},
+        "m": "a=b",
+    }
+
+
+@pytest.mark.parametrize("item", ["a=[dict(b=1", "a=dict(open('x'))", "a={b: 1}", "a=[dict(b=exit())]"])
+def test_an_option_that_is_no_value_is_one_sentence(item):
+    with pytest.raises(ConfigError, match="--cfg-options takes Python values"):
+        parse_options([item])
