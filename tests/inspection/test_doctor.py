@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -401,6 +402,12 @@ def test_every_check_has_a_planted_defect():
         "repeated_id", "mask_count",
     }  # fmt: skip
     assert set(CHECKS) == {name for _, name in PLANTED} | tested_elsewhere
+
+
+def test_every_check_is_documented():
+    page = (Path(__file__).parents[2] / "docs" / "data_tools.md").read_text(encoding="utf-8")
+    lacking = [check.name for check in CHECKS.values() if f"| `{check.name}` |" not in page]
+    assert not lacking, f"docs/data_tools.md has no line for {', '.join(lacking)}"
 
 
 def test_frequent_words_are_not_suspicious(spoilable, tmp_path):
