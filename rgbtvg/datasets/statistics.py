@@ -61,7 +61,7 @@ def get_statistics(statistics: Statistics, stream: str, thermal_normalisation: s
 
     Args:
         statistics: name in :data:`STATISTICS`, of a dataset or of a pre-training; or ``{stream: dict(mean=[...],
-            std=[...])}`` on [0, 1], as ``tools/data/statistics.py`` prints it.
+            std=[...])}`` on [0, 1], as ``tools/data/measure_statistics.py`` prints it.
         stream: ``'rgb'`` or ``'ir'``.
         thermal_normalisation: name in `rgbtvg.datasets.thermal`. One that changes the distribution of thermal values
             has statistics of its own, which take the place of named ones.

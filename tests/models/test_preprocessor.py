@@ -129,3 +129,17 @@ def test_wrong_options_are_refused():
         GroundingPreprocessor("ir", {"rgb": dict(mean=[0.5] * 3, std=[0.5] * 3)})
     with pytest.raises(ConfigError, match="statistics of 2 values do not fit 3 channels"):
         GroundingPreprocessor("rgb", {"rgb": dict(mean=[0.5] * 2, std=[0.5] * 2)})
+
+
+def test_thermal_of_another_normalisation_than_the_models_is_one_sentence():
+    samples = make_samples()
+    for sample in samples:
+        sample["data_samples"].set_metainfo(dict(thermal_normalisation="percentile"))
+    batch = collate_grounding(samples)
+    with pytest.raises(
+        ConfigError, match=r"loaded with the normalisation 'percentile', but the model expects 'dataset'"
+    ):
+        GroundingPreprocessor("rgbt")(batch)
+    thermal = GroundingPreprocessor("rgbt", thermal_normalisation="percentile")(batch)["inputs"].images["ir"]
+    value = batch["inputs"]["ir"][0, 0, 1, 0].item() / 255
+    assert thermal[0, 0, 1, 0].item() == pytest.approx((value - 0.5) / 0.25, abs=1e-6)

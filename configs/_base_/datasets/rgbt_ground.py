@@ -4,7 +4,7 @@ dataset = "rgbtvg_flir"  # or rgbtvg_m3fd, rgbtvg_mfad, rgbtvg_mixup
 data_root = "data/rgbt_ground"
 split_root = "data/rgbt_ground/splits"
 modality = "rgbt"
-statistics = "$dataset"  # or what tools/data/statistics.py prints for a set of your own
+statistics = "$dataset"  # or what tools/data/measure_statistics.py prints for a set of your own
 
 train_dataloader = dict(dataset=dict(type="RGBTGround"))
 val_dataloader = dict(dataset=dict(type="RGBTGround"))

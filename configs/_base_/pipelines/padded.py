@@ -16,7 +16,7 @@ rgbt_resize = "separate"  # "premultiplied" for the checkpoints that the benchma
 thermal_normalisation = "dataset"  # "percentile", "clahe": docs/thermal.md
 thermal_range = "image"  # what becomes black and white where thermal has more than 8 bits, or (low, high)
 draft_size = None  # a number such as 448 decodes JPEG files at reduced scale in training: quicker, not pixel-exact
-picture_cache = None  # dict(folder="work_dirs/picture_cache", size=448, max_gb=50) decodes once, shrinks, keeps
+picture_cache = dict(folder=None, size=448, max_gb=50)  # with a folder: decoded once, shrunk to the size, kept there
 
 data_preprocessor = dict(
     type="GroundingPreprocessor",

@@ -3,6 +3,7 @@
 _base_ = ["padded.py"]
 
 image_size = 640
+picture_cache = dict(size=1280)
 batch_size = 8
 train_pipeline = [
     "$load_images",

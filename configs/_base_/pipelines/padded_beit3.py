@@ -3,6 +3,7 @@
 _base_ = ["padded.py"]
 
 image_size = 384
+picture_cache = dict(size=768)
 scale_stride = 32  # pixels between the lengths that a picture is resized to in training
 tokenizer = "pretrain_weights/beit3.spm"
 pad_id = 1

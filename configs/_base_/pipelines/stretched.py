@@ -3,6 +3,7 @@
 _base_ = ["padded.py"]
 
 image_size = 640
+picture_cache = dict(size=1280)
 tokenizer = "pretrain_weights/beit3.spm"
 pad_id = 1
 max_length = 20

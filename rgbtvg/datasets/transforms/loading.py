@@ -63,7 +63,7 @@ class LoadImages(BaseTransform):
             their long side keeps this many; several times faster for large files, and close to but not the same as
             decoding and shrinking. The frame knows.
         cache: arguments of :class:`~rgbtvg.datasets.picture_cache.PictureCache`: pictures are kept on disk, shrunk to
-            a size that training needs, and decoded once. Not for evaluation, which wants every pixel.
+            a size that training needs, and decoded once; off while `folder` is None. Not for evaluation.
 
     Reads ``image_paths``, ``size``, ``boxes`` and ``masks`` (the last three may be absent); an entry of ``images`` that
     is there already (PIL image or array) is converted instead of read. Adds ``images``, ``ori_shape``, ``frame``,
@@ -90,7 +90,7 @@ class LoadImages(BaseTransform):
         self.thermal_range = check_thermal_range(thermal_range)
         self.draft_size = draft_size
         self.cache = None
-        if cache is not None:
+        if cache is not None and cache.get("folder") is not None:
             # Imported here because it locks files as POSIX systems do.
             from rgbtvg.datasets.picture_cache import PictureCache
 
