@@ -35,8 +35,8 @@ class GroundingDataset(BaseDataset):
         targets: ``'any'``, or ``'one'`` for the sentences that mean exactly one object.
         truncate_boxes: the RGB-T benchmark's reader cuts the four numbers of every box to integers before anything
             else, which moves corners by up to two pixels. Off: boxes as annotated.
-        part: name of the dataset as a part of a mixture: its records are in the subset ``<part>_<split>`` too, so that
-            an evaluation of the mixture has a line for each.
+        part: name of the dataset as a part of a mixture: with `test_mode` its records are in the subset
+            ``<part>_<split>`` too, so that an evaluation of the mixture has a line for each.
         **kwargs: MMEngine's `BaseDataset`: `indices` (N for the first N rows, -N for the last, or a list), `test_mode`,
             `serialize_data` (on: workers share one copy of the records), `lazy_init`.
 
@@ -111,7 +111,7 @@ class GroundingDataset(BaseDataset):
             records = [record for record in records if len(record["boxes"]) == 1]
         if not records:
             raise DataError(f"{self.dataset} has no rows in {', '.join(self.splits)}")
-        if self.part is not None:
+        if self.part is not None and self.test_mode:
             for record in records:
                 record["subsets"] = [*record["subsets"], f"{self.part}_{record['split']}"]
         return records

@@ -17,8 +17,8 @@ from rgbtvg.registry import DATA_SAMPLERS, DATASETS
 
 @DATASETS.register_module()
 class DatasetMixture(ConcatDataset):
-    """The rows of several datasets one after another; records keep the dataset that they come from, and are in the
-    subset ``<source>_<split>``.
+    """The rows of several datasets one after another; records keep the dataset that they come from, and in an
+    evaluation are in the subset ``<source>_<split>``.
 
     All sources go through one pipeline with one modality, since a batch has one set of streams: a mixture of RGB sets
     and RGB-T sets is an RGB mixture. With ``modality='rgbt'`` a source without thermal is refused by name. Pixels are

@@ -53,7 +53,8 @@ def test_records_keep_their_source(root):
         "referit/train/000000",
         "flickr/train/000000",
     ]
-    assert dataset.get_data_info(10)["subsets"] == ["referit_train"]
+    assert dataset.get_data_info(10)["subsets"] == []
+    assert mixture(root, test_mode=True).get_data_info(10)["subsets"] == ["referit_train"]
     assert mixture(root, split=["train", "val"]).source_sizes == {"unc": 20, "referit": 8, "flickr": 12}
 
 
