@@ -124,11 +124,21 @@ def _near_duplicates(survey: Survey, stream: str) -> Iterator[tuple[int, int, fl
     # A pair that is in several roles is a leak already.
     order = [*ROLES, *sorted({role for index in rows for role in _roles(survey, [index])} - set(ROLES))]
     ranks = np.array([order.index(_roles(survey, [index])[0]) for index in rows])
-    for start in range(0, len(rows), BLOCK):
-        close = signs[start : start + BLOCK] @ signs.T >= signs.shape[1] - 2 * MAX_DISTANCE
-        close &= ranks[start : start + BLOCK, None] > ranks
-        for i, j in np.argwhere(close) + np.array([start, 0]):
-            if pictures[i].file_hash != pictures[j].file_hash:
-                likeness = float(np.corrcoef(miniatures[i], miniatures[j])[0, 1])
-                if likeness >= MIN_LIKENESS:
-                    yield rows[i], rows[j], likeness
+    tested = np.flatnonzero(ranks)
+    for start in range(0, len(tested), BLOCK):
+        block = tested[start : start + BLOCK]
+        close = signs[block] @ signs.T >= signs.shape[1] - 2 * MAX_DISTANCE
+        close &= ranks[block, None] > ranks
+        for i, others in zip(block, close, strict=True):
+            candidates = [j for j in np.flatnonzero(others) if pictures[j].file_hash != pictures[i].file_hash]
+            if candidates:
+                for j, likeness in zip(candidates, _likeness(miniatures[i], miniatures[candidates]), strict=True):
+                    if likeness >= MIN_LIKENESS:
+                        yield rows[i], rows[j], float(likeness)
+
+
+def _likeness(miniature: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Correlations (N,) of one miniature (P,) with others (N, P), all of some contrast."""
+    centred = miniature - miniature.mean()
+    others = others - others.mean(axis=1, keepdims=True)
+    return (others @ centred) / (np.linalg.norm(others, axis=1) * np.linalg.norm(centred))
