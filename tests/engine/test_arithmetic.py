@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from rgbtvg.engine import processor, train
-from tests.engine.test_staged import staged_config
+from tests.engine.staged_tiny import staged_config
 
 
 @pytest.fixture

@@ -2,103 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from mmengine.dataset import BaseDataset
-from mmengine.dist import all_gather
-from mmengine.hooks import Hook
-from mmengine.runner import Runner
 
 from rgbtvg.checkpoints import load_file
-from rgbtvg.engine import load_config, train
+from rgbtvg.engine import train
 from rgbtvg.errors import ConfigError
-from rgbtvg.registry import DATASETS, HOOKS
-from rgbtvg.structures import Frame
 from tests.engine.processes import call
-from tests.models.batches import collated_batch
-
-BASE = Path(__file__).parents[2] / "configs" / "_base_"
-CONFIG = """
-_base_ = ['{base}/runtime/default.py', '{base}/schedules/adamw_staged.py']
-
-loggers = []
-image_size = 64
-stages = [
-    dict(epochs=1, lr=1e-3, max_layer=0),
-    dict(epochs=2, lr=5e-4, max_layer=1),
-    dict(epochs=1, lr=2e-4, max_layer=2),
-]
-model = {model}
-model['image_size'] = '$image_size'
-train_dataloader = dict(
-    batch_size=2,
-    num_workers=0,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(type='PairRecords', pipeline=[dict(type='Resize', size='$image_size')]),
-)
-val_dataloader = dict(
-    batch_size=2,
-    num_workers=0,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='PairRecords', pipeline=[dict(type='Resize', size='$image_size')], test_mode=True),
-)
-val_evaluator = dict(type='GroundingMetric')
-test_cfg = None
-"""
-
-
-@DATASETS.register_module()
-class PairRecords(BaseDataset):
-    """Six pairs in memory, resized to the size that the pipeline's config says.
-
-    Args:
-        pipeline: ``[dict(type='Resize', size=...)]``.
-    """
-
-    def __init__(self, pipeline: list, **kwargs: Any) -> None:
-        self.size = pipeline[0]["size"]
-        self.batch = collated_batch("rgbt", size=6)
-        super().__init__(pipeline=[], **kwargs)
-
-    def load_data_list(self) -> list[dict]:
-        return [dict(row=row) for row in range(6)]
-
-    def prepare_data(self, idx: int) -> dict:
-        sample = self.batch["data_samples"][idx].clone()
-        sample.set_metainfo(
-            dict(
-                dataset="tiny",
-                split="test",
-                subsets=[],
-                conditions={},
-                image_paths={},
-                ori_shape=(64, 64),
-                input_shape=(self.size, self.size),
-                frame=Frame().scaled(self.size / 64, self.size / 64),
-            )
-        )
-        inputs = {}
-        for stream, pictures in self.batch["inputs"].items():
-            picture = torch.nn.functional.interpolate(pictures[idx][None].float(), (self.size, self.size))
-            inputs[stream] = picture[0].to(torch.uint8)
-        return dict(inputs=inputs, data_samples=sample)
-
-
-def staged_config(work_dir: Path, options: dict[str, Any] | None = None):
-    from tests.models.tiny.rgbt_vgnet import config
-
-    model = config("rgbt")
-    statistics = dict(rgb=dict(mean=[0.3] * 3, std=[0.3] * 3), ir=dict(mean=[0.3], std=[0.3]))
-    model["data_preprocessor"] = dict(type="GroundingPreprocessor", modality="rgbt", statistics=statistics)
-    model["image_depth"] = 0
-    path = work_dir.parent / f"{work_dir.name}_config.py"
-    path.write_text(CONFIG.format(base=BASE, model=model))
-    return load_config(path, options, work_dir)
+from tests.engine.staged_tiny import KEEP, staged_config, train_staged_in_group
 
 
 def weights(work_dir: Path, epoch: int) -> dict[str, torch.Tensor]:
@@ -112,9 +26,6 @@ def changed(before: dict, after: dict) -> set[str]:
         for name in before
         if ".lora." in name and not torch.equal(before[name], after[name])
     }
-
-
-KEEP = {"default_hooks.checkpoint.max_keep_ckpts": -1}
 
 
 @pytest.fixture(scope="module")
@@ -197,12 +108,6 @@ def test_a_wrong_stage_is_named(tmp_path):
         train(staged_config(tmp_path / "other", {"stage_mode": "twice"}))
 
 
-def train_staged_in_group(work_dir: str, options: dict[str, Any], resume: bool = False) -> None:
-    """One process of a group."""
-    torch.use_deterministic_algorithms(True)
-    train(staged_config(Path(work_dir), {**KEEP, **options}), resume=resume, launcher="pytorch")
-
-
 def test_two_processes_agree_over_a_switch_and_resume_in_the_second_stage(tmp_path):
     stages = [dict(epochs=1, lr=1e-3, max_layer=0), dict(epochs=2, lr=5e-4, max_layer=2)]
     options = {"stages": stages, "train_dataloader.batch_size": 1, "custom_hooks": [dict(type="WeightsOfAllProcesses")]}
@@ -219,25 +124,3 @@ def test_two_processes_agree_over_a_switch_and_resume_in_the_second_stage(tmp_pa
     straight, resumed = weights(tmp_path / "straight", 3), weights(tmp_path / "resumed", 3)
     assert all(torch.equal(straight[name], resumed[name]) for name in straight)
     assert changed(weights(tmp_path / "straight", 1), straight)
-
-
-@HOOKS.register_module()
-class WeightsOfAllProcesses(Hook):
-    """Fails where two processes have different weights at the end of an epoch."""
-
-    def after_train_epoch(self, runner: Runner) -> None:
-        own = torch.cat([tensor.detach().flatten().double() for tensor in runner.model.parameters()])
-        first, *others = all_gather(own)
-        assert all(torch.equal(first, other) for other in others)
-
-
-@HOOKS.register_module()
-class KillsItself(Hook):
-    """``kill -9`` before a step (counted from 1)."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        if runner.iter + 1 == self.step:
-            os.kill(os.getpid(), signal.SIGKILL)
