@@ -31,6 +31,7 @@ class PublishedImages:
     def __init__(self, root: str | Path) -> None:
         self.root = root
         self._folders: dict[str, ImageFolders] = {}
+        self._paths: dict[tuple[str, str], str] = {}  # one text for the many rows of an image
 
     def path(self, images: str, file_name: str) -> str:
         """Path of an image of a set; where it is missing, where it should be.
@@ -40,7 +41,9 @@ class PublishedImages:
         """
         if images not in self._folders:
             self._folders[images] = ImageFolders(self.root, IMAGE_PLACES[images]).require(f"{images} images")
-        return self._folders[images].place(file_name)
+        if (images, file_name) not in self._paths:
+            self._paths[images, file_name] = self._folders[images].place(file_name)
+        return self._paths[images, file_name]
 
 
 def image_name(images: str, number: int) -> str:
