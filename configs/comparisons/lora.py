@@ -38,14 +38,14 @@ rows = dict(
     symmetric_lavs=dict(config=config, options={**adapters["symmetric"], **lavs, **pair}, against="symmetric"),
     asymmetric_lavs=dict(config=config, options={**adapters["asymmetric"], **lavs, **pair}, against="asymmetric"),
 )
-# The first 1,280 sentences once in batches of 16: 80 steps.
+# The first 320 sentences once in batches of 16: 20 steps.
 options = {
     "batch_size": 16,
     "num_workers": 0,
     "persistent_workers": False,
-    "train_dataloader.dataset.indices": 1280,
-    "val_dataloader.dataset.indices": 64,
-    "test_dataloader.dataset.indices": 400,
+    "train_dataloader.dataset.indices": 320,
+    "val_dataloader.dataset.indices": 16,
+    "test_dataloader.dataset.indices": 200,
     "model.tuned_weights": "none",
     "stages": [dict(epochs=1, lr=1e-3, max_layer=3)],
     "optim_wrapper.clip_grad": dict(max_norm=1.0),

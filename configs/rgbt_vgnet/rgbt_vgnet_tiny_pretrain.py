@@ -32,3 +32,5 @@ train_dataloader = dict(
     )
 )
 optim_wrapper = dict(clip_grad=dict(max_norm=1.0))
+# Finer than accuracy while that is near zero.
+default_hooks = dict(checkpoint=dict(save_best="grounding/miou"))

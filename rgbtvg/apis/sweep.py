@@ -15,6 +15,7 @@ A table is a Python file of plain values:
 
 from __future__ import annotations
 
+import copy
 import json
 import multiprocessing
 import os
@@ -26,10 +27,13 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rgbtvg.errors import ConfigError, RGBTVGError
 from rgbtvg.files import replacing
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 RECORD = "run.json"
 LOG = "output.log"
@@ -261,14 +265,17 @@ def perform(run: SweepRun) -> None:
     from rgbtvg.engine import load_config, test, train
     from rgbtvg.engine.runner import newest_checkpoint
 
+    def config(work_dir: Path) -> Config:
+        return load_config(run.config, copy.deepcopy(run.options), work_dir)  # merging takes `_delete_` out
+
     send_output_to(run.work_dir / LOG)
     resumed = newest_checkpoint(run.work_dir) is not None
     start, cpu_start = time.monotonic(), time.process_time()
-    runner = train(load_config(run.config, run.options, run.work_dir), resume=True, seed=run.seed)
+    runner = train(config(run.work_dir), resume=True, seed=run.seed)
     seconds, cpu_seconds = time.monotonic() - start, time.process_time() - cpu_start
     best = run.work_dir / "best.pth"
     checkpoint = best if best.is_file() else newest_checkpoint(run.work_dir)
-    metrics = test(load_config(run.config, run.options, run.work_dir / "test"), checkpoint, splits=["test"])
+    metrics = test(config(run.work_dir / "test"), checkpoint, splits=["test"])
     record = {
         "settings": run.settings(),
         "accuracy": metrics["grounding/acc@0.5"],
