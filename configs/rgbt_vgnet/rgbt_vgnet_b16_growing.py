@@ -3,6 +3,7 @@
 _base_ = ["rgbt_vgnet_b16.py"]
 
 image_size = 640
+picture_cache = dict(size=1280)
 stages = [
     dict(epochs=60, lr=5e-4, max_layer=0, image_size=224),
     dict(epochs=20, lr=1e-4, max_layer=5, image_size=336),

@@ -1,9 +1,16 @@
+import json
+from pathlib import Path
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from rgbtvg.datasets.conditions import CONDITIONS, TAGS, condition_name
+from rgbtvg.datasets.measure_statistics import image_files, measure_statistics
 from rgbtvg.datasets.rgbt_ground import MIXUP, MIXUP_SOURCES
 from rgbtvg.datasets.statistics import get_statistics
-from rgbtvg.errors import ConfigError
+from rgbtvg.errors import ConfigError, DataError
+from tests.run_tool import run_tool
 
 
 @pytest.mark.parametrize("name", [*MIXUP_SOURCES, MIXUP, "rgbtvg_synthetic", "imagenet", "clip", "unc+"])
@@ -63,3 +70,65 @@ def test_tags_are_unique_and_complete():
         "MK",
         "WF",
     } <= set(TAGS)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Three pairs of different sizes; records of four sentences, two of which share a pair."""
+    records, pixels = [], {"rgb": [], "ir": []}
+    for index, shape in enumerate([(20, 30), (10, 16), (40, 8)]):
+        image = np.random.default_rng(index).integers(0, 256, (*shape, 4), dtype=np.uint8) // (index + 1)
+        paths = {stream: str(tmp_path / f"{index}_{stream}.png") for stream in pixels}
+        Image.fromarray(np.ascontiguousarray(image[..., :3])).save(paths["rgb"])
+        Image.fromarray(np.ascontiguousarray(image[..., 3])).save(paths["ir"])
+        pixels["rgb"].append(image[..., :3].reshape(-1, 3))
+        pixels["ir"].append(image[..., 3].reshape(-1, 1))
+        records += [{"image_paths": paths}] * (2 if index == 0 else 1)
+    return records, {stream: np.concatenate(parts) / 255 for stream, parts in pixels.items()}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_measured_statistics_count_every_pixel_of_every_image_once(pictures, workers):
+    records, pixels = pictures
+    files = image_files(records, ("rgb", "ir"))
+    assert len(files) == 6
+    done = []
+    measured = measure_statistics(files, workers=workers, advance=done.append)
+    assert sum(done) == 6
+    for stream, values in pixels.items():
+        np.testing.assert_allclose(measured[stream].mean, values.mean(0), rtol=1e-9)
+        np.testing.assert_allclose(measured[stream].std, values.std(0), rtol=1e-9)
+
+
+def test_what_is_measured_is_what_the_model_sees(pictures):
+    files = image_files(pictures[0], ("ir",))
+    stored, stretched = (measure_statistics(files, name, workers=0)["ir"] for name in ("dataset", "percentile"))
+    # Darker pictures are spread over the whole range, as the others are.
+    assert stored.mean[0] < 0.45
+    assert stretched.mean[0] == pytest.approx(0.5, abs=0.04)
+
+
+def test_an_unreadable_image_is_one_sentence_naming_it(pictures, tmp_path):
+    (tmp_path / "1_ir.png").write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"image .*1_ir\.png cannot be read"):
+        measure_statistics(image_files(pictures[0], ("ir",)), workers=2)
+
+
+def test_command_measures_train_and_prints_the_line_of_a_config(flir, capsys, tmp_path):
+    options = [f"{key}={value}" for key, value in flir.roots.items()]
+    config = Path(__file__).parents[2] / "configs/_base_/pipelines/padded.py"
+    arguments = ["data/measure_statistics.py", config, "--workers", 0, "--json", tmp_path / "x.json"]
+    assert run_tool(*arguments, "--cfg-options", *options) == 0
+    printed = capsys.readouterr().out
+    measured = json.loads((tmp_path / "x.json").read_text())
+    # a.png alone is in train; val and test have b.png too.
+    image = np.asarray(Image.open(flir.root / "rgbtvg/rgbtvg-images/all/rgb/a.png")) / 255
+    np.testing.assert_allclose(measured["rgb"]["mean"], image.mean((0, 1)))
+    assert "in config  mean 0.5337" in printed
+    line = printed.strip().splitlines()[-1]
+    assert line.startswith("statistics = dict(_delete_=True, rgb=dict(mean=[")
+    scope = {}
+    exec(line, scope)
+    assert run_tool(*arguments, "--cfg-options", *options, "modality=ir", f"statistics={scope['statistics']}") == 0
+    values = measured["ir"]["mean"][0]
+    assert f"in config  mean {values:.4f}" in capsys.readouterr().out
