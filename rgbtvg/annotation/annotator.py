@@ -202,7 +202,7 @@ class _Run:
         progress(finished, total)
         pool = ThreadPoolExecutor(max(concurrency, 1))
         try:
-            for future in as_completed([pool.submit(self._ask, question) for question in questions]):
+            for future in as_completed([pool.submit(self._ask_or_stop, question) for question in questions]):
                 future.result()
                 finished += 1
                 progress(finished, total)
@@ -210,6 +210,14 @@ class _Run:
             # Answers under way are waited for: they cost as much as others and belong into the journal.
             self.model.stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
+
+    def _ask_or_stop(self, question: Question) -> None:
+        """What ends the run must keep this thread from taking up the next question."""
+        try:
+            self._ask(question)
+        except BaseException:
+            self.model.stop.set()
+            raise
 
     def _ask(self, question: Question) -> None:
         entries = self.answers[question.key]
