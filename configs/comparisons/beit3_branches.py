@@ -8,13 +8,13 @@ rows = dict(
     alvg_plain=dict(config="configs/alvg/alvg_tiny_plain.py"),
     alvg_attention=dict(config="configs/alvg/alvg_tiny.py", against="alvg_plain"),
 )
-# The first 320 sentences once in batches of 16: 20 steps.
+# The first 1,600 sentences once in batches of 16: 100 steps.
 options = {
     "batch_size": 16,
     "num_workers": 0,
     "persistent_workers": False,
-    "train_dataloader.dataset.indices": 320,
+    "train_dataloader.dataset.indices": 1600,
     "val_dataloader.dataset.indices": 16,
-    "test_dataloader.dataset.indices": 200,
+    "test_dataloader.dataset.indices": 400,
     "max_epochs": 1,
 }
