@@ -239,24 +239,34 @@ def run_all(runs: list[SweepRun], jobs: int, report: Callable[[str], None]) -> l
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["rgbtvg.engine"])
 
+    running: set[multiprocessing.Process] = set()
+
     def run_one(run: SweepRun) -> int | None:
         process = context.Process(target=perform, args=(run,))
         process.start()
+        running.add(process)
         process.join()
+        running.discard(process)
         return process.exitcode
 
     failed, start = [], time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
-        futures = {pool.submit(run_one, run): run for run in runs}
-        for count, future in enumerate(as_completed(futures), start=1):
-            run = futures[future]
-            record = run.record() if future.result() == 0 else None
-            if record is None:
-                failed.append(run)
-                outcome = f"failed with status {future.result()}"
-            else:
-                outcome = f"{100 * record['accuracy']:.2f} after {record['steps']} steps, {record['seconds']:.0f} s"
-            report(f"[{count}/{len(runs)}, {time.monotonic() - start:.0f} s] {run.name}: {outcome}")
+        try:
+            futures = {pool.submit(run_one, run): run for run in runs}
+            for count, future in enumerate(as_completed(futures), start=1):
+                run = futures[future]
+                record = run.record() if future.result() == 0 else None
+                if record is None:
+                    failed.append(run)
+                    outcome = f"failed with status {future.result()}"
+                else:
+                    outcome = f"{100 * record['accuracy']:.2f} after {record['steps']} steps, {record['seconds']:.0f} s"
+                report(f"[{count}/{len(runs)}, {time.monotonic() - start:.0f} s] {run.name}: {outcome}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(running):
+                process.terminate()  # it saves a checkpoint, from which the next sweep goes on
+            raise
     return failed
 
 

@@ -7,6 +7,8 @@ python tools/analysis/sweep.py configs/comparisons/methods.py --jobs 2 --cfg-opt
 """
 
 import argparse
+import signal
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +33,7 @@ def main() -> None:
     from rgbtvg.engine.config import parse_options
 
     out = args.out or Path("work_dirs", Path(args.table).stem)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without ending the runs
     report = partial(print, flush=True)
     sweep(args.table, out, parse_options(args.cfg_options), args.jobs, args.threads, report)
 
