@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from rgbtvg.apis.cost import (
     training_step,
 )
 from rgbtvg.engine.hooks.activation_checkpointing_hook import compute_again
-from rgbtvg.engine.processor import matrix_products, permission_stays_unused
+from rgbtvg.engine.processor import stock_linears, use_fast_linears
 from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs
@@ -47,24 +47,19 @@ class PlainCLIP:
             self.ids = torch.arange(1, 78).expand(4, -1)
 
     @torch.no_grad()
-    def inference(self) -> None:
+    def fast_inference(self) -> None:
+        """With our Linears."""
         self.model(input_ids=self.ids[:1], pixel_values=self.images[:1])
 
+    @stock_linears()
+    def inference(self) -> None:
+        self.fast_inference()
+
+    @stock_linears()
     def training(self) -> None:
         self.model.zero_grad()
         output = self.model(input_ids=self.ids, pixel_values=self.images)
         (output.image_embeds.sum() + output.text_embeds.sum()).backward()
-
-
-def fast(run: Callable[[], Any]) -> Callable[[], Any]:
-    """`run` with the matrix products that every run and inference of the project uses."""
-    precision = "bf16" if permission_stays_unused() else "ieee"
-
-    def wrapped() -> Any:
-        with matrix_products(precision):
-            return run()
-
-    return wrapped
 
 
 def measure(
@@ -87,6 +82,7 @@ def measure(
         training: measure a training step too.
     """
     torch.set_num_threads(threads)
+    use_fast_linears()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model: BaseGrounder = MODELS.build(copy.deepcopy(config.model)).to(device)
     if hasattr(model, "open_layers"):
@@ -95,7 +91,7 @@ def measure(
     sizes = (config.image_size, config.max_length)
     inputs = random_inputs(model, *sizes, batch_size, device)
     with torch.no_grad():
-        figures["peak_gb"] = peak_memory_gb(fast(lambda: model.eval().encode(inputs)))
+        figures["peak_gb"] = peak_memory_gb(lambda: model.eval().encode(inputs))
     if training:
         train_inputs = random_inputs(model, *sizes, train_batch_size, device)
         figures |= _training(model, train_inputs, config.get("activation_checkpointing", ()), device, rounds)
@@ -108,7 +104,10 @@ def _training(
     """Memory and time of a training step."""
     compute_again(model.train(), recomputed)
     samples = random_samples(inputs)
-    step = fast(lambda: training_step(model, inputs, samples))
+
+    def step() -> None:
+        training_step(model, inputs, samples)
+
     figures = {"train_peak_gb": max(peak_memory_gb(step) for _ in range(2))}
     clip = PlainCLIP(device)
     times = timed({"C2": clip.training, "train": step}, rounds)
@@ -124,15 +123,16 @@ def _training(
 def _inference(model: BaseGrounder, inputs: GroundingInputs, device: str, rounds: int) -> dict[str, float]:
     """Times of an inference, with adapters apart and merged where there are any, in float32 and bfloat16."""
 
-    def encode() -> Any:
+    def run() -> Any:
         if hasattr(model, "text_cache"):
             model.text_cache.clear()
         return model.encode(inputs)
 
-    run, clip = fast(encode), PlainCLIP(device)
-    figures = {"gflops": gflops(encode), "C1_gflops": gflops(clip.inference)}
+    clip = PlainCLIP(device)
+    with stock_linears():
+        figures = {"gflops": gflops(run), "C1_gflops": gflops(clip.inference)}
     apart = run()["pred_boxes"]
-    runs = {"C1": clip.inference, "C1_fast": fast(clip.inference), "inference": run, "inference_stock": encode}
+    runs = {"C1": clip.inference, "C1_fast": clip.fast_inference, "inference": run, "stock": stock_linears()(run)}
     times = timed(runs, rounds)
     figures |= {f"{name}_ms": ms for name, ms in times.items()}
     figures["inference_in_C1"] = times["inference"] / times["C1"]

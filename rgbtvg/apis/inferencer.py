@@ -19,7 +19,7 @@ from rgbtvg.checkpoints.convert import check_fit, tensors_of
 from rgbtvg.datasets.transforms import build_transforms
 from rgbtvg.datasets.transforms.loading import UNREADABLE, read_image
 from rgbtvg.engine.config import config_from_checkpoint, load_config
-from rgbtvg.engine.processor import use_fast_matrix_products
+from rgbtvg.engine.processor import use_fast_linears
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.registry import MODELS
@@ -90,7 +90,7 @@ class GroundingInferencer:
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
     ) -> None:
-        use_fast_matrix_products()
+        use_fast_linears()
         config, checkpoint = _config_and_checkpoint(config_or_checkpoint, checkpoint)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = _build_model(config, checkpoint).to(self.device).eval()

@@ -20,7 +20,7 @@ from rgbtvg.checkpoints import load_file
 from rgbtvg.engine.hooks.durable_checkpoint_hook import LAST
 from rgbtvg.engine.hooks.termination_hook import TERMINATED, was_terminated
 from rgbtvg.engine.loggers import LogsAsConfigured
-from rgbtvg.engine.processor import use_fast_matrix_products
+from rgbtvg.engine.processor import use_fast_linears
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.evaluation.sample_metric import SampleMetric
 from rgbtvg.registry import METRICS, SCOPE
@@ -149,7 +149,7 @@ def build_runner(config: Config, training: bool = True) -> Runner:
         config: changed in place.
         training: without it, only what a test needs is built.
     """
-    use_fast_matrix_products()
+    use_fast_linears()
     distributed = config.get("launcher", "none") != "none"
     if distributed and not torch.cuda.is_available():
         _prepare_cpu_processes(config)

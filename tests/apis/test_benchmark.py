@@ -48,5 +48,7 @@ class SmallYardstick:
     def inference(self) -> None:
         self.matrix @ self.matrix
 
+    fast_inference = inference
+
     def training(self) -> None:
         (self.matrix @ self.matrix).sum().backward()

@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 import torch
 from torch.nn import functional as F
 
-from rgbtvg.engine import processor, train
+from rgbtvg.engine import train
+from rgbtvg.engine.processor import stock_linears, use_fast_linears
 from tests.engine.staged_tiny import staged_config
 
 
-@pytest.fixture
-def setting() -> Iterator[Any]:
-    """PyTorch's setting, put back afterwards."""
-    if not hasattr(torch.backends.mkldnn, "matmul"):
-        pytest.skip("this PyTorch has no such setting")
-    with processor.matrix_products("ieee"):
-        yield torch.backends.mkldnn.matmul
-
-
 @pytest.mark.parametrize(("rows", "inner", "columns"), [(1, 64, 4), (20, 512, 512), (197, 768, 3072), (788, 3072, 768)])
-def test_products_have_the_error_of_float32(setting, rows, inner, columns):
-    processor.use_fast_matrix_products()
-    x, weight = torch.randn(rows, inner, requires_grad=True), torch.randn(columns, inner, requires_grad=True)
-    product = F.linear(x, weight)
+def test_linears_have_the_error_of_float32(rows, inner, columns):
+    use_fast_linears()
+    x, weight, bias = (torch.randn(size, requires_grad=True) for size in ((2, rows, inner), (columns, inner), columns))
+    product = F.linear(x, weight, bias)
     product.backward(torch.ones_like(product))
-    exact = F.linear(x.double(), weight.double())
-    assert (product - exact).abs().max() < 1e-6 * inner**0.5 * 10
-    ones = torch.ones(rows, columns, dtype=torch.float64)
-    for gradient, truth in ((x.grad, ones @ weight.double()), (weight.grad, ones.t() @ x.double())):
-        assert (gradient - truth).abs().max() < 1e-5 * truth.abs().max()
+    exact = F.linear(x.double(), weight.double(), bias.double())
+    assert (product - exact).abs().max() < 1e-6 * exact.abs().max()
+    ones = torch.ones(2 * rows, columns, dtype=torch.float64)
+    truths = (ones @ weight.double()).view(x.shape), ones.t() @ x.flatten(0, 1).double(), ones.sum(0)
+    for gradient, truth in zip((x.grad, weight.grad, bias.grad), truths, strict=True):
+        assert (gradient - truth).abs().max() < 2e-6 * truth.abs().max()
 
 
-def test_a_processor_that_would_round_keeps_the_default(setting, monkeypatch):
-    monkeypatch.setattr(processor, "TOLERANCE", 0.0)
-    processor.permission_stays_unused.cache_clear()
-    processor.use_fast_matrix_products()
-    assert setting.fp32_precision == "ieee"
-    processor.permission_stays_unused.cache_clear()
+@pytest.mark.parametrize("learns", [(True, False), (False, True), (False, False)])
+def test_a_linear_keeps_only_what_its_gradients_need(learns):
+    use_fast_linears()
+    x, weight = (torch.randn(64, 64, requires_grad=needs) for needs in learns)
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(kept.append, lambda none: none):
+        product = F.linear(x, weight)
+    assert len(kept) == sum(learns)
+    assert product.requires_grad == any(learns)
+
+
+def test_linears_of_other_types_are_left_alone():
+    use_fast_linears()
+    x, weight = torch.randn(64, 64), torch.randn(64, 64)
+    assert F.linear(x.double(), weight.double()).dtype == torch.float64
+    with torch.autocast("cpu", torch.bfloat16):
+        assert F.linear(x, weight).dtype == torch.bfloat16
+    with stock_linears():
+        torch.testing.assert_close(F.linear(x, weight), x @ weight.t())
 
 
 def test_mixed_precision_follows_float32_for_fifty_steps(tmp_path):
