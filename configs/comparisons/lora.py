@@ -38,14 +38,14 @@ rows = dict(
     symmetric_lavs=dict(config=config, options={**adapters["symmetric"], **lavs, **pair}, against="symmetric"),
     asymmetric_lavs=dict(config=config, options={**adapters["asymmetric"], **lavs, **pair}, against="asymmetric"),
 )
-# The first 320 sentences once in batches of 16: 20 steps.
+# The first 1,600 sentences once in batches of 16: 100 steps.
 options = {
     "batch_size": 16,
     "num_workers": 0,
     "persistent_workers": False,
-    "train_dataloader.dataset.indices": 320,
+    "train_dataloader.dataset.indices": 1600,
     "val_dataloader.dataset.indices": 16,
-    "test_dataloader.dataset.indices": 200,
+    "test_dataloader.dataset.indices": 400,
     "model.tuned_weights": "none",
     "stages": [dict(epochs=1, lr=1e-3, max_layer=3)],
     "optim_wrapper.clip_grad": dict(max_norm=1.0),
