@@ -18,6 +18,9 @@ if ! usable "$venv/bin/python"; then
     [ -x "$venv/bin/python" ] || { echo "error: no Python from 3.10 to 3.13 found; name one with PYTHON=/path/to/python" >&2; exit 1; }
 fi
 
+# Environments made by uv have no pip.
+"$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null
+
 # uv installs in seconds what takes pip minutes; pip does where there is no uv.
 if "$venv/bin/python" -m pip install --quiet uv 2>/dev/null; then
     "$venv/bin/python" -m uv pip install --quiet --compile-bytecode --python "$venv/bin/python" -e '.[dev]'

@@ -23,9 +23,10 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -239,7 +240,7 @@ def run_all(runs: list[SweepRun], jobs: int, report: Callable[[str], None]) -> l
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["rgbtvg.engine"])
 
-    running: set[multiprocessing.Process] = set()
+    running: set[BaseProcess] = set()
 
     def run_one(run: SweepRun) -> int | None:
         process = context.Process(target=perform, args=(run,))
@@ -285,6 +286,8 @@ def perform(run: SweepRun) -> None:
     seconds, cpu_seconds = time.monotonic() - start, time.process_time() - cpu_start
     best = run.work_dir / "best.pth"
     checkpoint = best if best.is_file() else newest_checkpoint(run.work_dir)
+    if checkpoint is None:
+        raise SweepError(f"{run.work_dir} has no checkpoint after its training")
     metrics = test(config(run.work_dir / "test"), checkpoint, splits=["test"])
     record = {
         "settings": run.settings(),
@@ -311,6 +314,7 @@ def send_output_to(path: Path) -> None:
 def sweep_lines(table: SweepTable, runs: list[SweepRun]) -> list[SweepLine]:
     """Lines of the rows that have finished runs, in the table's order."""
     from rgbtvg.evaluation import compare_runs, load_predictions
+    from rgbtvg.evaluation.comparison import Rows
 
     members: dict[tuple[str, str], list[SweepRun]] = {}
     for run in runs:
@@ -319,12 +323,12 @@ def sweep_lines(table: SweepTable, runs: list[SweepRun]) -> list[SweepLine]:
     lines = []
     for key in sorted(members, key=lambda key: list(table.rows).index(key[0])):
         name, baseline = " ".join(key), table.baseline(*key)
-        compared = {name: predictions[key]}
+        compared: dict[str, Sequence[Rows]] = {name: predictions[key]}
         if baseline in predictions:
             compared = {" ".join(baseline): predictions[baseline], **compared}
         comparison = compare_runs(compared, split="test")
         whole = next(group for group in comparison.groups if group.group.is_split)
-        records = [run.record() for run in members[key]]
+        records = [record for run in members[key] if (record := run.record()) is not None]
         measured = not any(record["resumed"] for record in records)
         lines.append(
             SweepLine(
