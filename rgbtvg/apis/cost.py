@@ -25,11 +25,15 @@ WORDS = 9
 def random_inputs(
     model: BaseGrounder, image_size: int, max_length: int, batch_size: int, device: str = "cpu"
 ) -> GroundingInputs:
-    """A batch of noise with sentences of nine tokens; the last id of the vocabulary ends them, as in CLIP."""
+    """A batch of noise with sentences of nine tokens, which their largest id ends, as in CLIP.
+
+    The ids are small enough for every table of the model but those of a few rows (kinds of tokens, regression tokens).
+    """
     generator = torch.Generator().manual_seed(0)
     shape = (batch_size, 3, image_size, image_size)
     images = {s: torch.randn(shape, generator=generator).to(device) for s in MODALITY_STREAMS[model.modality]}
-    vocabulary = max(part.num_embeddings for part in model.modules() if isinstance(part, nn.Embedding))
+    tables = [part.num_embeddings for part in model.modules() if isinstance(part, nn.Embedding)]
+    vocabulary = min(rows for rows in tables if rows > 20)
     ids = torch.zeros(batch_size, max_length, dtype=torch.int64)
     ids[:, : WORDS - 1] = torch.randint(1, vocabulary - 2, (batch_size, WORDS - 1), generator=generator)
     ids[:, WORDS - 1] = vocabulary - 1
