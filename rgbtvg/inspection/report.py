@@ -77,10 +77,11 @@ class Report:
             for finding in group.findings:
                 for place in finding.drop:
                     reasons.setdefault(place, []).append((group.check.name, finding.message))
+        image_root = self.source.image_root  # looks at every record
         for place, record in enumerate(self.survey.records):
             if place not in reasons:
                 try:
-                    format_line(record, self.source.image_root)
+                    format_line(record, image_root)
                 except DataError as error:
                     reasons[place] = [(NOT_CANONICAL, str(error))]
         return reasons
