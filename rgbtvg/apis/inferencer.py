@@ -43,7 +43,7 @@ class GroundingResult:
         expression: the sentence.
         boxes: (N, 4) float32 xyxy in pixels of the image (of RGB where there is one), best first; N may be 0.
         scores: (N,) float32 in [0, 1].
-        images: stream (``rgb``, ``ir``) -> the 8-bit picture that the model saw, before resizing.
+        images: stream (``rgb``, ``ir``) -> the picture in 8 bits for looking at, before resizing and normalisation.
         mask: (H, W) bool of the image, for models that segment.
     """
 

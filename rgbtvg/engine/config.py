@@ -13,6 +13,7 @@ import argparse
 import ast
 import copy
 import difflib
+import logging
 import re
 import runpy
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
+from mmengine.logging import print_log
 from mmengine.registry import FUNCTIONS
 
 from rgbtvg.checkpoints import load_file
@@ -87,6 +89,13 @@ def config_from_checkpoint(
         raise ConfigError(
             f"the config in {path} has its data written out, so data={options['data']} cannot replace it: name the "
             "config file too"
+        )
+    written_out = sorted({"dataset", "image_size", "modality", "thermal_normalisation"} & set(options or {}))
+    if written_out:
+        print_log(
+            f"the config in {path} is written out: {', '.join(written_out)} of the command line does not reach the "
+            "parts that were made from it; name the config file too",
+            level=logging.WARNING,
         )
     # Where to write is for this command to say, not for the file.
     values.pop("work_dir", None)
