@@ -1,7 +1,9 @@
 """Configs: late references, overrides, and the config that a checkpoint carries.
 
 ``'$name'`` anywhere in a config stands for the top-level value ``name`` and is put in after all overrides, so that
-``--cfg-options modality=ir`` reaches every place that says ``'$modality'``.
+``--cfg-options modality=ir`` reaches every place that says ``'$modality'``. A config that a run wrote out, or that a
+checkpoint carries, keeps in its ``composition`` what it was put together from (`references.py`), so that it reaches
+those places there too.
 
 ``data = 'refcoco_plus'`` puts what ``_base_/datasets/refcoco_plus.py`` says over what the config inherits, so that any
 method takes any dataset by one line, or by ``--cfg-options data=refcoco_plus``.
@@ -11,9 +13,7 @@ from __future__ import annotations
 
 import argparse
 import ast
-import copy
 import difflib
-import logging
 import re
 import runpy
 from collections.abc import Mapping, Sequence
@@ -21,10 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
-from mmengine.logging import print_log
 from mmengine.registry import FUNCTIONS
 
 from rgbtvg.checkpoints import load_file
+from rgbtvg.engine.references import (
+    open_references,
+    record_references,
+    refuse_unrecorded,
+    resolve_references,
+    restore_references,
+)
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.registry import SCOPE
 
@@ -51,19 +57,12 @@ def load_config(
     path = Path(path)
     if not path.is_file():
         raise ConfigError(f"no such config: {path}{_nearest(path)}")
-    options = dict(options or {})
     try:
-        config = Config.fromfile(str(path))
-        data = options.pop("data", None) or config.pop("data", None)
-        if data is not None:
-            _put_data(config, data, path)
-        config.merge_from_dict(options)
-    except ConfigError:
-        raise
+        values = Config.fromfile(str(path)).to_dict()
     except Exception as error:
         # A config is a Python program and may fail in any way of its own.
-        raise ConfigError(f"{path} cannot be read: {type(error).__name__}: {error}".splitlines()[0]) from error
-    return _finish(config, path.name, work_dir)
+        raise _unreadable(path, error) from error
+    return _composed(values, options, path, path.name, work_dir, data=values.pop("data", None))
 
 
 def config_from_checkpoint(
@@ -84,25 +83,20 @@ def config_from_checkpoint(
     if text is None:
         raise CheckpointError(f"{path} carries no config: name one before --load-from")
     values = parse_config_text(text, path)
-    _check_types(values, path)
-    if "data" in (options or {}):
-        raise ConfigError(
-            f"the config in {path} has its data written out, so data={options['data']} cannot replace it: name the "
-            "config file too"
-        )
-    written_out = sorted({"dataset", "image_size", "modality", "thermal_normalisation"} & set(options or {}))
-    if written_out:
-        print_log(
-            f"the config in {path} is written out: {', '.join(written_out)} of the command line does not reach the "
-            "parts that were made from it; name the config file too",
-            level=logging.WARNING,
-        )
     # Where to write is for this command to say, not for the file.
     values.pop("work_dir", None)
     name = values["config_name"] = Path(str(values.get("config_name", Path(path).stem))).name
-    config = Config(values)
-    config.merge_from_dict(dict(options or {}))
-    return _finish(config, f"{name}.py", work_dir)
+    return _composed(values, options, path, f"{name}.py", work_dir, trusted=False)
+
+
+def override(config: Config, options: Mapping[str, Any] | None) -> Config:
+    """A copy of a finished config, overridden as if it had been loaded with `options`.
+
+    Raises:
+        ConfigError: see :func:`load_config`.
+    """
+    name = config.filename or f"{config.get('config_name', 'config')}.py"
+    return _composed(config.to_dict(), options, name, Path(name).name, None)
 
 
 def parse_options(items: Sequence[str]) -> dict[str, Any]:
@@ -153,50 +147,78 @@ def config_text(checkpoint: Any) -> str | None:
     return text if isinstance(text, str) and text.strip() else None
 
 
-def resolve_references(values: dict[str, Any]) -> dict[str, Any]:
-    """A copy of top-level `values` in which every string ``'$name'`` is the value `name`.
-
-    Raises:
-        ConfigError: no such value, or values that refer to each other in a circle.
-    """
-
-    def resolved(value: Any, path: tuple[str, ...]) -> Any:
-        if isinstance(value, dict):
-            return {key: resolved(item, path) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return type(value)(resolved(item, path) for item in value)
-        if not (isinstance(value, str) and re.fullmatch(r"\$[A-Za-z_]\w*", value)):
-            return value
-        name = value[1:]
-        if name in path:
-            raise ConfigError(f"config values refer to each other in a circle: {' -> '.join((*path, name))}")
-        if name not in values:
-            close = difflib.get_close_matches(name, values, 1)
-            raise ConfigError(f"the config says '${name}' but has no value {name!r}" + (f"; {close[0]}?" * bool(close)))
-        return copy.deepcopy(resolved(values[name], (*path, name)))
-
-    return {key: resolved(value, (key,)) for key, value in values.items()}
-
-
-def _finish(config: Config, filename: str, work_dir: str | Path | None) -> Config:
+def _composed(
+    values: dict[str, Any],
+    options: Mapping[str, Any] | None,
+    path: str | Path,
+    filename: str,
+    work_dir: str | Path | None,
+    data: str | None = None,
+    trusted: bool = True,
+) -> Config:
+    """A file's values with its dataset `data`, the overrides and everything that is referred to in place."""
+    options = dict(options or {})
+    other_data = options.pop("data", None)
+    before_data: dict[str, Any] = {}
+    if "composition" in values:
+        references, before_data = _composition(values.pop("composition"), path)
+        values = restore_references(values, references, options, path)
+        if other_data is not None:
+            values.update(before_data)
+    elif "config_name" in values:
+        refuse_unrecorded(values, options, path)
+    if not trusted:
+        _check_types(resolve_references(values), path)
+    config = Config(values)
+    try:
+        if other_data or data:
+            before_data = _put_data(config, other_data or data, Path(path), keep_own=other_data in (None, data))
+        open_references(config._cfg_dict, options)
+        config.merge_from_dict(options)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise _unreadable(path, error) from error
     values = config.to_dict()
     values.setdefault("default_scope", SCOPE)
     stem = values.setdefault("config_name", Path(filename).stem)
     values["work_dir"] = str(work_dir or values.get("work_dir") or Path("work_dirs", stem))
+    resolved = resolve_references(values)
+    resolved["composition"] = dict(references=record_references(values, resolved), before_data=before_data)
     # MMEngine names the dumped config and the experiment after `filename`; the text keeps it from reading the file.
-    return Config(resolve_references(values), cfg_text="# resolved", filename=filename)
+    return Config(resolved, cfg_text="# resolved", filename=filename)
 
 
-def _put_data(config: Config, data: str, path: Path) -> None:
-    """Put what a dataset's file says over the config; what the file that names it says itself stays in force."""
+def _composition(found: Any, path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """References, and what the dataset of the config replaced, as the end of :func:`_composed` writes them."""
+    try:
+        references, before_data = found["references"], dict(found["before_data"])
+        if all(isinstance(entry["digest"], str) and list(entry["places"]) for entry in references.values()):
+            return references, before_data
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass
+    raise ConfigError(f"{path} has a composition that cannot be read: name the config file it came from")
+
+
+def _unreadable(path: str | Path, error: Exception) -> ConfigError:
+    return ConfigError(f"{path} cannot be read: {type(error).__name__}: {error}".splitlines()[0])
+
+
+def _put_data(config: Config, data: str, path: Path, keep_own: bool) -> dict[str, Any]:
+    """Put what a dataset's file says over the config, and return what was there before.
+
+    With `keep_own`, what the file at `path` says itself stays in force: it is the one that names the dataset.
+    """
     file = _data_file(data, path)
     values = Config.fromfile(str(file)).to_dict()
     if "train_pipeline" in values:
         raise ConfigError(f"{file} is a pipeline with a dataset, not a dataset alone: name it in _base_")
+    before = {key: value for key, value in config.to_dict().items() if key in values}
     config.merge_from_dict(values)
-    own = runpy.run_path(str(path))
-    if own.pop("data", None) == data:
+    if keep_own:
+        own = runpy.run_path(str(path))
         config.merge_from_dict({key: value for key, value in own.items() if key in config})
+    return before
 
 
 def _data_file(data: str, path: Path) -> Path:

@@ -96,6 +96,20 @@ def test_the_written_out_config_runs_again(tmp_path):
     assert load_config(tmp_path / "dumped.py").to_dict() == first.to_dict()
 
 
+@pytest.mark.parametrize("first", [None, "referit", "mixup", "seqtr/mixed"])
+def test_a_written_out_config_takes_another_dataset(first, tmp_path):
+    source = load_config(QUICKSTART, {"data": first} if first else {}, tmp_path / "run")
+    source.dump(tmp_path / "dumped.py")
+    options = {"data": "refcoco_plus", "modality": "rgb"}
+    found = load_config(tmp_path / "dumped.py", options).to_dict()
+    expected = load_config(QUICKSTART, options, tmp_path / "run").to_dict()
+    for config in (found, expected):
+        config["composition"].pop("before_data")
+    assert {key: found[key] for key in expected} == expected
+    with pytest.raises(ConfigError, match="no dataset's file is called"):
+        load_config(tmp_path / "dumped.py", {"data": "refcoco_pls"})
+
+
 def test_a_wrong_name_is_one_sentence(tmp_path):
     with pytest.raises(ConfigError, match="no dataset's file is called 'refcoco_pls'; did you mean refcoco_plus"):
         load_config(QUICKSTART, {"data": "refcoco_pls"})

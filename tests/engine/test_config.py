@@ -1,10 +1,13 @@
 """Configs: references, overrides, the nearest name, and configs that come with a checkpoint."""
 
+import copy
+
 import pytest
 import torch
 from mmengine.config import Config
 
-from rgbtvg.engine.config import config_from_checkpoint, load_config, parse_options
+from rgbtvg.engine.config import config_from_checkpoint, load_config, override, parse_options
+from rgbtvg.engine.references import digest
 from rgbtvg.errors import CheckpointError, ConfigError
 
 TEXT = """
@@ -44,6 +47,84 @@ def test_resolved_config_runs_again_as_it_is(config_file, tmp_path):
     again = load_config(tmp_path / "dumped.py")
     assert again.to_dict() == first.to_dict()
     assert again.work_dir == str(tmp_path / "run")
+
+
+def written_out(config, path):
+    config.dump(path)
+    return path
+
+
+WAYS = {
+    "work dir": lambda config, folder, options: load_config(written_out(config, folder / "written.py"), options),
+    "checkpoint": lambda config, folder, options: config_from_checkpoint(
+        checkpoint_with(folder / "written.pth", config.pretty_text), options, config.work_dir
+    ),
+    "program": lambda config, _, options: override(config, options),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"modality": "ir"},
+        {"size": 32},
+        {"network": "Small", "modality": "rgb"},
+        {"model.modality": "ir"},
+        {"val_dataloader.dataset.pipeline.0.modality": "ir"},
+        {"steps": [{"type": "Load", "modality": "ir"}]},
+        {"part.size": 5},
+        {"model.part.size": 5, "size": 7},
+    ],
+)
+def test_an_override_reaches_a_written_out_config_as_it_reaches_its_source(config_file, tmp_path, way, options):
+    config_file.write_text(
+        TEXT
+        + "part = dict(size='$size', name='part')\nmodel.update(part='$part')\n"
+        + "steps = ['$part', dict(modality='$modality')]\nval_dataloader['dataset'].update(pipeline='$steps')\n"
+    )
+    source = load_config(config_file, work_dir="runs")
+    expected = load_config(config_file, copy.deepcopy(options), "runs").to_dict()
+    found = WAYS[way](source, tmp_path, copy.deepcopy(options)).to_dict()
+    assert expected != source.to_dict()
+    assert found == expected
+
+
+def test_an_edit_of_a_written_out_config_holds(config_file, tmp_path):
+    path = written_out(load_config(config_file), tmp_path / "written.py")
+    text = path.read_text()
+    path.write_text(text.replace("modality = 'rgbt'", "modality = 'ir'"))
+    edited = load_config(path)
+    assert (edited.model.modality, edited.val_dataloader.dataset.modality) == ("ir", "ir")
+    path.write_text(text.replace("dataset=dict(modality='rgbt')", "dataset=dict(modality='rgb')"))
+    edited = load_config(path, {"size": 32})
+    assert (edited.model.modality, edited.val_dataloader.dataset.modality, edited.widths[1]) == ("rgbt", "rgb", 32)
+
+
+def test_an_override_that_an_edit_would_swallow_is_one_sentence(config_file, tmp_path):
+    path = written_out(load_config(config_file), tmp_path / "written.py")
+    path.write_text(path.read_text().replace("dataset=dict(modality='rgbt')", "dataset=dict(modality='rgb')"))
+    with pytest.raises(
+        ConfigError, match=r"modality does not reach val_dataloader\.dataset\.modality, which was edited"
+    ):
+        load_config(path, {"modality": "ir"})
+    assert load_config(path, {"modality": "ir", "val_dataloader.dataset.modality": "ir"}).model.modality == "ir"
+
+
+def test_a_written_out_config_without_a_record_refuses_what_would_be_lost(config_file, tmp_path):
+    config = load_config(config_file)
+    config.pop("composition")
+    path = written_out(config, tmp_path / "written.py")
+    with pytest.raises(ConfigError, match=r"written\.py is written out without a record .* name the config file"):
+        load_config(path, {"modality": "ir"})
+    assert load_config(path, {"model.parts.name": "dear"}).model.parts.name == "dear"
+
+
+@pytest.mark.parametrize("composition", ["1", "dict(references=1, before_data={})", "dict(references=dict(a=1))"])
+def test_a_broken_record_is_one_sentence(tmp_path, composition):
+    path = checkpoint_with(tmp_path / "x.pth", f"a = 1\ncomposition = {composition}")
+    with pytest.raises(ConfigError, match="composition that cannot be read"):
+        config_from_checkpoint(path)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +169,15 @@ def test_every_dumped_form_is_read(tmp_path):
     assert {key: config_from_checkpoint(path)[key] for key in values} == values
 
 
+FORGED = f"""
+network = 'os.system'
+model = dict(type='Tiny')
+composition = dict(
+    before_data=dict(), references=dict(network=dict(digest='{digest("Tiny")}', places=['model/type'])))
+"""
+"""Once '$network' stands in its place again, it would be resolved to what is called."""
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -99,6 +189,7 @@ def test_every_dumped_form_is_read(tmp_path):
         "custom_imports = dict(imports=['antigravity'])",
         "model = [x for x in ().__class__.__mro__]",
         "model = dict(**open('{marker}', 'w'))",
+        FORGED,
     ],
 )
 def test_hostile_config_of_a_checkpoint_is_refused(tmp_path, text):
