@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
 
 from rgbtvg.errors import RGBTVGError
+
+
+def add_cfg_options(parser: argparse.ArgumentParser) -> None:
+    """``--cfg-options KEY=VALUE ...``, for :func:`rgbtvg.engine.parse_options`."""
+    parser.add_argument(
+        "--cfg-options",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        help="overrides of the config, such as modality=ir lr=1e-4",
+    )
 
 
 def run(main: Callable[[], None]) -> None:

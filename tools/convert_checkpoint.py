@@ -15,7 +15,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 
-from rgbtvg.cli import run
+from rgbtvg.cli import add_cfg_options, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -24,7 +24,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("source", help="checkpoint to read")
     parser.add_argument("target", help="checkpoint to write (.pth or .safetensors)")
     parser.add_argument("--config", help="our config: names and shapes are checked, and the file carries it")
-    parser.add_argument("--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the config")
+    add_cfg_options(parser)
     parser.add_argument("--to-reference", action="store_true", help="from ours to the reference's names")
     surgery = parser.add_argument_group("surgery")
     surgery.add_argument(

@@ -8,7 +8,7 @@ python tools/demo.py - thermal.png "the person at the crossing" --load-from ir_m
 
 import argparse
 
-from rgbtvg.cli import run
+from rgbtvg.cli import add_cfg_options, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -20,17 +20,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--load-from", required=True, metavar="CHECKPOINT")
     parser.add_argument("--out", metavar="PICTURE", help="draw the answer there (.png or .jpg)")
     parser.add_argument("--device", help="such as cuda:1 or cpu; a GPU where there is one by default")
+    add_cfg_options(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
     from rgbtvg import GroundingInferencer
+    from rgbtvg.engine import parse_options
 
-    if args.config:
-        inferencer = GroundingInferencer(args.config, args.load_from, device=args.device)
-    else:
-        inferencer = GroundingInferencer(args.load_from, device=args.device)
+    weights = [args.config, args.load_from] if args.config else [args.load_from]
+    inferencer = GroundingInferencer(*weights, device=args.device, options=parse_options(args.cfg_options))
     rgb, thermal = (None if path in ("-", "none") else path for path in (args.rgb, args.thermal))
     result = inferencer(rgb, thermal, args.expression)
     for box, score in zip(result.boxes, result.scores, strict=True):

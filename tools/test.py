@@ -2,7 +2,7 @@
 
 import argparse
 
-from rgbtvg.cli import run
+from rgbtvg.cli import add_cfg_options, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -12,9 +12,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--work-dir", help="where results go (default: work_dirs/<config name>)")
     parser.add_argument("--splits", nargs="+", default=[], help="splits to test, in place of the config's")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
-    parser.add_argument(
-        "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="overrides, such as modality=ir"
-    )
+    add_cfg_options(parser)
     return parser.parse_args()
 
 

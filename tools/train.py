@@ -2,7 +2,7 @@
 
 import argparse
 
-from rgbtvg.cli import run
+from rgbtvg.cli import add_cfg_options, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -23,9 +23,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--deterministic", action="store_true", help="only deterministic GPU kernels")
     parser.add_argument("--auto-scale-lr", action="store_true", help="scale the learning rate by the real batch size")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
-    parser.add_argument(
-        "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="overrides, such as modality=ir lr=1e-4"
-    )
+    add_cfg_options(parser)
     return parser.parse_args()
 
 

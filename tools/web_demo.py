@@ -7,7 +7,7 @@ Needs the extra `demo` (pip install -e .[demo]). The page is served to this mach
 
 import argparse
 
-from rgbtvg.cli import run
+from rgbtvg.cli import add_cfg_options, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -15,6 +15,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("config", nargs="?", help="config; by default the one in the checkpoint")
     parser.add_argument("--load-from", required=True, metavar="CHECKPOINT")
     parser.add_argument("--device", help="such as cuda:1 or cpu; a GPU where there is one by default")
+    add_cfg_options(parser)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=7860)
     return parser.parse_args()
@@ -29,11 +30,10 @@ def main() -> None:
     except ImportError:
         raise ConfigError("the web demo needs gradio: pip install -e .[demo]") from None
     from rgbtvg import GroundingInferencer
+    from rgbtvg.engine import parse_options
 
-    if args.config:
-        find = GroundingInferencer(args.config, args.load_from, device=args.device)
-    else:
-        find = GroundingInferencer(args.load_from, device=args.device)
+    weights = [args.config, args.load_from] if args.config else [args.load_from]
+    find = GroundingInferencer(*weights, device=args.device, options=parse_options(args.cfg_options))
 
     def answer(rgb, thermal, expression):
         try:

@@ -18,13 +18,13 @@ from rgbtvg.checkpoints import load_file
 from rgbtvg.checkpoints.convert import check_fit, tensors_of
 from rgbtvg.datasets.transforms import build_transforms
 from rgbtvg.datasets.transforms.loading import UNREADABLE, read_image
-from rgbtvg.engine.config import config_from_checkpoint, load_config
+from rgbtvg.engine.config import config_from_checkpoint, load_config, override
 from rgbtvg.engine.processor import use_fast_linears
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample
-from rgbtvg.visualization import displayed, draw_grounding, save_picture
+from rgbtvg.visualization import draw_grounding, save_picture
 
 ImageSource = str | Path | Image.Image | NDArray[Any]
 
@@ -43,7 +43,8 @@ class GroundingResult:
         expression: the sentence.
         boxes: (N, 4) float32 xyxy in pixels of the image (of RGB where there is one), best first; N may be 0.
         scores: (N,) float32 in [0, 1].
-        images: stream (``rgb``, ``ir``) -> the picture in 8 bits for looking at, before resizing and normalisation.
+        images: stream (``rgb``, ``ir``) -> the picture in 8 bits as the model loaded it, thermal after its
+            `thermal_normalisation`, before resizing.
         mask: (H, W) bool of the image, for models that segment.
     """
 
@@ -71,6 +72,7 @@ class GroundingInferencer:
     Args:
         config_or_checkpoint: a checkpoint that carries its config (every one that training writes does), or a config.
         checkpoint: the weights, when the first argument is a config.
+        options: overrides of the config, as ``--cfg-options`` gives them: ``{"thermal_normalisation": "clahe"}``.
         device: such as ``'cuda:1'``; a GPU where there is one by default.
 
     Raises:
@@ -89,14 +91,15 @@ class GroundingInferencer:
         config_or_checkpoint: str | Path | Config,
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         use_fast_linears()
-        config, checkpoint = _config_and_checkpoint(config_or_checkpoint, checkpoint)
+        config, checkpoint = _config_and_checkpoint(config_or_checkpoint, checkpoint, options)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = _build_model(config, checkpoint).to(self.device).eval()
         self.streams: tuple[str, ...] = self.model.streams
         steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
-        self._pipeline = build_transforms(steps)
+        self._load, *self._pipeline = build_transforms(steps)
 
     @overload
     def __call__(self, rgb: ImageSource | None, thermal: ImageSource | None, expression: str) -> GroundingResult: ...
@@ -125,12 +128,12 @@ class GroundingInferencer:
             DataError: an image that the model needs is missing or unreadable, or a sentence is empty.
         """
         given = {"rgb": rgb, "ir": thermal}
-        images = {stream: self._picture(stream, given[stream]) for stream in self.streams}
-        shown = {stream: displayed(image, stream) for stream, image in images.items()}
+        loaded = self._loaded({stream: self._picture(stream, given[stream]) for stream in self.streams})
+        shown = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
         sentences = [expression] if isinstance(expression, str) else expression
         results = []
         for start in range(0, len(sentences), BATCH_SIZE):
-            samples = [self._sample(images, sentence) for sentence in sentences[start : start + BATCH_SIZE]]
+            samples = [self._sample(loaded, sentence) for sentence in sentences[start : start + BATCH_SIZE]]
             results += [_result(sample, shown) for sample in self.model.test_step(pseudo_collate(samples))]
         return results[0] if isinstance(expression, str) else results
 
@@ -140,18 +143,21 @@ class GroundingInferencer:
             raise DataError(f"this model reads {reads}, but no {STREAM_NAMES[stream]} image was given")
         return open_picture(source, STREAM_NAMES[stream])
 
-    def _sample(self, images: Mapping[str, Image.Image], expression: str) -> dict[str, Any]:
-        """The record of a question, without a truth, through the pipeline."""
-        results = {
-            "sample_id": expression,
+    def _loaded(self, images: Mapping[str, Image.Image]) -> dict[str, Any]:
+        """The record of a question, without sentence and truth, with its pictures in 8 bits."""
+        record = {
             "dataset": "",
             "split": "",
             "subsets": [],
             "conditions": {},
             "image_paths": {},
             "images": dict(images),
-            "expression": expression,
         }
+        return self._load(record)
+
+    def _sample(self, loaded: Mapping[str, Any], expression: str) -> dict[str, Any]:
+        """The sample of one sentence."""
+        results = {**loaded, "images": dict(loaded["images"]), "sample_id": expression, "expression": expression}
         for transform in self._pipeline:
             results = transform(results)
         return results
@@ -182,15 +188,19 @@ def open_picture(source: ImageSource, name: str) -> Image.Image:
         ) from error
 
 
-def _config_and_checkpoint(first: str | Path | Config, checkpoint: str | Path | None) -> tuple[Config, str | Path]:
+def _config_and_checkpoint(
+    first: str | Path | Config, checkpoint: str | Path | None, options: Mapping[str, Any] | None
+) -> tuple[Config, str | Path]:
     is_config = isinstance(first, Config) or Path(first).suffix in CONFIG_SUFFIXES
     if not is_config:
         if checkpoint is not None:
             raise ConfigError(f"{first} is not a config ({', '.join(CONFIG_SUFFIXES)}), but a checkpoint follows it")
-        return config_from_checkpoint(first), first
+        return config_from_checkpoint(first, options), first
     if checkpoint is None:
         raise ConfigError("a config alone has no trained weights: give the checkpoint as well, or only the checkpoint")
-    return (first if isinstance(first, Config) else load_config(first)), checkpoint
+    if isinstance(first, Config):
+        return (override(first, options) if options else first), checkpoint
+    return load_config(first, options), checkpoint
 
 
 def _build_model(config: Config, checkpoint: str | Path) -> BaseGrounder:

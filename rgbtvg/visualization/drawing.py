@@ -75,9 +75,13 @@ def draw_grounding(
     return _compose(pictures, expression, iou, note)
 
 
-def displayed(image: Image.Image, stream: str) -> Image.Image:
-    """A picture of any mode in 8 bits; thermal of more bits is stretched from its lowest to its highest value."""
-    return Image.fromarray(to_rgb(image) if stream == "rgb" else to_thermal(image, "image"))
+def displayed(image: Image.Image, stream: str, thermal_normalisation: str = "dataset") -> Image.Image:
+    """A picture of any mode in 8 bits.
+
+    Thermal goes through the normalisation of that name (`rgbtvg.datasets.thermal`); by ``dataset``, more than 8 bits
+    are stretched from the lowest to the highest value.
+    """
+    return Image.fromarray(to_rgb(image) if stream == "rgb" else to_thermal(image, "image", thermal_normalisation))
 
 
 def draw_boxes(

@@ -62,13 +62,15 @@ def select_rows(
     return chosen[:number]
 
 
-def draw_row(row: Row, modality: str = "rgbt", width: int | None = None) -> Image.Image:
+def draw_row(
+    row: Row, modality: str = "rgbt", width: int | None = None, thermal_normalisation: str = "dataset"
+) -> Image.Image:
     """One prediction as a picture, its images read from where the row says.
 
     Raises:
         DataError: an image is missing or unreadable.
     """
-    images = read_pictures(row, modality)
+    images = read_pictures(row, modality, thermal_normalisation)
     masks = {name: decode_union([row[name]], row["size"]) if name in row else None for name in ("gt_mask", "pred_mask")}
     note = ", ".join(
         [row["sample_id"].rsplit("/", 1)[-1], *(f"{name} {value}" for name, value in row["conditions"].items())]
@@ -87,8 +89,8 @@ def draw_row(row: Row, modality: str = "rgbt", width: int | None = None) -> Imag
     )
 
 
-def read_pictures(row: Row, modality: str = "rgbt") -> dict[str, Image.Image]:
-    """Stream -> picture in the frame of the boxes; thermal of more than 8 bits is stretched to be seen.
+def read_pictures(row: Row, modality: str = "rgbt", thermal_normalisation: str = "dataset") -> dict[str, Image.Image]:
+    """Stream -> picture in the frame of the boxes, in 8 bits as :func:`displayed` makes them.
 
     Raises:
         DataError: the row has no image of the modality, or one is missing or unreadable.
@@ -101,13 +103,19 @@ def read_pictures(row: Row, modality: str = "rgbt") -> dict[str, Image.Image]:
     height, width = row["size"]
     pictures = {}
     for stream, path in paths.items():
-        picture = displayed(read_image(path, stream=stream)[0], stream)
+        picture = displayed(read_image(path, stream=stream)[0], stream, thermal_normalisation)
         pictures[stream] = picture if picture.size == (width, height) else picture.resize((width, height))
     return pictures
 
 
 def draw_sheet(
-    rows: Sequence[Row], modality: str = "rgbt", *, width: int = 360, columns: int = 4, title: str = ""
+    rows: Sequence[Row],
+    modality: str = "rgbt",
+    *,
+    width: int = 360,
+    columns: int = 4,
+    title: str = "",
+    thermal_normalisation: str = "dataset",
 ) -> Image.Image:
     """Many predictions on one page; samples that could not be read when they were evaluated are left out.
 
@@ -117,11 +125,12 @@ def draw_sheet(
         width: of each picture, in pixels.
         columns: samples side by side.
         title: of the page.
+        thermal_normalisation: how thermal is shown; see :func:`displayed`.
 
     Raises:
         DataError: no row can be drawn, or an image is missing.
     """
-    tiles = [draw_row(row, modality, width) for row in rows if "error" not in row]
+    tiles = [draw_row(row, modality, width, thermal_normalisation) for row in rows if "error" not in row]
     if not tiles:
         raise DataError("there is no readable sample to draw")
     return contact_sheet(tiles, columns, title)

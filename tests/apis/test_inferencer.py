@@ -9,6 +9,8 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast
 
 import rgbtvg
+from rgbtvg.datasets.thermal import get_thermal_normalisation
+from rgbtvg.engine.config import override
 from rgbtvg.errors import CheckpointError, ConfigError, DataError
 from rgbtvg.registry import MODELS
 from tests.models import tiny
@@ -30,19 +32,24 @@ def tokenizer(tmp_path_factory):
 
 def make_config(modality, tokenizer):
     pipeline = [
-        dict(type="LoadImages", modality=modality),
+        dict(type="LoadImages", modality=modality, thermal_normalisation="$thermal_normalisation"),
         dict(type="LoadMasks"),
         dict(type="ResizeLongSide", size=tiny.IMAGE_SIZE),
         dict(type="PadToSquare", size=tiny.IMAGE_SIZE),
         dict(type="Tokenize", tokenizer=str(tokenizer), max_length=tiny.MAX_LENGTH),
         dict(type="PackGroundingInputs"),
     ]
-    return Config(
-        dict(
-            model=transvg.config(modality),
-            data_preprocessor=dict(type="GroundingPreprocessor", modality=modality),
-            test_dataloader=dict(dataset=dict(type="ConcatDataset", datasets=[dict(type="X", pipeline=pipeline)])),
-        )
+    preprocessor = dict(type="GroundingPreprocessor", modality=modality, thermal_normalisation="$thermal_normalisation")
+    return override(
+        Config(
+            dict(
+                thermal_normalisation="dataset",
+                model=transvg.config(modality),
+                data_preprocessor=preprocessor,
+                test_dataloader=dict(dataset=dict(type="ConcatDataset", datasets=[dict(type="X", pipeline=pipeline)])),
+            )
+        ),
+        None,
     )
 
 
@@ -132,6 +139,18 @@ def test_config_beside_checkpoint(checkpoints, images, tokenizer, inferencer):
     assert np.array_equal(result.boxes, inferencer(*images, SENTENCE).boxes)
 
 
+def test_options_change_how_thermal_is_normalised_and_shown(checkpoints, images, inferencer, tmp_path):
+    options = {"thermal_normalisation": "clahe"}
+    changed = rgbtvg.GroundingInferencer(checkpoints["rgbt"], device="cpu", options=options)
+    shown = {name: find(*images, SENTENCE).images["ir"] for name, find in (("dataset", inferencer), ("clahe", changed))}
+    for name, picture in shown.items():
+        expected = get_thermal_normalisation(name).to_8_bit(np.asarray(Image.open(images[1])), "image")
+        assert np.array_equal(np.asarray(picture), expected)
+    assert not np.array_equal(changed(*images, SENTENCE).boxes, inferencer(*images, SENTENCE).boxes)
+    boxes = changed(*images, [SENTENCE, "the cold person"])[0].boxes
+    assert np.allclose(boxes, changed(*images, SENTENCE).boxes, atol=1e-3)
+
+
 def test_a_config_alone_is_refused(tokenizer):
     with pytest.raises(ConfigError, match="a config alone has no trained weights"):
         rgbtvg.GroundingInferencer(make_config("rgb", tokenizer))
@@ -147,6 +166,16 @@ def test_demo_prints_the_box_and_draws_it(checkpoints, images, tmp_path, capsys)
     assert run_tool("demo.py", "-", images[1], SENTENCE, "--load-from", checkpoints["ir"], "--out", picture) == 0
     assert capsys.readouterr().out.startswith("box x0 y0 x1 y1: ")
     assert Image.open(picture).width >= 480
+
+
+def test_demo_takes_options(checkpoints, images, tmp_path, capsys):
+    arguments = ["demo.py", *images, SENTENCE, "--load-from", checkpoints["rgbt"], "--device", "cpu"]
+    assert run_tool(*arguments) == 0
+    plain = capsys.readouterr().out
+    assert run_tool(*arguments, "--cfg-options", "thermal_normalisation=clahe") == 0
+    assert capsys.readouterr().out != plain
+    assert run_tool(*arguments, "--cfg-options", "thermal_normalisation=clehe") == 1
+    assert "error: no thermal normalisation is named 'clehe'" in capsys.readouterr().err
 
 
 def test_demo_says_in_one_line_what_is_wrong(checkpoints, images, capsys):

@@ -12,14 +12,14 @@ import argparse
 import json
 from pathlib import Path
 
-from rgbtvg.cli import run
+from rgbtvg.cli import add_cfg_options, run
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", nargs="?")
     parser.add_argument("--all", action="store_true", help="a table of every method at its own image size")
-    parser.add_argument("--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the config")
+    add_cfg_options(parser)
     parser.add_argument("--batch-size", type=int, default=1, help="of an inference (default 1)")
     parser.add_argument("--train-batch-size", type=int, default=4, help="of a training step (default 4)")
     parser.add_argument("--max-layer", type=int, default=12, help="open layers in the training step (default 12)")

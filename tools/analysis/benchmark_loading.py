@@ -11,13 +11,13 @@ import argparse
 import json
 from pathlib import Path
 
-from rgbtvg.cli import run
+from rgbtvg.cli import add_cfg_options, run
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", nargs="?", default="configs/_base_/pipelines/padded.py")
-    parser.add_argument("--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the config")
+    add_cfg_options(parser)
     parser.add_argument("--pairs", type=int, default=100, help="of each format (default 100)")
     parser.add_argument("--rounds", type=int, default=7, help="of which the median is taken (default 7)")
     parser.add_argument("--json", help="also write the figures here")

@@ -12,7 +12,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from rgbtvg.cli import run
+from rgbtvg.cli import add_cfg_options, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -23,7 +23,7 @@ def parse_args() -> argparse.Namespace:
         "--jobs", type=int, default=1, help="runs at once (default 1); 0: only the table of what is finished"
     )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each (default 1)")
-    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="overrides for every run")
+    add_cfg_options(parser)
     return parser.parse_args()
 
 

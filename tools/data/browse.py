@@ -10,7 +10,7 @@ python tools/data/browse.py data/synthetic --sheet dark.png --split test --where
 
 import argparse
 
-from rgbtvg.cli import run
+from rgbtvg.cli import add_cfg_options, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--augmented", action="store_true", help="after the config's training pipeline")
     parser.add_argument("--seed", type=int, default=0, help="of augmentation and of the sheet's choice")
     parser.add_argument("--port", type=int, default=8008, help="of the page; 0 takes a free one")
-    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="overrides of a config")
+    add_cfg_options(parser)
     sheet = parser.add_argument_group("contact sheet")
     sheet.add_argument("--sheet", metavar="FILE", help="write a picture (.png or .jpg) instead of serving a page")
     sheet.add_argument("--num", type=int, default=16, help="how many records, chosen at random")

@@ -13,7 +13,7 @@ Exit status: 0 nothing of the severity --fail-on or graver, 3 something, 1 nothi
 import argparse
 import sys
 
-from rgbtvg.cli import run
+from rgbtvg.cli import add_cfg_options, run
 
 FOUND = 3
 
@@ -25,7 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--out", help="folder to write to (default: work_dirs/data_check/<name>)")
     parser.add_argument("--fail-on", default="error", choices=["error", "warning", "note"], help="default: error")
     parser.add_argument("--workers", type=int, help="processes (default: one per CPU core); the result is the same")
-    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="overrides of a config")
+    add_cfg_options(parser)
     return parser.parse_args()
 
 
