@@ -1,13 +1,14 @@
-"""Optimizer wrappers that leave out a step whose loss or gradient is not finite."""
+"""Optimizer wrappers that leave out a step whose loss or gradient is not finite; schedules that fit their run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from mmengine.dist import all_reduce
+from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
 
@@ -70,3 +71,32 @@ class GuardedBF16OptimWrapper(GuardedOptimWrapper):
 @OPTIM_WRAPPERS.register_module()
 class GuardedAmpOptimWrapper(SkipsNonFinite, AmpOptimWrapper):
     """``AmpOptimWrapper``; its gradient scaler already leaves out steps with gradients that are not finite."""
+
+
+def schedulers_in_reach(schedulers: Any, max_epochs: int | None, max_iters: int | None) -> Any:
+    """Configs of schedulers without those whose turn comes only after the run, which MMEngine refuses to build.
+
+    A run of one epoch is then its warm-up alone, however far that gets. The config keeps them, for longer runs.
+
+    Args:
+        schedulers: one config, a list of them, or a mapping of such for several optimizers.
+        max_epochs: of the run; None if unknown.
+        max_iters: likewise.
+    """
+    if isinstance(schedulers, Mapping):
+        if "type" not in schedulers:
+            return {name: schedulers_in_reach(each, max_epochs, max_iters) for name, each in schedulers.items()}
+        schedulers = [schedulers]
+    reached = []
+    for scheduler in schedulers or ():
+        last = max_epochs if scheduler.get("by_epoch", True) else max_iters
+        if last is None or scheduler.get("begin", 0) < last:
+            reached.append(scheduler)
+        else:
+            unit = "epoch" if scheduler.get("by_epoch", True) else "step"
+            print_log(
+                f"{scheduler['type']} would begin after {unit} {scheduler['begin']}, but the run ends after {last}: "
+                "it is left out",
+                logger="current",
+            )
+    return reached

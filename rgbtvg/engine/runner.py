@@ -20,6 +20,7 @@ from rgbtvg.checkpoints import load_file
 from rgbtvg.engine.hooks.durable_checkpoint_hook import LAST
 from rgbtvg.engine.hooks.termination_hook import TERMINATED, was_terminated
 from rgbtvg.engine.loggers import LogsAsConfigured
+from rgbtvg.engine.optim import schedulers_in_reach
 from rgbtvg.engine.processor import use_fast_linears
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.evaluation.sample_metric import SampleMetric
@@ -47,6 +48,10 @@ class GroundingRunner(LogsAsConfigured, Runner):
             if not isinstance(handler, logging.FileHandler):
                 handler.addFilter(lambda record: not str(record.msg).startswith(LOG_FILE_ONLY))
         return logger
+
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        """The schedulers whose turn comes in this run."""
+        return super().build_param_scheduler(schedulers_in_reach(scheduler, self.max_epochs, self.max_iters))
 
 
 class GroundingFlexibleRunner(LogsAsConfigured, FlexibleRunner):

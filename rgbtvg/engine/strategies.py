@@ -13,6 +13,7 @@ from mmengine.optim import BaseOptimWrapper
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullOptimStateDictConfig, FullyShardedDataParallel
 
+from rgbtvg.engine.optim import schedulers_in_reach
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import STRATEGIES
 
@@ -60,6 +61,14 @@ class FSDPStrategy(PlainFSDPStrategy):
         if getattr(built, "clip_func", None) is torch.nn.utils.clip_grad_norm_:
             built.clip_func = partial(_clip_shared_out, model)
         return built
+
+    def build_param_scheduler(
+        self, scheduler: Any, optim_wrapper: BaseOptimWrapper, default_args: dict | None = None
+    ) -> Any:
+        """The schedulers whose turn comes in this run."""
+        run = default_args or {}
+        reached = schedulers_in_reach(scheduler, run.get("max_epochs"), run.get("max_iters"))
+        return super().build_param_scheduler(reached, optim_wrapper, default_args)
 
     def load_optim_state_dict(self, state_dict: dict) -> None:
         """Take this process's share of an optimizer's state, that of a run without FSDP too.

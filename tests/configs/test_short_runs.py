@@ -1,0 +1,50 @@
+"""Every config can be tried for one epoch: ``--cfg-options max_epochs=1``."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+from mmengine.registry import PARAM_SCHEDULERS
+
+from rgbtvg.engine import load_config
+from rgbtvg.engine.optim import schedulers_in_reach
+
+ROOT = Path(__file__).parents[2] / "configs"
+STEPS = 5
+
+
+def is_for_runs(path: Path) -> bool:
+    return "_base_" not in path.parts and "comparisons" not in path.parts
+
+
+@pytest.mark.parametrize("path", sorted(filter(is_for_runs, ROOT.rglob("*.py"))), ids=lambda path: path.stem)
+def test_its_schedule_can_be_built_for_one_epoch(path):
+    config = load_config(path, {"max_epochs": 1})
+    if "stages" in config:
+        assert config.train_cfg.type == "StagedTrainLoop" and "max_epochs" not in config.train_cfg
+        return
+    assert config.train_cfg.max_epochs == 1
+    weights = torch.nn.Parameter(torch.zeros(1))
+    wrapper = OptimWrapper(torch.optim.SGD([weights], lr=config.lr))
+    schedulers = [
+        PARAM_SCHEDULERS.build({"end": 1, **scheduler}, default_args=dict(optimizer=wrapper, epoch_length=STEPS))
+        for scheduler in schedulers_in_reach(config.param_scheduler, 1, STEPS)
+    ]
+    assert schedulers
+    for _ in range(STEPS):
+        assert 0 < wrapper.get_lr()["lr"][0] <= config.lr
+        weights.grad = torch.ones(1)
+        wrapper.step()
+        for scheduler in schedulers:
+            if not scheduler.by_epoch:
+                scheduler.step()
+
+
+def test_what_comes_after_the_run_is_left_out():
+    warm_up, fall = dict(type="LinearLR", end=2), dict(type="CosineAnnealingLR", begin=2, end=1)
+    by_step = dict(type="LinearLR", by_epoch=False, begin=3)
+    assert schedulers_in_reach([warm_up, fall, by_step], 1, 5) == [warm_up, by_step]
+    assert schedulers_in_reach([warm_up, fall, by_step], 3, 3) == [warm_up, fall]
+    assert schedulers_in_reach(dict(a=fall, b=[warm_up]), 1, 5) == dict(a=[], b=[warm_up])
+    assert schedulers_in_reach(None, 1, 5) == []
