@@ -1,6 +1,6 @@
 """A CLIP-VG small enough to train from scratch on a laptop, on the synthetic set; its CLIP learns with the rest."""
 
-_base_ = ["clip_vg_b16.py"]
+_base_ = ["clip_vg_b16.py", "../_base_/models/clip_tiny.py"]
 
 dataset = "rgbtvg_synthetic"
 data_root = "data/synthetic"
@@ -14,23 +14,8 @@ lr_drop = 8
 lr = 1e-3
 model = dict(
     frozen=False,
-    image_encoder=dict(
-        arch=dict(_delete_=True, width=64, layers=3, heads=4, mlp_width=128, patch_size=8, image_size=64, embed_dim=64),
-        pretrained=None,
-    ),
-    text_encoder=dict(
-        arch=dict(
-            _delete_=True,
-            width=64,
-            layers=2,
-            heads=4,
-            mlp_width=128,
-            vocabulary_size=128,
-            context_length=24,
-            embed_dim=64,
-        ),
-        pretrained=None,
-    ),
+    image_encoder=dict(arch="$clip_image_arch", pretrained=None),
+    text_encoder=dict(arch="$clip_text_arch", pretrained=None),
     fusion=dict(width=64, depth=2, num_heads=4, ffn_width=128, dropout=0.0),
     head=dict(width=64),
 )

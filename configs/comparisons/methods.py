@@ -3,6 +3,8 @@
 A smoke of the protocol, not a claim about the methods: some hundred steps decide nothing between them.
 """
 
+_base_ = ["../_base_/comparisons/hundred_steps.py"]
+
 modalities = ["rgb", "ir", "rgbt"]
 baseline_modality = "rgb"
 rows = {
@@ -19,14 +21,5 @@ rows = {
     "SimVG": dict(config="configs/simvg/simvg_tiny.py"),
     "ALVG": dict(config="configs/alvg/alvg_tiny.py"),
 }
-# The first 1,600 sentences once in batches of 16: 100 steps. Staged methods read `stages` instead of `max_epochs`.
-options = {
-    "batch_size": 16,
-    "num_workers": 0,
-    "persistent_workers": False,
-    "train_dataloader.dataset.indices": 1600,
-    "val_dataloader.dataset.indices": 16,
-    "test_dataloader.dataset.indices": 400,
-    "max_epochs": 1,
-    "stages": [dict(epochs=1, lr=1e-3, max_layer=3)],
-}
+# Staged methods read `stages` instead of `max_epochs`.
+options = {"stages": [dict(epochs=1, lr=1e-3, max_layer=3)]}

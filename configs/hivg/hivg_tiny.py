@@ -1,6 +1,6 @@
 """A HiVG small enough to train from scratch on a laptop, on the synthetic set; its CLIP learns with the rest."""
 
-_base_ = ["hivg_b16.py"]
+_base_ = ["hivg_b16.py", "../_base_/models/clip_tiny.py"]
 
 dataset = "rgbtvg_synthetic"
 data_root = "data/synthetic"
@@ -15,25 +15,8 @@ stages = [dict(epochs=12, lr=1e-3, max_layer=3)]
 
 adapter = dict(groups=dict(shared=dict(rank=8)), alpha=4, dropout=0.0)
 model = dict(
-    image_encoder=dict(
-        arch=dict(_delete_=True, width=64, layers=3, heads=4, mlp_width=128, patch_size=8, image_size=64, embed_dim=64),
-        out_levels=(1, 2, 3),
-        pretrained=None,
-    ),
-    text_encoder=dict(
-        arch=dict(
-            _delete_=True,
-            width=64,
-            layers=2,
-            heads=4,
-            mlp_width=128,
-            vocabulary_size=128,
-            context_length=24,
-            embed_dim=64,
-        ),
-        out_levels=(2,),
-        pretrained=None,
-    ),
+    image_encoder=dict(arch="$clip_image_arch", out_levels=(1, 2, 3), pretrained=None),
+    text_encoder=dict(arch="$clip_text_arch", out_levels=(2,), pretrained=None),
     guide_layers=(0, 2),
     tuned_weights="all",
     fusion=dict(width=64, depth=2, num_heads=4, ffn_width=128, dropout=0.0),

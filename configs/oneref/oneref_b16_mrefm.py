@@ -20,20 +20,15 @@ codebook = dict(
 )
 find_unused_parameters = True
 
+random_resize = dict(scale_steps=6)
 train_pipeline = [
     "$load_images",
     dict(type="CheckBoxes"),
-    dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
-    dict(
-        type="ResizeLongSide",
-        size="$image_size",
-        scale_steps=6,
-        scale_stride="$scale_stride",
-        rgbt_resize="$rgbt_resize",
-    ),
+    "$random_crop",
+    "$random_resize",
     dict(type="ColorJitter"),
-    dict(type="PadToSquare", size="$image_size", random=True),
-    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
+    "$random_pad",
+    "$tokenize",
     dict(type="MarkKeyWords", tokenizer="$tokenizer"),
     dict(type="PackGroundingInputs"),
 ]

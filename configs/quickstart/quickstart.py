@@ -32,8 +32,8 @@ train_pipeline = [
     "$load_images",
     dict(type="ResizeLongSide", size="$image_size"),
     dict(type="HorizontalFlip"),
-    dict(type="PadToSquare", size="$image_size", random=True),
-    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length"),
+    "$random_pad",
+    "$tokenize",
     dict(type="PackGroundingInputs"),
 ]
 

@@ -86,7 +86,7 @@ def test_files_without_a_raw_image_give_none():
 GOOD = fff(raw_record(RAMP))
 BROKEN = {
     "a missing segment": radiometric_jpeg(GOOD, segments=[0, 2]),
-    "no FFF file": radiometric_jpeg(b"XXX" + GOOD[3:]),
+    "no FFF file": radiometric_jpeg(b"\0\0\0" + GOOD[3:]),
     "a cut-off record": radiometric_jpeg(GOOD[:-100]),
     "a cut-off directory": radiometric_jpeg(GOOD[:70]),
     "an unknown version": radiometric_jpeg(GOOD[:20] + b"\0" * 4 + GOOD[24:]),

@@ -4,14 +4,10 @@ dataset = "own"
 data_root = "data/own"
 split_root = "data"
 image_folders = dict(rgb="rgb", ir="ir")
-statistics = "imagenet"  # or what tools/data/statistics.py prints for it
+statistics = "imagenet"  # or what tools/data/measure_statistics.py prints for it
 
-train_dataloader = dict(
-    dataset=dict(type="COCORefs", with_masks="$with_masks", image_folders="$image_folders"),
-)
-val_dataloader = dict(
-    dataset=dict(type="COCORefs", with_masks="$with_masks", image_folders="$image_folders"),
-)
-test_dataloader = dict(
-    dataset=dict(type="COCORefs", with_masks="$with_masks", image_folders="$image_folders"),
-)
+rows = dict(type="COCORefs", with_masks="$with_masks", image_folders="$image_folders")
+train_dataloader = dict(dataset=dict(rows))
+val_dataloader = dict(dataset=dict(rows))
+test_dataloader = dict(dataset=dict(rows))
+del rows

@@ -4,23 +4,16 @@ Without weights this is the dataset ``rgbtvg_mixup``, in which MFAD has six rows
 equally often: ``--cfg-options "source_weights={'rgbtvg_flir': 2.3, 'rgbtvg_m3fd': 4.4}"``.
 """
 
+_base_ = ["mixture.py"]
+
 dataset = "rgbtvg_mixup"
-source_weights = {}
 
 train_dataloader = dict(
-    sampler=dict(_delete_=True, type="MixtureSampler", weights="$source_weights"),
     dataset=dict(
-        _delete_=True,
-        type="DatasetMixture",
-        dataset="$dataset",
         sources=dict(
             rgbtvg_flir=dict(type="RGBTGround", dataset="rgbtvg_flir", split="train"),
             rgbtvg_m3fd=dict(type="RGBTGround", dataset="rgbtvg_m3fd", split="train"),
             rgbtvg_mfad=dict(type="RGBTGround", dataset="rgbtvg_mfad", split="train"),
-        ),
-        data_root="$data_root",
-        split_root="$split_root",
-        modality="$modality",
-        pipeline="$train_pipeline",
-    ),
+        )
+    )
 )

@@ -10,6 +10,6 @@ train_pipeline = [
     dict(type="LargeScaleJitter", size="$image_size", factors="$zoom"),
     dict(type="StretchToSquare", size="$image_size"),
     dict(type="CleanSentence"),
-    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
+    "$tokenize",
     dict(type="PackGroundingInputs"),
 ]

@@ -39,21 +39,27 @@ load_images_exactly = dict(
     thermal_range="$thermal_range",
 )
 
+# Steps that other pipelines take up, perhaps with another value.
+random_crop = dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5)
+random_resize = dict(type="ResizeLongSide", size="$image_size", scale_steps=7, exact=False, rgbt_resize="$rgbt_resize")
+random_pad = dict(type="PadToSquare", size="$image_size", random=True)
+tokenize = dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length")
+
 train_pipeline = [
     "$load_images",
     dict(type="CheckBoxes"),
-    dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
-    dict(type="ResizeLongSide", size="$image_size", scale_steps=7, exact=False, rgbt_resize="$rgbt_resize"),
+    "$random_crop",
+    "$random_resize",
     dict(type="ColorJitter"),
-    dict(type="PadToSquare", size="$image_size", random=True),
-    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length"),
+    "$random_pad",
+    "$tokenize",
     dict(type="PackGroundingInputs"),
 ]
 test_pipeline = [
     "$load_images_exactly",
     dict(type="ResizeLongSide", size="$image_size", rgbt_resize="$rgbt_resize"),
     dict(type="PadToSquare", size="$image_size"),
-    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length"),
+    "$tokenize",
     dict(type="PackGroundingInputs"),
 ]
 

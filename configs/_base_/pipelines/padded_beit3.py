@@ -8,27 +8,5 @@ scale_stride = 32  # pixels between the lengths that a picture is resized to in 
 tokenizer = "pretrain_weights/beit3.spm"
 pad_id = 1
 max_length = 64
-
-train_pipeline = [
-    "$load_images",
-    dict(type="CheckBoxes"),
-    dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
-    dict(
-        type="ResizeLongSide",
-        size="$image_size",
-        scale_steps=7,
-        scale_stride="$scale_stride",
-        rgbt_resize="$rgbt_resize",
-    ),
-    dict(type="ColorJitter"),
-    dict(type="PadToSquare", size="$image_size", random=True),
-    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
-    dict(type="PackGroundingInputs"),
-]
-test_pipeline = [
-    "$load_images_exactly",
-    dict(type="ResizeLongSide", size="$image_size", rgbt_resize="$rgbt_resize"),
-    dict(type="PadToSquare", size="$image_size"),
-    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
-    dict(type="PackGroundingInputs"),
-]
+random_resize = dict(scale_stride="$scale_stride", exact=True)
+tokenize = dict(pad_id="$pad_id")

@@ -11,17 +11,11 @@ train_pipeline = [
     "$load_images",
     dict(type="CheckBoxes"),
     dict(type="LoadMasks"),
-    dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5),
-    dict(
-        type="ResizeLongSide",
-        size="$image_size",
-        scale_steps=7,
-        scale_stride="$scale_stride",
-        rgbt_resize="$rgbt_resize",
-    ),
+    "$random_crop",
+    "$random_resize",
     dict(type="ColorJitter"),
-    dict(type="PadToSquare", size="$image_size", random=True),
-    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
+    "$random_pad",
+    "$tokenize",
     dict(type="PackGroundingInputs"),
 ]
 train_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="one"))

@@ -8,6 +8,7 @@ tokenizer = "pretrain_weights/beit3.spm"
 pad_id = 1
 max_length = 20
 zoom = (0.3, 1.4)  # (1.0, 1.0) leaves pictures as they are
+tokenize = dict(pad_id="$pad_id")
 
 train_pipeline = [
     "$load_images",
@@ -15,13 +16,13 @@ train_pipeline = [
     dict(type="LargeScaleJitter", size="$image_size", factors="$zoom"),
     dict(type="StretchToSquare", size="$image_size"),
     dict(type="CleanSentence"),
-    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
+    "$tokenize",
     dict(type="PackGroundingInputs"),
 ]
 test_pipeline = [
     "$load_images_exactly",
     dict(type="StretchToSquare", size="$image_size"),
     dict(type="CleanSentence"),
-    dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id"),
+    "$tokenize",
     dict(type="PackGroundingInputs"),
 ]

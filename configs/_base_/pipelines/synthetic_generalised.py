@@ -7,7 +7,4 @@ pad_id = 0
 max_length = 24
 image_size = 96
 num_workers = 1
-dataset = "rgbtvg_synthetic"
-data_root = "data/synthetic"
-split_root = "data/synthetic/splits"
 zoom = (0.7, 1.3)

@@ -8,10 +8,8 @@ statistics = "imagenet"
 folder = "refcoco"
 refs = "refs(unc).p"
 
-train_dataloader = dict(dataset=dict(type="COCORefs", folder="$folder", refs="$refs", with_masks="$with_masks"))
-val_dataloader = dict(dataset=dict(type="COCORefs", folder="$folder", refs="$refs", with_masks="$with_masks"))
-test_dataloader = dict(
-    dataset=dict(
-        type="COCORefs", folder="$folder", refs="$refs", with_masks="$with_masks", split=["val", "testA", "testB"]
-    )
-)
+rows = dict(type="COCORefs", folder="$folder", refs="$refs", with_masks="$with_masks")
+train_dataloader = dict(dataset=dict(rows))
+val_dataloader = dict(dataset=dict(rows))
+test_dataloader = dict(dataset=dict(rows, split=["val", "testA", "testB"]))
+del rows

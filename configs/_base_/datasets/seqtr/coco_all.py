@@ -3,64 +3,48 @@
 RefCOCOg by Google's split is not in it: its training images are in the test parts of the others.
 """
 
+_base_ = ["../mixture.py"]
+
 dataset = "coco_all"
 data_root = "data"
 split_root = "data/annotations"
 modality = "rgb"
 statistics = "imagenet"
 sentences = "drawn"
-source_weights = {}
 
-rows = dict(
+# Source -> its test parts.
+test_splits = {
+    "unc": ["val", "testA", "testB"],
+    "unc+": ["val", "testA", "testB"],
+    "gref_umd": ["val", "test"],
+}
+evaluated = dict(
+    _delete_=True,
+    type="DatasetMixture",
+    dataset="$dataset",
     data_root="$data_root",
     split_root="$split_root",
     modality="$modality",
     with_masks="$with_masks",
+    pipeline="$test_pipeline",
+    test_mode=True,
 )
 train_dataloader = dict(
-    sampler=dict(_delete_=True, type="MixtureSampler", weights="$source_weights"),
     dataset=dict(
-        rows,
-        _delete_=True,
-        type="DatasetMixture",
-        dataset="$dataset",
-        sources={
-            "unc": dict(type="SeqTRInstances", dataset="unc", split="train"),
-            "unc+": dict(type="SeqTRInstances", dataset="unc+", split="train"),
-            "gref_umd": dict(type="SeqTRInstances", dataset="gref_umd", split="train"),
-        },
+        sources={name: dict(type="SeqTRInstances", dataset=name, split="train") for name in test_splits},
         sentences="$sentences",
-        pipeline="$train_pipeline",
-    ),
+        with_masks="$with_masks",
+    )
 )
 val_dataloader = dict(
     dataset=dict(
-        rows,
-        _delete_=True,
-        type="DatasetMixture",
-        dataset="$dataset",
-        sources={
-            "unc": dict(type="SeqTRInstances", dataset="unc", split="val"),
-            "unc+": dict(type="SeqTRInstances", dataset="unc+", split="val"),
-            "gref_umd": dict(type="SeqTRInstances", dataset="gref_umd", split="val"),
-        },
-        pipeline="$test_pipeline",
-        test_mode=True,
+        evaluated, sources={name: dict(type="SeqTRInstances", dataset=name, split="val") for name in test_splits}
     )
 )
 test_dataloader = dict(
     dataset=dict(
-        rows,
-        _delete_=True,
-        type="DatasetMixture",
-        dataset="$dataset",
-        sources={
-            "unc": dict(type="SeqTRInstances", dataset="unc", split=["val", "testA", "testB"]),
-            "unc+": dict(type="SeqTRInstances", dataset="unc+", split=["val", "testA", "testB"]),
-            "gref_umd": dict(type="SeqTRInstances", dataset="gref_umd", split=["val", "test"]),
-        },
-        pipeline="$test_pipeline",
-        test_mode=True,
+        evaluated,
+        sources={name: dict(type="SeqTRInstances", dataset=name, split=splits) for name, splits in test_splits.items()},
     )
 )
-del rows
+del test_splits, evaluated

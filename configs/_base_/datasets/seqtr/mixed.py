@@ -7,27 +7,13 @@ _base_ = ["coco_all.py"]
 
 dataset = "simvg_mixed"
 
+referit = dict(type="SeqTRInstances", dataset="referit")
+flickr = dict(type="SeqTRInstances", dataset="flickr")
 train_dataloader = dict(
-    dataset=dict(
-        sources=dict(
-            referit=dict(type="SeqTRInstances", dataset="referit", split="train"),
-            flickr=dict(type="SeqTRInstances", dataset="flickr", split="train"),
-        )
-    )
+    dataset=dict(sources=dict(referit=dict(referit, split="train"), flickr=dict(flickr, split="train")))
 )
-val_dataloader = dict(
-    dataset=dict(
-        sources=dict(
-            referit=dict(type="SeqTRInstances", dataset="referit", split="val"),
-            flickr=dict(type="SeqTRInstances", dataset="flickr", split="val"),
-        )
-    )
-)
+val_dataloader = dict(dataset=dict(sources=dict(referit=dict(referit, split="val"), flickr=dict(flickr, split="val"))))
 test_dataloader = dict(
-    dataset=dict(
-        sources=dict(
-            referit=dict(type="SeqTRInstances", dataset="referit", split=["val", "test"]),
-            flickr=dict(type="SeqTRInstances", dataset="flickr", split=["val", "test"]),
-        )
-    )
+    dataset=dict(sources=dict(referit=dict(referit, split=["val", "test"]), flickr=dict(flickr, split=["val", "test"])))
 )
+del referit, flickr

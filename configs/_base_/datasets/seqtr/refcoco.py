@@ -11,10 +11,8 @@ statistics = "imagenet"
 sentences = "drawn"
 folder = None  # of the file; the authors' by default
 
-train_dataloader = dict(
-    dataset=dict(type="SeqTRInstances", folder="$folder", sentences="$sentences", with_masks="$with_masks")
-)
-val_dataloader = dict(dataset=dict(type="SeqTRInstances", folder="$folder", with_masks="$with_masks"))
-test_dataloader = dict(
-    dataset=dict(type="SeqTRInstances", folder="$folder", with_masks="$with_masks", split=["val", "testA", "testB"])
-)
+rows = dict(type="SeqTRInstances", folder="$folder", with_masks="$with_masks")
+train_dataloader = dict(dataset=dict(rows, sentences="$sentences"))
+val_dataloader = dict(dataset=dict(rows))
+test_dataloader = dict(dataset=dict(rows, split=["val", "testA", "testB"]))
+del rows

@@ -1,0 +1,11 @@
+"""The first 1,600 sentences of the synthetic set once, in batches of 16: 100 steps."""
+
+options = {
+    "batch_size": 16,
+    "num_workers": 0,
+    "persistent_workers": False,
+    "train_dataloader.dataset.indices": 1600,
+    "val_dataloader.dataset.indices": 16,
+    "test_dataloader.dataset.indices": 400,
+    "max_epochs": 1,
+}

@@ -1,0 +1,20 @@
+"""What mixtures of datasets share; the files that begin with it name the `sources`.
+
+`source_weights` says how often a source comes, 1 being once per epoch:
+``--cfg-options "source_weights={'flickr': 0.2}"``.
+"""
+
+source_weights = {}
+
+train_dataloader = dict(
+    sampler=dict(_delete_=True, type="MixtureSampler", weights="$source_weights"),
+    dataset=dict(
+        _delete_=True,
+        type="DatasetMixture",
+        dataset="$dataset",
+        data_root="$data_root",
+        split_root="$split_root",
+        modality="$modality",
+        pipeline="$train_pipeline",
+    ),
+)
