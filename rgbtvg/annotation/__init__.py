@@ -4,8 +4,9 @@ from rgbtvg.annotation.annotator import AnnotationResult, AnnotationSettings, an
 from rgbtvg.annotation.journal import Journal
 from rgbtvg.annotation.models import Answer, EndpointModel, LocalModel, NoAnswer, Stopped, VisionLanguageModel
 from rgbtvg.annotation.prompts import PROMPTS, Prompt, Turn
-from rgbtvg.annotation.review import Review, ReviewServer
+from rgbtvg.annotation.review import Review
 from rgbtvg.annotation.rules import Rejected, parse_expression, parse_lighting, sentence_problem
+from rgbtvg.annotation.server import ReviewServer
 
 __all__ = [
     "PROMPTS",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import email.utils
-import io
 import logging
 import random
 import threading
@@ -19,6 +17,7 @@ from PIL import Image
 
 from rgbtvg.annotation.prompts import Turn
 from rgbtvg.errors import ConfigError
+from rgbtvg.visualization.jpeg import jpeg_url
 
 RETRIED = (408, 409, 425, 429)
 """Statuses below 500 that pass with time; those from 500 on do, too."""
@@ -269,19 +268,16 @@ class LocalModel:
         return Answer(text, is_complete=len(new_tokens) < self._max_tokens)
 
 
-def image_data_url(image: Image.Image) -> str:
-    """A picture inside a message: JPEG at a quality that leaves nothing to see, in base64."""
-    buffer = io.BytesIO()
-    # Full colour resolution: a thin frame of one colour would fade.
-    image.convert("RGB").save(buffer, "JPEG", quality=95, subsampling=0)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
 def _message(turn: Turn) -> dict[str, Any]:
     if not turn.images:
         return {"role": turn.role, "content": turn.text}
-    pictures = [{"type": "image_url", "image_url": {"url": image_data_url(image)}} for image in turn.images]
+    pictures = [{"type": "image_url", "image_url": {"url": _picture_url(image)}} for image in turn.images]
     return {"role": turn.role, "content": [*pictures, {"type": "text", "text": turn.text}]}
+
+
+def _picture_url(image: Image.Image) -> str:
+    """A quality that leaves nothing to see."""
+    return jpeg_url(image.convert("RGB"), quality=95, full_colour=True)
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -14,7 +14,8 @@ from rgbtvg.inspection.checks.pictures import registration
 from rgbtvg.inspection.overview import overview
 from rgbtvg.inspection.report import Report
 from rgbtvg.inspection.templates import render
-from rgbtvg.inspection.thumbnails import data_uri, load_pictures, thumbnail
+from rgbtvg.inspection.thumbnails import load_pictures, thumbnail
+from rgbtvg.visualization.jpeg import jpeg_url
 
 PICTURED = 8
 """Findings of each check that are shown with pictures."""
@@ -86,7 +87,7 @@ def _cards(report: Report, finding: Finding, blended: bool = False) -> list[dict
         cards.append(
             {
                 "names": [Path(facts.path).name for facts in survey.pairs[pair].pictures.values()],
-                "pictures": {stream: data_uri(_drawn(picture, boxes)) for stream, picture in pictures.items()},
+                "pictures": {stream: jpeg_url(_drawn(picture, boxes)) for stream, picture in pictures.items()},
                 "lines": [
                     {"id": record["sample_id"], "sentence": record["expression"]}
                     for record in records[:SENTENCES_PER_PAIR]

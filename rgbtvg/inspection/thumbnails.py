@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterable, Mapping
 
 from PIL import Image
@@ -11,8 +9,6 @@ from PIL import Image
 from rgbtvg.datasets.transforms.loading import read_image
 from rgbtvg.errors import DataError
 from rgbtvg.visualization.drawing import TRUTH, Box, displayed, draw_boxes
-
-JPEG_QUALITY = 80
 
 
 def load_pictures(image_paths: Mapping[str, str]) -> dict[str, Image.Image]:
@@ -34,14 +30,3 @@ def thumbnail(picture: Image.Image, boxes: Iterable[Box] = (), width: int = 240)
     small = picture.convert("RGB").resize((width, max(1, round(picture.height * scale))), Image.Resampling.BILINEAR)
     draw_boxes(small, boxes, TRUTH, scale, 2, outside=True)
     return small
-
-
-def data_uri(picture: Image.Image) -> str:
-    """A JPEG that stands inside a page."""
-    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(picture)).decode("ascii")
-
-
-def encode_jpeg(picture: Image.Image, quality: int = JPEG_QUALITY) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format="JPEG", quality=quality)
-    return buffer.getvalue()

@@ -164,8 +164,9 @@ def test_a_search_over_forty_thousand_records_is_quick(pristine):
 
 
 def test_a_taken_port_and_missing_pipelines_are_one_sentence(server, pristine):
-    with pytest.raises(ConfigError, match="--port"):
-        browse(pristine, port=server.server_port)
+    for port in (server.server_port, 70_000):
+        with pytest.raises(ConfigError, match="--port"):
+            browse(pristine, port=port)
     with pytest.raises(ConfigError, match="only a config"):
         browse(pristine, augmented=True, port=0)
 
