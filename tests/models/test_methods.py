@@ -95,6 +95,23 @@ def test_prediction_is_the_same_alone_and_in_a_batch(method):
     torch.testing.assert_close(alone[0].pred_boxes, together[2].pred_boxes, atol=1e-2, rtol=1e-4)
 
 
+@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("method", METHODS)
+def test_it_shows_where_it_looked(method, modality):
+    model = build(method, modality).eval()
+    data = model.data_preprocessor(collated_batch(modality, size=2))
+    with torch.inference_mode():
+        maps = model.relevance(model.encode(data["inputs"]))
+    assert maps, f"{method} has no relevance(): give a map (B, h, w), or add it to the methods without"
+    padded = data["inputs"].padding_mask
+    for name, found in maps.items():
+        assert found.ndim == 3 and len(found) == 2 and torch.isfinite(found).all() and (found >= 0).all(), name
+        if name.startswith("attention"):
+            assert 0 < found.sum((1, 2)).max() <= 1 + 1e-5
+            seen = 1 - torch.nn.functional.interpolate(padded[:, None].float(), found.shape[1:], mode="area")[:, 0]
+            assert (found[seen == 0] < 1e-6).all()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_state_dict_round_trip_is_exact(method):
     first, second = build(method, "rgbt"), build(method, "rgbt")

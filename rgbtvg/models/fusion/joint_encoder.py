@@ -76,3 +76,16 @@ class JointEncoder(nn.Module):
         out = dict(zip(parts, fused.split(sizes, dim=1), strict=True))
         regression = out["regression"][:, 0] if "regression" in out else None
         return JointFeatures(regression, out["image"], out["text"], sequence, fused, mask)
+
+    def answer_attention(self, joint: JointFeatures) -> Tensor:
+        """How much the regression token looks at each image token in the last layer, (B, N), averaged over heads."""
+        positions = self.positions.weight[None, : joint.inputs.shape[1]]
+        x = joint.inputs
+        *earlier, last = self.encoder.layers
+        for layer in earlier:
+            x = layer(x, joint.mask, positions)
+        x = last.norm1(x) if last.pre_norm else x
+        placed = x + positions
+        _, weights = last.self_attn.forward_with_weights(placed[:, :1], placed, x, joint.mask)  # (B, 1, 1 + N + L)
+        sizes = {"image": joint.image.shape[1], "text": joint.text.shape[1]}
+        return weights[:, 0, 1:].split([sizes[kind] for kind in self.order], dim=1)[self.order.index("image")]

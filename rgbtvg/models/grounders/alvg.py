@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from rgbtvg.models.grounders.simvg import SimVG
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs
@@ -41,3 +43,10 @@ class ALVG(SimVG):
         outputs.update(self.head(decoded.states, feature_map))
         outputs["pred_boxes"] = self.head.answers(outputs)[1]
         return outputs
+
+    def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Attention of the queries in the last layer, their mean, and the enhancement's scores."""
+        maps = {"attention": outputs["attention"][-1].mean(1)}
+        if outputs["score"] is not None:
+            maps["score"] = outputs["score"].clamp(min=0)
+        return maps

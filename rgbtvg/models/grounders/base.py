@@ -81,7 +81,11 @@ class BaseGrounder(BaseModel):
 
     def predict(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> list[GroundingSample]:
         """The samples with ``pred_boxes`` (xyxy, pixels of the original image) and ``pred_scores`` added."""
-        for sample, prediction in zip(data_samples, self.head.predict(self.encode(inputs)), strict=True):
+        return self.predictions(self.encode(inputs), data_samples)
+
+    def predictions(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> list[GroundingSample]:
+        """The same on given outputs of :meth:`encode`."""
+        for sample, prediction in zip(data_samples, self.head.predict(outputs), strict=True):
             # The reference protocol clips the corners to the padded input before anything is measured.
             corners = cxcywh_to_xyxy(prediction.boxes.float()).clamp(0, 1)
             height, width = sample.input_shape
@@ -91,6 +95,13 @@ class BaseGrounder(BaseModel):
             if prediction.mask is not None:
                 sample.pred_mask = mask_to_image(prediction.mask, sample)
         return data_samples
+
+    def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Where a method looked, for pictures of its answers: name -> (B, h, w), not negative, over the padded input.
+
+        What it is, the name says: attention, likeness, confidence. Empty for a method that has nothing of the kind.
+        """
+        return {}
 
     def encode_streams(
         self, encoder: nn.Module, inputs: GroundingInputs, language: TextFeatures | None = None
@@ -129,6 +140,21 @@ class TwoEncoderGrounder(BaseGrounder):
         self.image_encoder = MODELS.build(image_encoder)
         self.text_encoder = MODELS.build(text_encoder)
         self.neck = MODELS.build(neck or dict(type=self.default_neck))
+
+
+def cell_maps(name: str, cells: Tensor, streams: dict[str, ImageFeatures]) -> dict[str, Tensor]:
+    """Values of the cells behind a neck, (B, N), as maps (B, h, w): one per stream where they stand side by side.
+
+    Of several levels the first one, the finest, is taken. Values of prefix tokens are left out.
+    """
+    first = next(iter(streams.values()))
+    of_stream = first.tokens.shape[1] - first.num_prefix
+    parts = cells[:, cells.shape[1] % of_stream :].split(of_stream, dim=1)
+    titles = [f"{name} {stream}" for stream in streams] if len(parts) == len(streams) > 1 else [name]
+    height, width = first.grid
+    return {
+        title: part[:, : height * width].unflatten(1, first.grid) for title, part in zip(titles, parts, strict=True)
+    }
 
 
 def repeat_text(text: TextFeatures, count: int) -> TextFeatures:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rgbtvg.models.grounders.base import TwoEncoderGrounder
+from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_maps
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
@@ -79,6 +79,10 @@ class CLIPVG(TwoEncoderGrounder):
             "joint": joint,
             "pred_boxes": self.head(joint.regression),
         }
+
+    def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Attention of the regression token."""
+        return cell_maps("attention", self.fusion.answer_attention(outputs["joint"]), outputs["streams"])
 
     def encode_text(self, inputs: GroundingInputs) -> TextFeatures:
         """Words (B, L, 512), behind the prompt where there is one."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from rgbtvg.models.grounders.base import TwoEncoderGrounder
+from rgbtvg.models.heads.dynamic_decoder import points_per_cell
 from rgbtvg.models.layers.words import strip_sentence_marks
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
@@ -75,6 +76,14 @@ class DynamicMDETR(TwoEncoderGrounder):
             "joint": joint,
             "stages": stages,
             "pred_boxes": stages[-1].boxes,
+        }
+
+    def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Where each stage sampled: points per cell."""
+        grid = next(iter(outputs["streams"].values())).grid
+        return {
+            f"points of stage {number}": points_per_cell(points, grid)
+            for number, points in enumerate(self.decoder.sampled_points(outputs["stages"]), 1)
         }
 
     def encode_words(self, inputs: GroundingInputs) -> TextFeatures:

@@ -72,6 +72,10 @@ class FAOA(TwoEncoderGrounder):
             **self.head.answers(maps),
         }
 
+    def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Confidence of the cells."""
+        return self.head.confidence_maps(outputs["maps"])
+
     def encode_sentence(self, inputs: GroundingInputs) -> Tensor:
         """(B, D), of length one."""
         text: TextFeatures = self.text_encoder(inputs.token_ids, inputs.token_mask)

@@ -15,7 +15,8 @@ from rgbtvg.models.adapters import AdaLoRA, PerStream, StreamRouting, adapted_li
 from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
 from rgbtvg.models.backbones.text_cache import TextCache
 from rgbtvg.models.fusion.joint_encoder import JointFeatures
-from rgbtvg.models.grounders.base import BaseGrounder, split_streams
+from rgbtvg.models.grounders.base import BaseGrounder, cell_maps, split_streams
+from rgbtvg.models.heads.sentence_heads import TokenAlignmentHead
 from rgbtvg.models.layers.positions import resize_grid_rows
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures, TextFeatures
@@ -227,6 +228,14 @@ class HiVG(BaseGrounder):
             "image_embeddings": {name: F.normalize(stream.pooled.float(), dim=-1) for name, stream in streams.items()},
             "pred_boxes": self.head(joint.regression).float(),
         }
+
+    def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Attention of the regression token, and what a :class:`TokenAlignmentHead` says of the first patches."""
+        maps = cell_maps("attention", self.fusion.answer_attention(outputs["joint"]), outputs["streams"])
+        for head in self.auxiliary_heads:
+            if isinstance(head, TokenAlignmentHead):
+                maps["likeness to the sentence"] = head(outputs).sigmoid().unflatten(1, outputs["grid"])
+        return maps
 
     def encode_text(self, inputs: GroundingInputs) -> TextFeatures:
         """Words (B, L, E) in the image-text space."""

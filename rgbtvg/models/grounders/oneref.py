@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.models.grounders.base import BaseGrounder, cell_maps
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, GroundingSample
 
@@ -61,6 +61,11 @@ class OneRef(BaseGrounder):
         if self.mask_head is not None:
             outputs["mask_logits"] = self.mask_head(patches, images[0].grid, outputs["sentence_embedding"])
         return outputs
+
+    def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Shares of the patches in the pooled vector that the box is read from."""
+        images = {name: stream.images[0] for name, stream in outputs["streams"].items()}
+        return cell_maps("likeness to the sentence", outputs["similarity"].softmax(-1), images)
 
     def losses(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """The head's terms and, where there is a mask head, its terms."""

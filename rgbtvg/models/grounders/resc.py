@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.models.grounders.base import TwoEncoderGrounder
@@ -71,6 +71,10 @@ class ReSC(TwoEncoderGrounder):
             "maps": maps,
             **self.head.answers(maps),
         }
+
+    def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Confidence of the cells."""
+        return self.head.confidence_maps(outputs["maps"])
 
     def encode_words(self, inputs: GroundingInputs) -> TextFeatures:
         """(B, L, D), of length one at tokens and zero at padding."""

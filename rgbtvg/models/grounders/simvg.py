@@ -68,6 +68,12 @@ class SimVG(BaseGrounder):
         outputs["pred_boxes"] = self.head.answers(outputs)[1]
         return outputs
 
+    def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Attention of the queries in the last layer, their mean."""
+        given = (outputs[name] for name in ("queries", "patches", "positions", "patch_mask"))
+        weights = self.decoder(*given, need_weights=True).weights[-1]  # (B, Q, N)
+        return {"attention": weights.mean(1).unflatten(1, outputs["image"].grid)}
+
     def encode_memory(self, inputs: GroundingInputs) -> dict[str, Any]:
         """Tower and queries: all that the decoder begins with."""
         image, text = joined_streams(self.backbone.encode_streams(inputs, self.streams), self.neck, inputs)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from rgbtvg.models.grounders.base import TwoEncoderGrounder
+from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_maps
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
@@ -54,6 +54,10 @@ class TransVG(TwoEncoderGrounder):
             "joint": joint,
             "pred_boxes": self.head(joint.regression),
         }
+
+    def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Attention of the regression token."""
+        return cell_maps("attention", self.fusion.answer_attention(outputs["joint"]), outputs["streams"])
 
     def encode_images(
         self, inputs: GroundingInputs, states: TextFeatures, text: TextFeatures

@@ -106,6 +106,15 @@ class AnchorHead(nn.Module):
         scores, index = candidates.logits.softmax(dim=1).max(dim=1)
         return {"candidates": candidates, "pred_boxes": candidates.boxes(index), "pred_scores": scores}
 
+    def confidence_maps(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
+        """``confidence h x w`` -> shares of the softmax per cell (B, h, w), for every level of :meth:`forward`."""
+        shares = self.candidates(maps).logits.softmax(dim=1)
+        of_level = shares.split([x.shape[1] // 5 * x.shape[2] * x.shape[3] for x in maps], dim=1)
+        return {
+            f"confidence {x.shape[2]} x {x.shape[3]}": part.unflatten(1, (-1, *x.shape[2:])).sum(1)
+            for x, part in zip(maps, of_level, strict=True)
+        }
+
     def assign(self, candidates: Candidates, boxes: Tensor) -> Tensor:
         """The candidate (B,) that answers for each target (B, 4).
 

@@ -155,12 +155,28 @@ class DynamicDecoder(nn.Module):
                 query = self.updates[i](torch.cat((sentence, query), dim=1))
         return stages
 
+    def sampled_points(self, stages: list[DynamicStage]) -> list[Tensor]:
+        """Points (B, K, 2) of every stage, (x, y) in [0, 1] of the padded input, where they do not lie outside."""
+        centres = [torch.full_like(stages[0].boxes[:, None, :2], 0.5), *(stage.boxes[:, None, :2] for stage in stages)]
+        return [
+            centre + stage.offsets.unflatten(1, (-1, 2)) for centre, stage in zip(centres[:-1], stages, strict=True)
+        ]
+
     def as_maps(self, tokens: Tensor, grid: tuple[int, int]) -> list[Tensor]:
         """(B, S*h*w, D) -> the maps (B, D, h, w) to sample; one of twice the width in the flat layout."""
         height, width = grid
         streams = tokens.shape[1] // (height * width)
         parts = [tokens] if self.stream_layout == "flat" else tokens.chunk(streams, dim=1)
         return [part.transpose(1, 2).unflatten(2, (height, -1)) for part in parts]
+
+
+def points_per_cell(points: Tensor, grid: tuple[int, int]) -> Tensor:
+    """How many of the points (B, K, 2), (x, y), lie in each cell (B, h, w); those outside count at the border."""
+    height, width = grid
+    columns, rows = (points * points.new_tensor([width, height])).long().unbind(-1)
+    cells = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)  # (B, K)
+    counts = points.new_zeros((len(points), height * width))
+    return counts.scatter_add_(1, cells, torch.ones_like(points[..., 0])).unflatten(1, grid)
 
 
 def sample_maps(maps: list[Tensor], points: Tensor) -> Tensor:
