@@ -17,6 +17,8 @@ from rgbtvg.errors import CheckpointError, ConfigError, DataError
 from rgbtvg.structures import MODALITY_STREAMS
 
 TARGETS = ("any", "one")
+NO_TARGET = -1
+"""Annotation id or category id that stands for nothing, in files of COCO's kind."""
 
 
 class GroundingDataset(BaseDataset):

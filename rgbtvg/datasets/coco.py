@@ -8,22 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from rgbtvg.checkpoints.safe_load import load_pickle
-from rgbtvg.datasets.base import GroundingDataset, read_json, read_json_rows
+from rgbtvg.datasets.base import NO_TARGET, GroundingDataset, read_json, read_json_rows
 from rgbtvg.datasets.image_folder import ImageFolders
 from rgbtvg.datasets.image_places import IMAGE_PLACES, image_name
-from rgbtvg.datasets.masks import encode_mask
+from rgbtvg.datasets.masks import encode_segmentations
 from rgbtvg.errors import CheckpointError, DataError
 from rgbtvg.registry import DATASETS
 from rgbtvg.structures import MODALITY_STREAMS
-
-NO_TARGET = -1
-"""Annotation id or category id that stands for nothing."""
 
 
 class COCOAnnotations(GroundingDataset):
     """What readers of COCO-style annotations share.
 
     Args:
+        folder: of the annotations under `split_root`; the dataset's name by default.
         image_folders: stream -> folder, or folders in the order of precedence, under `data_root`; by default where
             COCO's train2014 is usually found.
         with_masks: also give the masks of the annotations. They cost memory, so only where they are used.
@@ -32,18 +30,26 @@ class COCOAnnotations(GroundingDataset):
 
     def __init__(
         self,
+        dataset: str,
         *args: Any,
+        folder: str | None = None,
         image_folders: Mapping[str, str | Sequence[str]] | None = None,
         with_masks: bool = False,
         **kwargs: Any,
     ) -> None:
+        self.folder = dataset if folder is None else folder
         folders = image_folders or {"rgb": IMAGE_PLACES["coco"]}
         self.image_places = {
             stream: [places] if isinstance(places, str) else list(places) for stream, places in folders.items()
         }
         self.streams = tuple(self.image_places)
         self.with_masks = with_masks
-        super().__init__(*args, **kwargs)
+        super().__init__(dataset, *args, **kwargs)
+
+    @property
+    def annotation_folder(self) -> Path:
+        """Where the annotations lie."""
+        return self.split_root / self.folder
 
     def folders(self) -> dict[str, ImageFolders]:
         """The folders of the streams that the modality needs."""
@@ -57,8 +63,7 @@ class COCOAnnotations(GroundingDataset):
     ) -> tuple[list[list[float]], list[dict[str, Any]] | None]:
         """Boxes and, if asked for, masks of the annotations that a sentence means."""
         boxes = [self.from_xywh(annotation["bbox"]) for annotation in annotations]
-        masks = [encode_mask(each["segmentation"], *size) for each in annotations] if self.with_masks else None
-        return boxes, masks
+        return boxes, encode_segmentations(annotations, size) if self.with_masks else None
 
 
 @DATASETS.register_module()
@@ -70,7 +75,6 @@ class COCORefs(COCOAnnotations):
     for no target) and ``sentences``, a list of ``{"sent": text}``.
 
     Args:
-        folder: of the two files; the dataset's name by default.
         refs: name of the references' file, ``.json`` or ``.p``.
         instances: name of the annotations' file.
         **kwargs: see :class:`COCOAnnotations`.
@@ -81,17 +85,14 @@ class COCORefs(COCOAnnotations):
 
     def __init__(
         self,
-        dataset: str,
         *args: Any,
-        folder: str | None = None,
         refs: str = "refs.json",
         instances: str = "instances.json",
         **kwargs: Any,
     ) -> None:
-        self.folder = dataset if folder is None else folder
         self.refs, self.instances = refs, instances
         self._refs: list[dict[str, Any]] | None = None
-        super().__init__(dataset, *args, **kwargs)
+        super().__init__(*args, **kwargs)
 
     def available_splits(self) -> list[str]:
         """Splits that references name."""
@@ -135,7 +136,7 @@ class COCORefs(COCOAnnotations):
         return records
 
     def _path(self, name: str) -> Path:
-        return self.split_root / self.folder / name
+        return self.annotation_folder / name
 
     def _all_refs(self) -> list[dict[str, Any]]:
         if self._refs is None:
@@ -155,7 +156,6 @@ class CaptionedCOCO(COCOAnnotations):
     -1 stands for a sentence that means nothing.
 
     Args:
-        folder: of the files; the dataset's name by default.
         pattern: name of a split's file.
         **kwargs: see :class:`COCOAnnotations`.
 
@@ -165,30 +165,25 @@ class CaptionedCOCO(COCOAnnotations):
 
     def __init__(
         self,
-        dataset: str,
         *args: Any,
-        folder: str | None = None,
         pattern: str = "finetune_grefcoco_{split}.json",
         **kwargs: Any,
     ) -> None:
-        self.folder = dataset if folder is None else folder
         self.pattern = pattern
-        super().__init__(dataset, *args, **kwargs)
+        super().__init__(*args, **kwargs)
 
     def available_splits(self) -> list[str]:
         """Splits that have a file."""
         before, after = self.pattern.split("{split}")
-        folder = self.split_root / self.folder
-        names = sorted(
-            path.name.removeprefix(before).removesuffix(after) for path in folder.glob(self.pattern.format(split="*"))
-        )
+        files = self.annotation_folder.glob(self.pattern.format(split="*"))
+        names = sorted(path.name.removeprefix(before).removesuffix(after) for path in files)
         if not names:
-            raise DataError(f"{folder} holds no {self.pattern.format(split='<split>')}")
+            raise DataError(f"{self.annotation_folder} holds no {self.pattern.format(split='<split>')}")
         return names
 
     def load_split(self, split: str) -> list[dict[str, Any]]:
         """Records of one split, in the order of its file."""
-        path = self.split_root / self.folder / self.pattern.format(split=split)
+        path = self.annotation_folder / self.pattern.format(split=split)
         content = read_json(path)
         folders = self.folders()
         try:

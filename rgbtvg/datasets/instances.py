@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from rgbtvg.datasets.base import GroundingDataset, read_json
+from rgbtvg.datasets.base import NO_TARGET, GroundingDataset, read_json
 from rgbtvg.datasets.image_places import PublishedImages, image_name
-from rgbtvg.datasets.masks import encode_mask
+from rgbtvg.datasets.masks import encode_mask, encode_segmentations
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import DATASETS
 
@@ -25,9 +25,6 @@ FOLDERS = {
     "simvg_mixed": "mixed",
 }
 """Dataset -> the authors' folder of its file."""
-
-NO_TARGET = -1
-"""`category_id` of the placeholder where a sentence means nothing in the image."""
 
 
 @DATASETS.register_module()
@@ -160,7 +157,7 @@ class SeqTRInstances(GroundingDataset):
             raise ValueError
         if any(annotation["category_id"] == NO_TARGET for annotation in annotations):
             return [], [] if self.with_masks else None
-        masks = [encode_mask(each["segmentation"], *size) for each in annotations] if self.with_masks else None
+        masks = encode_segmentations(annotations, size) if self.with_masks else None
         return [self.from_xywh(box) for box in boxes], masks
 
     def _image(self, entry: Mapping[str, Any], images: PublishedImages) -> str:

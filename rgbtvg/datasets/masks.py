@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 
@@ -34,3 +37,21 @@ def encode_mask(annotation: Any, height: int, width: int) -> dict[str, Any]:
         encoded = coco_mask.merge(coco_mask.frPyObjects([list(polygon) for polygon in annotation], height, width))
     counts = encoded["counts"]
     return {"size": [height, width], "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
+
+
+def encode_segmentations(annotations: Sequence[Mapping[str, Any]], size: tuple[int, int]) -> list[dict[str, Any]]:
+    """The masks of COCO annotations in an image of (height, width); raises as :func:`encode_mask`."""
+    return [encode_mask(annotation["segmentation"], *size) for annotation in annotations]
+
+
+def encode_binary_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """A mask (H, W) as a COCO RLE that JSON can hold."""
+    rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
+
+
+def decode_union(rles: list[dict[str, Any]], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """The union (H, W) of COCO RLEs; empty for none."""
+    if not rles:
+        return np.zeros(shape, dtype=bool)
+    return coco_mask.decode(coco_mask.merge(rles)).astype(bool)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
+from rgbtvg.datasets.masks import decode_union, encode_binary_mask
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation.intervals import Estimate, mean, proportion, ratio
 from rgbtvg.evaluation.sample_metric import SampleMetric
@@ -39,8 +38,8 @@ class MaskMetric(SampleMetric):
         intersection = int((truth & predicted).sum())
         union = int((truth | predicted).sum())
         return {
-            "gt_mask": encode_mask(truth),
-            "pred_mask": encode_mask(predicted),
+            "gt_mask": encode_binary_mask(truth),
+            "pred_mask": encode_binary_mask(predicted),
             "intersection": intersection,
             "union": union,
             "iou": intersection / union if union else 1.0,
@@ -53,16 +52,3 @@ class MaskMetric(SampleMetric):
             "oiou": ratio([row["intersection"] for row in rows], [row["union"] for row in rows]),
         }
         return scores | {f"pr@{limit}": proportion((ious >= limit).sum(), len(rows)) for limit in PRECISION_THRESHOLDS}
-
-
-def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
-    """A mask (H, W) as a COCO RLE that JSON can hold."""
-    rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
-
-
-def decode_union(rles: list[dict[str, Any]], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """The union (H, W) of COCO RLEs; empty for none."""
-    if not rles:
-        return np.zeros(shape, dtype=bool)
-    return coco_mask.decode(coco_mask.merge(rles)).astype(bool)

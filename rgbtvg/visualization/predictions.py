@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL import Image
 
+from rgbtvg.datasets.masks import decode_union
 from rgbtvg.datasets.transforms.loading import read_image
 from rgbtvg.errors import DataError
-from rgbtvg.evaluation.mask_metric import decode_union
 from rgbtvg.structures import MODALITY_STREAMS
 from rgbtvg.visualization.drawing import contact_sheet, displayed, draw_grounding
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from rgbtvg.datasets.masks import decode_union, encode_binary_mask
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation import MaskMetric, load_predictions
-from rgbtvg.evaluation.mask_metric import decode_union, encode_mask
 from tests.evaluation.samples import predicted_sample
 
 
@@ -24,7 +24,7 @@ def evaluate(samples, **options):
 @pytest.fixture
 def masked_sample():
     def make(index, predicted, *truths, **metainfo):
-        sample = predicted_sample(index, gt_rles=[encode_mask(truth) for truth in truths], **metainfo)
+        sample = predicted_sample(index, gt_rles=[encode_binary_mask(truth) for truth in truths], **metainfo)
         sample.pred_mask = torch.from_numpy(predicted)
         return sample
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rgbtvg.datasets.masks import encode_binary_mask
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation import save_predictions
-from rgbtvg.evaluation.mask_metric import encode_mask
 from rgbtvg.visualization import draw_row, draw_sheet, select_rows
 from tests.run_tool import run_tool
 
@@ -66,7 +66,7 @@ def test_masks_of_a_row_are_drawn(image_folder):
     mask = np.zeros((60, 80), dtype=bool)
     mask[20:40, 20:40] = True
     plain = np.asarray(draw_row(make_row(0, image_folder)))
-    masked = np.asarray(draw_row(make_row(0, image_folder, pred_mask=encode_mask(mask))))
+    masked = np.asarray(draw_row(make_row(0, image_folder, pred_mask=encode_binary_mask(mask))))
     assert (plain != masked).any()
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import torch
 from pycocotools import mask as coco_mask
 
+from rgbtvg.datasets.base import NO_TARGET
 from rgbtvg.datasets.canonical import write_records
 from rgbtvg.datasets.conditions import CONDITIONS
 from rgbtvg.datasets.conversion.annotation_files import Size, image_size
@@ -21,8 +22,6 @@ from rgbtvg.files import replacing
 from rgbtvg.registry import RECORD_WRITERS
 
 Record = dict[str, Any]
-
-NO_TARGET = -1
 
 
 class RecordWriter:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
+from rgbtvg.datasets.masks import encode_binary_mask
 from rgbtvg.datasets.synthetic.phrases import (
     Phrase,
     needs,
@@ -75,12 +75,6 @@ def annotate_grec(seed: int, split: str, index: int, scene: Scene) -> list[Sente
     return sentences
 
 
-def visible_rle(scene: Scene, index: int) -> dict:
-    """COCO run-length encoding of an object's visible pixels, as JSON takes it."""
-    rle = coco_mask.encode(np.asfortranarray(scene.visible_mask(index), dtype=np.uint8))
-    return {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
-
-
 def conditions(scene: Scene, targets: Sequence[int]) -> dict[str, int | str]:
     """The benchmark's codes in the order of its rows; of several targets the smallest and the most hidden count."""
     objects = [scene.objects[index] for index in targets]
@@ -110,7 +104,7 @@ def grec_row(file_name: str, scene: Scene, sentence: Sentence) -> dict:
         "width": scene.width,
         "expression": sentence.expression,
         "boxes_xywh": [list(scene.objects[index].box_xywh) for index in sentence.targets],
-        "masks": [visible_rle(scene, index) for index in sentence.targets],
+        "masks": [encode_binary_mask(scene.visible_mask(index)) for index in sentence.targets],
         "conditions": conditions(scene, sentence.targets),
     }
 
@@ -143,7 +137,7 @@ def extras_record(file_name: str, split: str, scene: Scene, sentences: Sequence[
                 "nearness": round(item.nearness, 4),
                 "box_xywh": list(item.box_xywh),
                 "visible_share": item.visible_share,
-                "mask": visible_rle(scene, index),
+                "mask": encode_binary_mask(scene.visible_mask(index)),
             }
             for index, item in enumerate(scene.objects)
         ],
