@@ -1,5 +1,6 @@
 """What a program that uses a trained model imports."""
 
+from rgbtvg.apis.explanation import Explanation
 from rgbtvg.apis.inferencer import GroundingInferencer, GroundingResult
 
-__all__ = ["GroundingInferencer", "GroundingResult"]
+__all__ = ["Explanation", "GroundingInferencer", "GroundingResult"]

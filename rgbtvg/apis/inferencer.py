@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, overload
 
 import numpy as np
@@ -14,9 +15,10 @@ from mmengine.dataset import pseudo_collate
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from rgbtvg.apis.explanation import Explanation, explain
 from rgbtvg.checkpoints import load_file
 from rgbtvg.checkpoints.convert import check_fit, tensors_of
-from rgbtvg.datasets.transforms import build_transforms
+from rgbtvg.datasets.transforms import Tokenize, build_transforms
 from rgbtvg.datasets.transforms.loading import UNREADABLE, read_image
 from rgbtvg.engine.config import config_from_checkpoint, load_config, override
 from rgbtvg.engine.processor import use_fast_linears
@@ -32,6 +34,7 @@ STREAM_NAMES = {"rgb": "RGB", "ir": "thermal"}
 NEEDS_TRUTH = ("CheckBoxes", "LoadMasks")
 """Transforms of a test pipeline that only concern the annotation."""
 BATCH_SIZE = 16
+EMPTY_RECORD = MappingProxyType({"dataset": "", "split": "", "subsets": [], "conditions": {}, "image_paths": {}})
 CONFIG_SUFFIXES = (".py", ".json", ".yaml", ".yml")
 
 
@@ -137,6 +140,49 @@ class GroundingInferencer:
             results += [_result(sample, shown) for sample in self.model.test_step(pseudo_collate(samples))]
         return results[0] if isinstance(expression, str) else results
 
+    @torch.inference_mode()
+    def explain(
+        self,
+        rgb: ImageSource | None,
+        thermal: ImageSource | None,
+        expression: str,
+        truth: Sequence[Sequence[float]] | None = None,
+    ) -> Explanation:
+        """Why a box is where it is: what the network saw and read, where it looked, what kind of mistake it made.
+
+        Args:
+            rgb, thermal, expression: as in a call.
+            truth: (N, 4) true boxes, xyxy in pixels of the image; empty where nothing is meant, None where unknown.
+
+        Raises:
+            DataError: as in a call.
+
+        Example:
+            >>> explanation = find.explain("rgb/000123.png", "ir/000123.png", "the warm car", [[10, 20, 50, 60]])
+            >>> explanation.row["mistake"], explanation.maps.keys()
+            >>> explanation.save("why.png")
+        """
+        given = {"rgb": rgb, "ir": thermal}
+        images = {stream: self._picture(stream, given[stream]) for stream in self.streams}
+        return self.explain_record({**EMPTY_RECORD, "images": images, "expression": expression, "boxes": truth})
+
+    @torch.inference_mode()
+    def explain_record(self, record: Mapping[str, Any], others: Sequence[Sequence[float]] = ()) -> Explanation:
+        """:meth:`explain` for a record of a data set.
+
+        Args:
+            record: its images are read from where it says.
+            others: boxes of other things in the picture, see :func:`rgbtvg.evaluation.mistake`.
+
+        Raises:
+            DataError: an image is missing or unreadable.
+        """
+        loaded = self._load({"sample_id": record["expression"], **record})
+        images = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
+        sample = self._transformed(loaded)
+        tokenize = next((transform for transform in self._pipeline if isinstance(transform, Tokenize)), None)
+        return explain(self.model, pseudo_collate([sample]), images, tokenize, others)
+
     def _picture(self, stream: str, source: ImageSource | None) -> Image.Image:
         if source is None:
             reads = " and ".join(STREAM_NAMES[name] for name in self.streams)
@@ -145,19 +191,14 @@ class GroundingInferencer:
 
     def _loaded(self, images: Mapping[str, Image.Image]) -> dict[str, Any]:
         """The record of a question, without sentence and truth, with its pictures in 8 bits."""
-        record = {
-            "dataset": "",
-            "split": "",
-            "subsets": [],
-            "conditions": {},
-            "image_paths": {},
-            "images": dict(images),
-        }
-        return self._load(record)
+        return self._load({**EMPTY_RECORD, "images": dict(images)})
 
     def _sample(self, loaded: Mapping[str, Any], expression: str) -> dict[str, Any]:
         """The sample of one sentence."""
-        results = {**loaded, "images": dict(loaded["images"]), "sample_id": expression, "expression": expression}
+        return self._transformed({**loaded, "sample_id": expression, "expression": expression})
+
+    def _transformed(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
+        results = {**loaded, "images": dict(loaded["images"])}
         for transform in self._pipeline:
             results = transform(results)
         return results

@@ -5,10 +5,12 @@ from rgbtvg.evaluation.grec_metric import GRECMetric
 from rgbtvg.evaluation.grounding_metric import GroundingMetric
 from rgbtvg.evaluation.intervals import Estimate
 from rgbtvg.evaluation.mask_metric import MaskMetric
+from rgbtvg.evaluation.mistakes import MISTAKES, mistake, other_boxes
 from rgbtvg.evaluation.predictions import load_predictions, load_runs, save_predictions
 from rgbtvg.evaluation.result import EvaluationResult
 
 __all__ = [
+    "MISTAKES",
     "Comparison",
     "Estimate",
     "EvaluationResult",
@@ -18,5 +20,7 @@ __all__ = [
     "compare_runs",
     "load_predictions",
     "load_runs",
+    "mistake",
+    "other_boxes",
     "save_predictions",
 ]

@@ -24,17 +24,17 @@ FILE_NAME = "predictions.json"
 
 def save_predictions(rows: list[dict[str, Any]], path: str | Path) -> None:
     """Write the rows, in their order."""
-    lines = (f"{json.dumps(row['sample_id'])}: {json.dumps(_written(row), ensure_ascii=False)}" for row in rows)
+    lines = (f"{json.dumps(row['sample_id'])}: {json.dumps(written_row(row), ensure_ascii=False)}" for row in rows)
     Path(path).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def load_predictions(path: str | Path) -> dict[str, dict[str, Any]]:
-    """Sample id -> row, from the file or from the only ``predictions.json`` below a folder.
+    """Sample id -> row, from the file or from a folder: see :func:`find_predictions`.
 
     Raises:
         DataError: there is no such file, or more than one below the folder, or it is not a predictions file.
     """
-    path = _find(Path(path))
+    path = find_predictions(path)
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -46,7 +46,7 @@ def load_predictions(path: str | Path) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def _written(row: dict[str, Any]) -> dict[str, Any]:
+def written_row(row: dict[str, Any]) -> dict[str, Any]:
     """A row as the file has it."""
     written = row | {
         "gt_boxes": [[round(value, 3) for value in box] for box in row["gt_boxes"]],
@@ -73,10 +73,17 @@ def load_runs(arguments: Sequence[str]) -> dict[str, list[dict[str, dict[str, An
     return runs
 
 
-def _find(path: Path) -> Path:
+def find_predictions(path: str | Path) -> Path:
+    """The file itself, or the only ``predictions.json`` below a folder; else the only one of another metric, such as
+    ``mask_predictions.json``.
+
+    Raises:
+        DataError: there is none, or more than one.
+    """
+    path = Path(path)
     if not path.is_dir():
         return path
-    found = sorted(path.rglob(FILE_NAME))
+    found = sorted(path.rglob(FILE_NAME)) or sorted(path.rglob(f"*_{FILE_NAME}"))
     if len(found) != 1:
         what = "no" if not found else f"{len(found)} files named"
         raise DataError(f"The folder {path} has {what} {FILE_NAME} below it: name the file itself.")

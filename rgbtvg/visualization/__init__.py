@@ -8,15 +8,18 @@ from rgbtvg.visualization.drawing import (
     overlay_mask,
     save_picture,
 )
+from rgbtvg.visualization.explanation import draw_explanation, overlay_heat
 from rgbtvg.visualization.predictions import draw_row, draw_sheet, select_rows
 
 __all__ = [
     "contact_sheet",
     "displayed",
     "draw_boxes",
+    "draw_explanation",
     "draw_grounding",
     "draw_row",
     "draw_sheet",
+    "overlay_heat",
     "overlay_mask",
     "save_picture",
     "select_rows",

@@ -123,7 +123,7 @@ def contact_sheet(
     margin = 3 * GAP
     page_width = sum(widths) + margin * (columns + 1)
     size = max(14, min(page_width // 60, 32))
-    font = _font(size)
+    font = font_of(size)
     header = 2 * size
     page = Image.new("RGB", (page_width, header + sum(heights) + margin * (len(rows) + 1)), PAPER)
     pen = ImageDraw.Draw(page)
@@ -174,7 +174,7 @@ def wrap(text: str, font: ImageFont.FreeTypeFont, width: float, max_lines: int =
     return lines
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def font_of(size: int) -> ImageFont.FreeTypeFont:
     """Pillow's own font, which needs no file on the machine."""
     return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))
 
@@ -196,7 +196,7 @@ def _compose(pictures: dict[str, Image.Image], expression: str, iou: float | Non
     first = next(iter(pictures.values()))
     total_width = first.width * len(pictures) + GAP * (len(pictures) - 1)
     size = max(13, min(first.width // 18, 32))
-    font, small = _font(size), _font(max(11, round(size * 0.75)))
+    font, small = font_of(size), font_of(max(11, round(size * 0.75)))
     lines = wrap(expression, font, total_width)
     line_height = round(size * 1.3)
     top = line_height * len(lines) + GAP

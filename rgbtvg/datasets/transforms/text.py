@@ -53,12 +53,23 @@ class Tokenize(BaseTransform):
         results["token_mask"] = torch.from_numpy(np.arange(self.max_length) < len(ids))
         return results
 
+    def tokens(self, ids: list[int]) -> list[str]:
+        """The pieces of text that ids stand for, as the tokenizer writes them."""
+        return self.tokenizer.convert_ids_to_tokens(ids)
+
+    def num_cut(self, expression: str) -> int:
+        """How many tokens of the expression are beyond `max_length`."""
+        return max(len(self.tokenizer(self._prepared(expression))["input_ids"]) - self.max_length, 0)
+
+    def _prepared(self, expression: str) -> str:
+        return expression.lower() if self.lower else expression
+
     def _encode(self, expression: str) -> np.ndarray:
         if expression in self._cache:
             return self._cache[expression]
         if not expression.strip():
             raise DataError("the expression is empty")
-        text = expression.lower() if self.lower else expression
+        text = self._prepared(expression)
         ids = np.array(self.tokenizer(text, truncation=True, max_length=self.max_length)["input_ids"], dtype=np.int32)
         if len(self._cache) < CACHED_SENTENCES:
             self._cache[expression] = ids

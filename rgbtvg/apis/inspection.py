@@ -1,0 +1,146 @@
+"""From sample ids to explained answers: which checkpoint, which record, which files."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from rgbtvg.apis.explanation import Explanation
+from rgbtvg.apis.inferencer import GroundingInferencer
+from rgbtvg.engine.config import config_from_checkpoint, load_config
+from rgbtvg.errors import ConfigError, DataError
+from rgbtvg.evaluation import MISTAKES, load_predictions, mistake, other_boxes
+from rgbtvg.evaluation.predictions import find_predictions
+from rgbtvg.evaluation.table import text_table
+from rgbtvg.registry import DATASETS
+from rgbtvg.visualization import select_rows
+
+LINES = "explanations.jsonl"
+LOADERS = ("test_dataloader", "val_dataloader", "train_dataloader")
+
+
+def inspect_predictions(
+    samples: Sequence[str] = (),
+    *,
+    checkpoint: str | Path | None = None,
+    config: str | Path | None = None,
+    predictions: str | Path | None = None,
+    worst: int | None = None,
+    out: str | Path = "work_dirs/inspected",
+    width: int = 480,
+    device: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[tuple[Path, Explanation]]:
+    """Explain samples one by one; each is a page in `out` and a line at the end of its ``explanations.jsonl``.
+
+    Args:
+        samples: their ids.
+        checkpoint: weights; those that `predictions` were made with by default.
+        config: by default the one that `predictions` were made with, else the checkpoint's own.
+        predictions: file or folder; its rows say what to ask. Without it, the data sets of the config do.
+        worst: as many samples of `predictions` with the lowest IoU, in place of `samples`.
+        out: folder.
+        width: of each picture in pixels.
+        device: of the model.
+        options: overrides of the config.
+
+    Raises:
+        ConfigError: neither samples nor predictions, or no checkpoint.
+        DataError: no such sample, or its image is missing.
+    """
+    if predictions is not None:
+        tested = config_of_test(predictions)
+        config = config or tested
+        if checkpoint is None and tested is not None:
+            checkpoint = load_config(tested).get("load_from")
+    if checkpoint is None:
+        raise ConfigError("name the weights to ask: --load-from CHECKPOINT")
+    if predictions is None:
+        if worst is not None or not samples:
+            raise ConfigError("name samples, or --predictions with --worst")
+        resolved = load_config(config, options) if config else config_from_checkpoint(checkpoint, options)
+        records = records_of(resolved, samples)
+    else:
+        records = records_of_predictions(predictions, samples, worst)
+    weights = [config, checkpoint] if config else [checkpoint]
+    find = GroundingInferencer(*weights, device=device, options=options)
+    folder = Path(out)
+    for record, others in records:
+        explanation = find.explain_record(record, others)
+        path = folder / f"{record['sample_id'].replace('/', '_')}.png"
+        explanation.save(path)
+        with open(folder / LINES, "a", encoding="utf-8") as lines:
+            lines.write(explanation.json_line(picture=str(path)) + "\n")
+        yield path, explanation
+
+
+def count_mistakes(predictions: str | Path) -> str:
+    """A table of the kinds of mistakes in a predictions file, with an example of each."""
+    rows = list(load_predictions(predictions).values())
+    by_picture: dict[str, list] = {}
+    for row in rows:
+        by_picture.setdefault(str(row["image_paths"]), []).append(row)
+    kinds: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for row in rows:
+        kind = mistake(row, other_boxes(row, by_picture[str(row["image_paths"])]))
+        kinds[kind] += 1
+        examples.setdefault(kind, row["sample_id"])
+    return text_table(
+        ["kind", "count", "share", "meaning", "example"],
+        [
+            [kind, str(kinds[kind]), f"{kinds[kind] / len(rows):.1%}", meaning, examples[kind]]
+            for kind, meaning in MISTAKES.items()
+            if kinds[kind]
+        ],
+    )
+
+
+def records_of_predictions(
+    predictions: str | Path, samples: Sequence[str], worst: int | None
+) -> list[tuple[dict[str, Any], list[list[float]]]]:
+    """Records of rows of a predictions file, with the other boxes known in the same picture."""
+    rows = load_predictions(predictions)
+    if worst is not None:
+        chosen = select_rows(rows.values(), worst, order="worst")
+    else:
+        chosen = [_named(rows, sample) for sample in samples]
+    return [({**row, "boxes": row["gt_boxes"]}, other_boxes(row, rows.values())) for row in chosen]
+
+
+def records_of(config: Config, samples: Sequence[str]) -> list[tuple[dict[str, Any], list[list[float]]]]:
+    """Records of the config's data sets by id, those of the test first, with the other boxes in the same picture.
+
+    Raises:
+        DataError: no data set has the sample; the nearest id is named.
+    """
+    wanted, ids = dict.fromkeys(samples), []
+    for loader in LOADERS:
+        if loader not in config or all(wanted.values()):
+            continue
+        dataset = DATASETS.build({**config[loader].dataset.to_dict(), "pipeline": [], "serialize_data": False})
+        records = [dataset.get_data_info(index) for index in range(len(dataset))]
+        rows = [{**record, "gt_boxes": record["boxes"]} for record in records]
+        ids += [row["sample_id"] for row in rows]
+        for row in rows:
+            if row["sample_id"] in wanted and wanted[row["sample_id"]] is None:
+                wanted[row["sample_id"]] = (row, other_boxes(row, rows))
+    return [_named(wanted, sample, ids) for sample in samples]
+
+
+def config_of_test(predictions: str | Path) -> Path | None:
+    """The config that a test wrote beside its predictions, if it is the only one there."""
+    configs = list(find_predictions(predictions).parent.glob("*.py"))
+    return configs[0] if len(configs) == 1 else None
+
+
+def _named(rows: Mapping[str, Any], sample: str, ids: Sequence[str] | None = None) -> Any:
+    if rows.get(sample) is None:
+        close = difflib.get_close_matches(sample, list(rows) if ids is None else ids, 1)
+        raise DataError(f"there is no sample {sample!r}" + f"; did you mean {close[0]}?" * bool(close))
+    return rows[sample]

@@ -1,0 +1,65 @@
+"""A page about one answer: the pair, what the network saw of it, where it looked, and what it read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from rgbtvg.visualization.drawing import FAINT, GAP, INK, PAPER, Box, contact_sheet, draw_grounding, font_of, wrap
+
+HEAT_OPACITY = 0.55
+
+
+def draw_explanation(
+    answer: Image.Image,
+    views: Mapping[str, Image.Image],
+    maps: Mapping[str, Mapping[str, Image.Image]],
+    lines: Sequence[str],
+    *,
+    title: str = "",
+    gt_boxes: Sequence[Box] = (),
+    pred_boxes: Sequence[Box] = (),
+) -> Image.Image:
+    """One column: the answer, the network's input, its maps, and lines of text.
+
+    Args:
+        answer: a picture of :func:`draw_grounding`.
+        views: title -> the network's input.
+        maps: name -> {title: picture of :func:`overlay_heat` in the same frame}, at most as many as there are views.
+        lines: text below.
+        title: of the page.
+        gt_boxes: (N, 4) xyxy in pixels of the network's input.
+        pred_boxes: (M, 4) likewise.
+    """
+    width = (answer.width - GAP * (len(views) - 1)) // len(views)
+    boxes = dict(gt_boxes=gt_boxes, pred_boxes=pred_boxes)
+    tiles = [answer, draw_grounding(dict(views), "what the network saw", width=width, **boxes)]
+    for name, pictures in maps.items():
+        tiles.append(draw_grounding(dict(pictures), f"where it looked: {name}", width=width, **boxes))
+    return contact_sheet([*tiles, text_tile(lines, answer.width)], columns=1, title=title)
+
+
+def overlay_heat(picture: Image.Image, values: NDArray[np.floating]) -> Image.Image:
+    """The picture (H, W) under a map (h, w) of the same frame, its lowest value blue and its highest red."""
+    low, high = float(values.min()), float(values.max())
+    levels = np.uint8((values - low) / max(high - low, 1e-12) * 255)
+    colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB)
+    # Cells stay visible as cells: what a coarse grid cannot tell is part of the answer.
+    heat = Image.fromarray(colours).resize(picture.size, Image.Resampling.NEAREST)
+    return Image.blend(picture.convert("RGB"), heat, HEAT_OPACITY)
+
+
+def text_tile(lines: Sequence[str], width: int) -> Image.Image:
+    """Lines of text on paper, wrapped to the width; the first of each paragraph is dark."""
+    size = max(13, min(width // 50, 20))
+    font = font_of(size)
+    wrapped = [(part, not number) for line in lines for number, part in enumerate(wrap(line, font, width))]
+    page = Image.new("RGB", (width, round(1.4 * size * len(wrapped)) + GAP), PAPER)
+    pen = ImageDraw.Draw(page)
+    for number, (line, first) in enumerate(wrapped):
+        pen.text((0, round(1.4 * size * number)), line, fill=INK if first else FAINT, font=font)
+    return page

@@ -1,0 +1,56 @@
+"""Find why a box is wrong: one page and one line of JSON for each sample.
+
+The page shows the pair, what the network saw of it (after resizing, padding and the normalisation of thermal), where it
+looked, the tokens that it read, true and predicted box, and the kind of mistake. The lines are appended to
+explanations.jsonl.
+
+python tools/analysis/inspect_prediction.py rgbtvg_synthetic/test/000003 --load-from work_dirs/quickstart/best.pth
+python tools/analysis/inspect_prediction.py --predictions work_dirs/quickstart/test --worst 5
+
+With --predictions the checkpoint is the one that was tested, and without samples the kinds of mistakes are counted.
+"""
+
+import argparse
+
+from rgbtvg.cli import add_cfg_options, run
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("samples", nargs="*", metavar="SAMPLE", help="sample ids, as in predictions.json")
+    parser.add_argument("--load-from", metavar="CHECKPOINT", help="weights (default: those that were tested)")
+    parser.add_argument("--config", help="config (default: the one of the test, or the one in the checkpoint)")
+    parser.add_argument("--predictions", help="predictions.json, or a folder with one below it")
+    parser.add_argument("--worst", type=int, metavar="N", help="the N samples of the predictions with the lowest IoU")
+    parser.add_argument("--out", default="work_dirs/inspected", metavar="FOLDER", help="default %(default)s")
+    parser.add_argument("--width", type=int, default=480, help="of each picture in pixels")
+    parser.add_argument("--device", help="such as cuda:1 or cpu; a GPU where there is one by default")
+    add_cfg_options(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from rgbtvg.apis.inspection import count_mistakes, inspect_predictions
+    from rgbtvg.engine import parse_options
+
+    if args.predictions and not args.samples and args.worst is None:
+        print(count_mistakes(args.predictions))
+        return
+    explained = inspect_predictions(
+        args.samples,
+        checkpoint=args.load_from,
+        config=args.config,
+        predictions=args.predictions,
+        worst=args.worst,
+        out=args.out,
+        width=args.width,
+        device=args.device,
+        options=parse_options(args.cfg_options),
+    )
+    for path, explanation in explained:
+        print(explanation.row["sample_id"], *explanation.lines(), f"wrote {path}", sep="\n  ")
+
+
+if __name__ == "__main__":
+    run(main)
