@@ -20,12 +20,6 @@ def xyxy_to_cxcywh(boxes: Tensor) -> Tensor:
     return torch.stack(((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0), dim=-1)
 
 
-def xywh_to_xyxy(boxes: Tensor) -> Tensor:
-    """Top-left corner and size to corners."""
-    x, y, w, h = boxes.unbind(-1)
-    return torch.stack((x, y, x + w, y + h), dim=-1)
-
-
 def box_area(boxes_xyxy: Tensor) -> Tensor:
     """Area (...), negative sides counting as they are."""
     return (boxes_xyxy[..., 2] - boxes_xyxy[..., 0]) * (boxes_xyxy[..., 3] - boxes_xyxy[..., 1])

@@ -1,5 +1,7 @@
 """The two pictures of a scene: RGB sees colour and light, thermal sees heat. Nothing else differs between them."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -101,45 +103,56 @@ def render_thermal(scene: Scene, rng: np.random.Generator) -> Image.Image:
 
 def _paint_rgb(scene: Scene) -> np.ndarray:
     """(H, W, 3) float32 in clear daylight."""
-    canvas = Image.new("RGB", (SUPERSAMPLING * scene.width, SUPERSAMPLING * scene.height))
+
+    def look(item: SceneObject) -> dict[str, Fill]:
+        return {**RGB_MATERIALS, "coat": COLOURS[item.colour], "engine": COLOURS[item.colour]}
+
+    canvas = _paint_scene("RGB", scene, RGB_MATERIALS, look, shadows=scene.theme.weather == SUNNY)
+    return np.asarray(canvas.reduce(SUPERSAMPLING), dtype=np.float32)
+
+
+def _paint_thermal(scene: Scene) -> np.ndarray:
+    """(H, W) float32, slightly blurred as thermal optics are."""
+
+    def look(item: SceneObject) -> dict[str, Fill]:
+        return _thermal_look(item, scene.thermal_crossover)
+
+    canvas = _paint_scene("L", scene, THERMAL_BACKDROP, look)
+    blurred = canvas.filter(ImageFilter.GaussianBlur(0.7 * SUPERSAMPLING))
+    return np.asarray(blurred.reduce(SUPERSAMPLING), dtype=np.float32)
+
+
+def _paint_scene(
+    mode: str,
+    scene: Scene,
+    materials: Mapping[str, Fill],
+    look: Callable[[SceneObject], Mapping[str, Fill]],
+    shadows: bool = False,
+) -> Image.Image:
+    """Backdrop, occluders and objects from back to front, on an enlarged canvas of a mode ('RGB' or 'L').
+
+    Backdrop and occluders are of `materials`; the materials of an object are what `look` says.
+    """
+    canvas = Image.new(mode, (SUPERSAMPLING * scene.width, SUPERSAMPLING * scene.height))
     draw = ImageDraw.Draw(canvas)
-    paint(draw, scene.backdrop, (0, 0, *canvas.size), RGB_MATERIALS.__getitem__)
+    paint(draw, scene.backdrop, (0, 0, *canvas.size), materials.__getitem__)
     for _, kind, index in scene.painting_order:
         if kind == "occluder":
             occluder = scene.occluders[index]
-            paint(draw, SILHOUETTES[occluder.kind], _enlarged(occluder.frame_xywh), RGB_MATERIALS.__getitem__)
+            paint(draw, SILHOUETTES[occluder.kind], _enlarged(occluder.frame_xywh), materials.__getitem__)
             continue
         item = scene.objects[index]
-        if scene.theme.weather == SUNNY:
+        if shadows:
             _paint_shadow(draw, item)
-        look = {**RGB_MATERIALS, "coat": COLOURS[item.colour], "engine": COLOURS[item.colour]}
         frame = _enlarged(item.frame_xywh)
-        paint(draw, SILHOUETTES[item.category], frame, look.__getitem__, mirrored=item.mirrored)
-    return np.asarray(canvas.reduce(SUPERSAMPLING), dtype=np.float32)
+        paint(draw, SILHOUETTES[item.category], frame, look(item).__getitem__, mirrored=item.mirrored)
+    return canvas
 
 
 def _paint_shadow(draw: ImageDraw.ImageDraw, item: SceneObject) -> None:
     x, y, w, h = _enlarged(item.frame_xywh)
     depth = min(0.05 * h + 0.04 * w, 0.1 * h)
     draw.ellipse((x - 0.05 * w, y + h - depth, x + 1.05 * w, y + h + depth), fill=(78, 78, 84))
-
-
-def _paint_thermal(scene: Scene) -> np.ndarray:
-    """(H, W) float32, slightly blurred as thermal optics are."""
-    canvas = Image.new("L", (SUPERSAMPLING * scene.width, SUPERSAMPLING * scene.height))
-    draw = ImageDraw.Draw(canvas)
-    paint(draw, scene.backdrop, (0, 0, *canvas.size), THERMAL_BACKDROP.__getitem__)
-    for _, kind, index in scene.painting_order:
-        if kind == "occluder":
-            occluder = scene.occluders[index]
-            paint(draw, SILHOUETTES[occluder.kind], _enlarged(occluder.frame_xywh), THERMAL_BACKDROP.__getitem__)
-            continue
-        item = scene.objects[index]
-        look = _thermal_look(item, scene.thermal_crossover)
-        frame = _enlarged(item.frame_xywh)
-        paint(draw, SILHOUETTES[item.category], frame, look.__getitem__, mirrored=item.mirrored)
-    blurred = canvas.filter(ImageFilter.GaussianBlur(0.7 * SUPERSAMPLING))
-    return np.asarray(blurred.reduce(SUPERSAMPLING), dtype=np.float32)
 
 
 def _thermal_look(item: SceneObject, crossover: bool) -> dict[str, Fill]:

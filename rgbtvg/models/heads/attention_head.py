@@ -48,7 +48,7 @@ class AttentionSupervisedHead(SetHead):
     """A set head that also says how the decoder should look and, with masks, which pixels are meant.
 
     Args:
-        width, single, frame, criterion, supervise_layers: see :class:`SetHead`.
+        width: see :class:`SetHead`.
         score_weight: weight of the loss on the enhancement's scores.
         attention_weight: weight of the loss on the decoder's attention.
         mask: whether there is a mask head; one mask per sentence, the union of its targets. Samples without masks only
@@ -57,15 +57,12 @@ class AttentionSupervisedHead(SetHead):
         mask_target: which cells of the mask's grid are inside: those that the target covers to the ``'half'``, or the
             ``'whole'``, as in the released code.
         double_sigmoid: feed the mask's probabilities into its losses as if they were logits, as the released code does.
+        kwargs: see :class:`SetHead`.
     """
 
     def __init__(
         self,
         width: int = 256,
-        single: bool = True,
-        frame: str = "input",
-        criterion: dict | None = None,
-        supervise_layers: bool = True,
         score_weight: float = 0.0,
         attention_weight: float = 0.0,
         mask: bool = False,
@@ -73,8 +70,9 @@ class AttentionSupervisedHead(SetHead):
         dice_weight: float = 6.0,
         mask_target: str = "half",
         double_sigmoid: bool = False,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(width, single, frame, criterion, supervise_layers)
+        super().__init__(width, **kwargs)
         if mask_target not in MASK_TARGETS:
             raise ConfigError(f"mask_target must be one of {', '.join(MASK_TARGETS)}, got {mask_target!r}")
         self.score_weight = score_weight

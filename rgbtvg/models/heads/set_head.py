@@ -132,7 +132,7 @@ class TwoBranchHead(SetHead):
     decoder)`` (dynamic weight-balance distillation, Dai et al. 2024, section 3.4).
 
     Args:
-        width, single, frame, criterion, supervise_layers: see :class:`SetHead`.
+        width: see :class:`SetHead`.
         decoder_weight, token_weight, distill_weight: weights of the decoder's loss and of the student's two. Without
             the last two there is no student.
         balanced: see above; off, the weights are used as they are.
@@ -145,15 +145,12 @@ class TwoBranchHead(SetHead):
         supervise_token_layers: whether the student's earlier layers are supervised too.
         share_predictor: whether both branches use the same class and box layers.
         answer: ``'decoder'`` or ``'token'``, the branch that predicts.
+        kwargs: see :class:`SetHead`.
     """
 
     def __init__(
         self,
         width: int = 256,
-        single: bool = True,
-        frame: str = "input",
-        criterion: dict | None = None,
-        supervise_layers: bool = True,
         decoder_weight: float = 1.0,
         token_weight: float = 0.0,
         distill_weight: float = 0.0,
@@ -165,8 +162,9 @@ class TwoBranchHead(SetHead):
         supervise_token_layers: bool = False,
         share_predictor: bool = False,
         answer: str = "decoder",
+        **kwargs: Any,
     ) -> None:
-        super().__init__(width, single, frame, criterion, supervise_layers)
+        super().__init__(width, **kwargs)
         self.decoder_weight = decoder_weight
         self.token_weight = token_weight
         self.distill_weight = distill_weight
