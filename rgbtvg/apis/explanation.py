@@ -24,6 +24,7 @@ from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.models.losses.attention import box_regions
 from rgbtvg.structures import GroundingInputs, GroundingSample
 from rgbtvg.visualization import draw_explanation, draw_grounding, overlay_heat, save_picture
+from rgbtvg.visualization.drawing import STREAM_TITLES as TITLES
 
 
 @dataclass(frozen=True)
@@ -110,30 +111,26 @@ class Explanation:
             width=width,
             **self.masks,
         )
-        titles = {stream: "RGB" if stream == "rgb" else "thermal" for stream in self.views}
+        maps: dict[str, dict[str, Image.Image]] = {}
+        for name, values in self.maps.items():
+            # A map of one camera goes over its picture, beside that of the other; any other map over both.
+            stream = next((stream for stream in self.views if name.endswith(f" {stream}")), None)
+            kind = name.removesuffix(f" {stream}")
+            for own in [stream] if stream else self.views:
+                title = TITLES[own]
+                if "in_truth" in self.looked_at[name]:
+                    title = f"{title}, {self.looked_at[name]['in_truth']:.0%} in the truth"
+                maps.setdefault(kind, {})[title] = overlay_heat(self.views[own].picture, values)
         return draw_explanation(
             answer,
-            {titles[stream]: view.picture for stream, view in self.views.items()},
-            {
-                self._titled(name): {
-                    titles[stream]: overlay_heat(self.views[stream].picture, values) for stream in self._streams(name)
-                }
-                for name, values in self.maps.items()
-            },
+            {TITLES[stream]: view.picture for stream, view in self.views.items()},
+            maps,
             self.lines(),
+            width=width,
             title=row["sample_id"],
             gt_boxes=self.gt_boxes_input,
             pred_boxes=self.pred_boxes_input,
         )
-
-    def _titled(self, name: str) -> str:
-        """A map's name with its share in the truth."""
-        inside = self.looked_at[name].get("in_truth")
-        return name if inside is None else f"{name} ({inside:.0%} in the truth)"
-
-    def _streams(self, name: str) -> list[str]:
-        """Over which pictures a map is drawn: its own camera's, or all."""
-        return [stream for stream in self.views if name.endswith(f" {stream}")] or list(self.views)
 
     def lines(self) -> list[str]:
         """The figures in words."""

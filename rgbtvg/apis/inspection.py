@@ -110,7 +110,7 @@ def records_of_predictions(
         chosen = select_rows(rows.values(), worst, order="worst")
     else:
         chosen = [_named(rows, sample) for sample in samples]
-    return [({**row, "boxes": row["gt_boxes"]}, other_boxes(row, rows.values())) for row in chosen]
+    return [(_record(row), other_boxes(row, rows.values())) for row in chosen]
 
 
 def records_of(config: Config, samples: Sequence[str]) -> list[tuple[dict[str, Any], list[list[float]]]]:
@@ -137,6 +137,11 @@ def config_of_test(predictions: str | Path) -> Path | None:
     """The config that a test wrote beside its predictions, if it is the only one there."""
     configs = list(find_predictions(predictions).parent.glob("*.py"))
     return configs[0] if len(configs) == 1 else None
+
+
+def _record(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of a data set from a row of predictions."""
+    return {**row, "boxes": row["gt_boxes"], "masks": [row["gt_mask"]] if "gt_mask" in row else None}
 
 
 def _named(rows: Mapping[str, Any], sample: str, ids: Sequence[str] | None = None) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -53,8 +54,8 @@ def draw_grounding(
         expression: written above, cut after a few lines.
         gt_boxes: (N, 4) xyxy in pixels of the first picture.
         pred_boxes: (M, 4) likewise.
-        gt_mask: (H, W) of the first picture.
-        pred_mask: (H, W) likewise.
+        gt_mask: (H, W) of the first picture: its outline on every picture, and filled on one more picture beside them.
+        pred_mask: (H, W) likewise: filled and outlined on every picture.
         iou: written below, green from 0.5 on and red below it.
         note: written below too, such as a score or where the sample comes from.
         width: of each picture; by default its own, but at least :data:`MIN_WIDTH`.
@@ -62,16 +63,20 @@ def draw_grounding(
     first = next(iter(images.values()))
     scale = (width or max(first.width, MIN_WIDTH)) / first.width
     size = (round(first.width * scale), max(1, round(first.height * scale)))
+    line = max(2, size[0] // 200)
     pictures = {}
     for stream, image in images.items():
         picture = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
-        for mask, colour in ((gt_mask, TRUTH), (pred_mask, PREDICTION)):
-            if mask is not None:
-                picture = overlay_mask(picture, mask, colour)
-        line = max(2, size[0] // 200)
+        if pred_mask is not None:
+            picture = overlay_mask(picture, pred_mask, PREDICTION, line)
+        if gt_mask is not None:
+            picture = outline_mask(picture, gt_mask, TRUTH, line)
         draw_boxes(picture, gt_boxes, TRUTH, scale, line, outside=True)
         draw_boxes(picture, pred_boxes, PREDICTION, scale, line)
         pictures[stream] = picture
+    if gt_mask is not None:
+        truth = first.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        pictures["true mask"] = overlay_mask(truth, gt_mask, TRUTH, line)
     return _compose(pictures, expression, iou, note)
 
 
@@ -102,11 +107,21 @@ def draw_boxes(
         pen.rectangle((x0, y0, x1, y1), outline=colour, width=line)
 
 
-def overlay_mask(picture: Image.Image, mask: NDArray[np.bool_], colour: Colour) -> Image.Image:
-    """The picture with the mask (H, W), of any size, as a translucent fill."""
+def overlay_mask(picture: Image.Image, mask: NDArray[np.bool_], colour: Colour, line: int = 2) -> Image.Image:
+    """The picture with the mask (H, W), of any size, as a translucent fill with an outline of `line` pixels."""
     opacity = Image.fromarray(np.uint8(np.asarray(mask, dtype=bool) * round(255 * MASK_OPACITY)))
     opacity = opacity.resize(picture.size, Image.Resampling.BILINEAR)
-    return Image.composite(Image.new("RGB", picture.size, colour), picture, opacity)
+    return outline_mask(Image.composite(Image.new("RGB", picture.size, colour), picture, opacity), mask, colour, line)
+
+
+def outline_mask(picture: Image.Image, mask: NDArray[np.bool_], colour: Colour, line: int = 2) -> Image.Image:
+    """The picture with the borders of the mask (H, W), of any size, with a dark edge that holds on any ground."""
+    inside = cv2.resize(np.asarray(mask, dtype=np.uint8), picture.size, interpolation=cv2.INTER_NEAREST)
+    borders, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    pixels = np.array(picture)
+    for border_colour, width in ((INK, line + 2), (colour, line)):
+        cv2.drawContours(pixels, borders, -1, border_colour, width)
+    return Image.fromarray(pixels)
 
 
 def contact_sheet(

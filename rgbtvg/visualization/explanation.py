@@ -20,6 +20,7 @@ def draw_explanation(
     maps: Mapping[str, Mapping[str, Image.Image]],
     lines: Sequence[str],
     *,
+    width: int,
     title: str = "",
     gt_boxes: Sequence[Box] = (),
     pred_boxes: Sequence[Box] = (),
@@ -31,11 +32,11 @@ def draw_explanation(
         views: title -> the network's input.
         maps: name -> {title: picture of :func:`overlay_heat` in the same frame}, at most as many as there are views.
         lines: text below.
+        width: of a view or map in pixels.
         title: of the page.
         gt_boxes: (N, 4) xyxy in pixels of the network's input.
         pred_boxes: (M, 4) likewise.
     """
-    width = (answer.width - GAP * (len(views) - 1)) // len(views)
     boxes = dict(gt_boxes=gt_boxes, pred_boxes=pred_boxes)
     tiles = [answer, draw_grounding(dict(views), "what the network saw", width=width, **boxes)]
     for name, pictures in maps.items():

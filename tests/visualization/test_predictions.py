@@ -3,9 +3,10 @@ import pytest
 from PIL import Image
 
 from rgbtvg.datasets.masks import encode_binary_mask
-from rgbtvg.errors import DataError
+from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.evaluation import save_predictions
 from rgbtvg.visualization import draw_row, draw_sheet, select_rows
+from rgbtvg.visualization.drawing import PREDICTION, TRUTH
 from tests.run_tool import run_tool
 
 
@@ -62,12 +63,49 @@ def test_a_pair_is_drawn_in_the_frame_of_the_boxes(image_folder):
     assert thermal.min() < 40
 
 
-def test_masks_of_a_row_are_drawn(image_folder):
-    mask = np.zeros((60, 80), dtype=bool)
-    mask[20:40, 20:40] = True
-    plain = np.asarray(draw_row(make_row(0, image_folder)))
-    masked = np.asarray(draw_row(make_row(0, image_folder, pred_mask=encode_binary_mask(mask))))
-    assert (plain != masked).any()
+def masks():
+    """Truth and prediction as in a row of mask_predictions.json."""
+    truth, predicted = np.zeros((2, 60, 80), dtype=bool)
+    truth[20:40, 20:40] = True
+    predicted[30:50, 50:70] = True
+    return dict(gt_mask=encode_binary_mask(truth), pred_mask=encode_binary_mask(predicted), gt_boxes=[], pred_boxes=[])
+
+
+def test_masks_of_a_row_are_drawn_on_both_cameras_and_the_truth_beside(image_folder):
+    plain = draw_row(make_row(0, image_folder, gt_boxes=[], pred_boxes=[]), width=160)
+    masked = draw_row(make_row(0, image_folder, **masks()), width=160)
+    assert plain.width == 2 * 160 + 6 and masked.width == 3 * 160 + 2 * 6
+    assert masked.height == plain.height
+    first_row = next(y for y in range(plain.height) if plain.getpixel((80, y)) == (90, 120, 90))
+
+    def at(x, y, picture):
+        return np.array(masked.getpixel((picture * 166 + 2 * x, first_row + 2 * y)), dtype=int)
+
+    for picture in (0, 1):
+        inside, border, outside = at(60, 40, picture), at(50, 40, picture), at(10, 10, picture)
+        assert inside[2] > inside[0] + 40 and inside[2] > outside[2]  # translucent cyan
+        assert tuple(border) == PREDICTION
+        assert tuple(at(20, 30, picture)) == TRUTH  # outline only
+        assert at(30, 30, picture)[1] - at(30, 30, picture)[2] < 60
+    assert at(30, 30, 2)[1] > at(10, 10, 2)[1] + 20
+    assert tuple(at(50, 40, 2)) != PREDICTION
+
+
+def test_tool_draws_mask_predictions(image_folder):
+    save_predictions([make_row(i, image_folder, **masks()) for i in range(2)], image_folder / "mask_predictions.json")
+    sheet = image_folder / "sheet.png"
+    assert run_tool("analysis/draw_predictions.py", image_folder, "--columns", 1, "--width", 100, "--out", sheet) == 0
+    assert Image.open(sheet).width > 3 * 100
+
+
+def test_thermal_is_shown_as_it_is_normalised(image_folder):
+    def thermal(name):
+        row = make_row(0, image_folder, gt_boxes=[], pred_boxes=[], iou=0.5)
+        return np.asarray(draw_row(row, "ir", 80, name))
+
+    assert (thermal("dataset") != thermal("percentile")).any()
+    with pytest.raises(ConfigError, match="no thermal normalisation is named 'clehe'"):
+        thermal("clehe")
 
 
 def test_a_sheet_leaves_out_what_could_not_be_read(image_folder):

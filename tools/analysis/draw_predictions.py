@@ -1,8 +1,10 @@
 """Draw saved predictions: one page of pairs with sentence, truth (green), prediction (cyan) and IoU.
 
+Masks are filled in the prediction's colour and outlined in the truth's, with the true mask beside the pair.
 Images are found by the paths that the test used, so run it in the folder that the test was run in.
 
 python tools/analysis/draw_predictions.py work_dirs/quickstart/test/predictions.json --out sheet.png
+python tools/analysis/draw_predictions.py work_dirs/oneref_tiny_res/test/mask_predictions.json --order worst
 python tools/analysis/draw_predictions.py work_dirs/quickstart --split testB --where lighting="very weak" --order worst
 """
 
@@ -13,7 +15,7 @@ from rgbtvg.cli import run
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("predictions", help="predictions.json, or a folder with one below it")
+    parser.add_argument("predictions", help="predictions.json or mask_predictions.json, or a folder with one below it")
     parser.add_argument("--out", default="predictions.png", help="picture to write (.png or .jpg)")
     parser.add_argument("--num", type=int, default=16, help="how many samples")
     parser.add_argument("--split", help="split or subset such as testA; all by default")
@@ -21,6 +23,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--order", default="random", choices=["random", "worst", "best", "first"])
     parser.add_argument("--seed", type=int, default=0, help="of the random choice")
     parser.add_argument("--modality", default="rgbt", choices=["rgb", "ir", "rgbt"], help="which pictures to draw")
+    parser.add_argument(
+        "--thermal-normalisation", default="dataset", metavar="NAME", help="how thermal is shown: docs/thermal.md"
+    )
     parser.add_argument("--width", type=int, default=360, help="of each picture in pixels")
     parser.add_argument("--columns", type=int, default=4, help="samples side by side")
     return parser.parse_args()
@@ -45,7 +50,14 @@ def main() -> None:
     )
     chosen = matching[: args.num]
     title = f"{args.split or 'all splits'}: {len(chosen)} of {len(matching)} samples"
-    sheet = draw_sheet(chosen, args.modality, width=args.width, columns=args.columns, title=title)
+    sheet = draw_sheet(
+        chosen,
+        args.modality,
+        width=args.width,
+        columns=args.columns,
+        title=title,
+        thermal_normalisation=args.thermal_normalisation,
+    )
     save_picture(sheet, args.out)
     print(f"wrote {args.out}")
 
