@@ -11,6 +11,7 @@ from mmengine.optim import OptimWrapper
 
 import rgbtvg.models  # noqa: F401
 from rgbtvg.engine.hooks.activation_checkpointing_hook import compute_again
+from rgbtvg.errors import ConfigError
 from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures.boxes import aligned_iou
@@ -135,3 +136,11 @@ def test_activations_computed_again_give_the_same_gradients(method):
         total.backward()
     for (name, parameter), other in zip(plain.named_parameters(), again.parameters(), strict=True):
         torch.testing.assert_close(parameter.grad, other.grad, rtol=1e-5, atol=1e-7, msg=name)
+
+
+def test_part_of_a_list_of_layers_is_computed_again() -> None:
+    model = build("clip_vg", "rgb")
+    compute_again(model, ["image_encoder.layers[:1]"])
+    assert ["forward" in vars(layer) for layer in model.image_encoder.layers][:2] == [True, False]
+    with pytest.raises(ConfigError, match=r"image_encoder\[:1\].*no list of layers"):
+        compute_again(model, ["image_encoder[:1]"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -24,7 +25,8 @@ class ActivationCheckpointingHook(Hook):
     It stands behind the config line ``activation_checkpointing=[...]``; MMEngine's own way takes no keyword arguments.
 
     Args:
-        modules: dotted names; of a list of layers every layer is taken by itself.
+        modules: dotted names; of a list of layers every layer is taken by itself, and ``layers[:8]`` are its first
+            eight.
 
     Raises:
         ConfigError: the model has no such submodule.
@@ -40,15 +42,25 @@ class ActivationCheckpointingHook(Hook):
 
 def compute_again(model: nn.Module, names: Sequence[str]) -> None:
     """Wrap the forward passes of the submodules `names`; see :class:`ActivationCheckpointingHook`."""
+    contexts = partial(_contexts, _routing_of(model))
     for name in names:
-        try:
-            module = model.get_submodule(name)
-        except AttributeError:
-            known = ", ".join(child for child, _ in model.named_children())
-            raise ConfigError(f"activation_checkpointing names {name!r}, but the model has {known}") from None
-        contexts = partial(_contexts, _routing_of(model))
+        module = _submodule(model, name)
         for part in module if isinstance(module, nn.ModuleList) else [module]:
             part.forward = partial(checkpoint, part.forward, use_reentrant=False, context_fn=contexts)
+
+
+def _submodule(model: nn.Module, name: str) -> nn.Module:
+    path, first, last = re.fullmatch(r"(.*?)(?:\[(-?\d*):(-?\d*)\])?", name).groups()
+    try:
+        module = model.get_submodule(path)
+    except AttributeError:
+        known = ", ".join(child for child, _ in model.named_children())
+        raise ConfigError(f"activation_checkpointing names {name!r}, but the model has {known}") from None
+    if first is None:
+        return module
+    if not isinstance(module, nn.ModuleList):
+        raise ConfigError(f"activation_checkpointing names {name!r}, but {path} is no list of layers")
+    return module[slice(*(int(end) if end else None for end in (first, last)))]
 
 
 def _routing_of(model: nn.Module) -> StreamRouting | None:

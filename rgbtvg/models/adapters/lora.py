@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters.routing import StreamRouting
+from rgbtvg.models.layers.dropout import dropout_linear
 from rgbtvg.registry import MODELS
 
 SELF_ATTENTION = r"(^|\.)self_attn\.(q|k|v|out)_proj$"
@@ -58,7 +59,7 @@ class LowRank(nn.Module):
     def forward(self, x: Tensor, base: Tensor) -> Tensor:
         """base (..., out) plus the update of x (..., in)."""
         down, up = self.factors()
-        hidden = F.linear(F.dropout(x, self.dropout, self.training), down)
+        hidden = dropout_linear(x, down, self.dropout, self.training)
         return torch.addmm(base.flatten(0, -2), hidden.flatten(0, -2), up.t()).view(base.shape)
 
 

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+POSITION_STARTS = ("normal", "sine")
+"""How a learned position table begins where there are no weights to read: random numbers or sine codes."""
+
 
 class SinePositions(nn.Module):
     """Sine table over the unpadded part of a grid (DETR, Carion et al. 2020, appendix A.4, normalised).
@@ -35,6 +38,11 @@ class SinePositions(nn.Module):
             # Sine and cosine take turns along the channels.
             channels.append(torch.stack((angle[..., 0::2].sin(), angle[..., 1::2].cos()), dim=-1).flatten(-2))
         return torch.cat(channels, dim=-1).permute(0, 3, 1, 2)
+
+
+def sine_grid(grid: tuple[int, int], width: int) -> Tensor:
+    """The same table (h*w, width) of a whole grid, nothing padded."""
+    return SinePositions(width)(torch.zeros((1, *grid), dtype=torch.bool))[0].flatten(1).t()
 
 
 def sine_sequence(length: int, width: int, truncated: bool = False) -> Tensor:
