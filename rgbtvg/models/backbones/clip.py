@@ -16,7 +16,7 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.clip_weights import load_clip_weights
 from rgbtvg.models.layers.clip import CLIPLayer
 from rgbtvg.models.layers.masks import patch_mask
-from rgbtvg.models.layers.positions import resize_grid_table
+from rgbtvg.models.layers.positions import POSITION_STARTS, resize_grid_table, sine_grid
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
 
@@ -59,12 +59,15 @@ class CLIPTower(BaseModule):
 
     part: str
 
-    def __init__(self, arch: dict, out_levels: Sequence[int], pretrained: str | None) -> None:
+    def __init__(self, arch: dict, out_levels: Sequence[int], project_tokens: bool, pretrained: str | None) -> None:
         super().__init__()
         self.pretrained = pretrained
         self.arch = arch
-        self.width, self.embed_dim = arch["width"], arch["embed_dim"]
+        self.embed_dim = arch["embed_dim"]
         self.out_levels = tuple(out_levels)
+        self.project_tokens = project_tokens
+        self.width = self.embed_dim if project_tokens else arch["width"]
+        self.level_widths = (arch["width"],) * len(self.out_levels)
         if any(not 0 <= level <= arch["layers"] for level in self.out_levels):
             raise ConfigError(f"out_levels must lie in 0..{arch['layers']}, got {self.out_levels}")
         self.layers = nn.ModuleList(
@@ -91,7 +94,7 @@ class CLIPTower(BaseModule):
 
     def reset_parameters(self) -> None:
         """Start from scratch, as the CLIP paper's published code does: deviations shrink with width and depth."""
-        depth, width = len(self.layers), self.width
+        depth, width = len(self.layers), self.arch["width"]
         residual_std = width**-0.5 * (2 * depth) ** -0.5
         for layer in self.layers:
             for projection in (layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj):
@@ -121,6 +124,8 @@ class CLIPVisionEncoder(CLIPTower):
         patch_size: another patch size than the architecture's; weights of a file are resampled.
         position_jitter: in training, shift every patch's place in the position table by up to this many patches,
             uniformly ("fuzzy" positions, ViTAR, Fan et al. 2024, with 0.5). It softens a change of the image size.
+        position_start: how the position table begins where there are no weights to read: ``'normal'`` at random, as
+            CLIP's; ``'sine'`` with the sine code of each place, from which a small model learns places much faster.
         pretrained: a Hugging Face directory or weight file, or OpenAI's ``.pt`` archive, read when training starts.
     """
 
@@ -134,22 +139,33 @@ class CLIPVisionEncoder(CLIPTower):
         in_channels: int = 3,
         patch_size: int | None = None,
         position_jitter: float = 0.0,
+        position_start: str = "normal",
         pretrained: str | None = None,
     ) -> None:
         arch = resolve_arch(arch, VISION_ARCHS)
-        super().__init__(arch, out_levels, pretrained)
-        self.project_tokens = project_tokens
+        super().__init__(arch, out_levels, project_tokens, pretrained)
+        if position_start not in POSITION_STARTS:
+            raise ConfigError(f"position_start must be one of {', '.join(POSITION_STARTS)}, got {position_start!r}")
         self.position_jitter = position_jitter
+        self.position_start = position_start
         self.patch_size = patch_size or arch["patch_size"]
         side = arch["image_size"] // arch["patch_size"]
-        self.class_embedding = nn.Parameter(torch.empty(self.width))
-        self.patch_embedding = nn.Conv2d(in_channels, self.width, self.patch_size, self.patch_size, bias=False)
-        self.position_embedding = nn.Parameter(torch.empty(1 + side * side, self.width))
-        self.pre_layernorm = nn.LayerNorm(self.width)
-        self.post_layernorm = nn.LayerNorm(self.width)
-        self.projection = nn.Linear(self.width, self.embed_dim, bias=False)
+        self.class_embedding = nn.Parameter(torch.empty(arch["width"]))
+        self.patch_embedding = nn.Conv2d(in_channels, arch["width"], self.patch_size, self.patch_size, bias=False)
+        self.position_embedding = nn.Parameter(torch.empty(1 + side * side, arch["width"]))
+        self.pre_layernorm = nn.LayerNorm(arch["width"])
+        self.post_layernorm = nn.LayerNorm(arch["width"])
+        self.projection = nn.Linear(arch["width"], self.embed_dim, bias=False)
         for parameter in (self.class_embedding, self.position_embedding, self.projection.weight):
-            nn.init.normal_(parameter, std=self.width**-0.5)
+            nn.init.normal_(parameter, std=arch["width"] ** -0.5)
+
+    def reset_parameters(self) -> None:
+        """Start from scratch; see :class:`CLIPTower`."""
+        super().reset_parameters()
+        if self.position_start == "sine":
+            side = self.arch["image_size"] // self.arch["patch_size"]
+            # About as large as the embedded pixels of a new patch embedding.
+            self.position_embedding.data[1:] = 0.5 * sine_grid((side, side), self.arch["width"])
 
     def grid_of(self, input_shape: tuple[int, int]) -> tuple[int, int]:
         """Patch grid (h, w) of an input of (H, W) pixels."""
@@ -213,15 +229,14 @@ class CLIPTextEncoder(CLIPTower):
         pretrained: str | None = None,
     ) -> None:
         arch = resolve_arch(arch, TEXT_ARCHS)
-        super().__init__(arch, out_levels, pretrained)
-        self.project_tokens = project_tokens
-        self.token_embedding = nn.Embedding(arch["vocabulary_size"], self.width)
-        self.position_embedding = nn.Parameter(torch.empty(arch["context_length"], self.width))
-        self.final_layer_norm = nn.LayerNorm(self.width)
-        self.projection = nn.Linear(self.width, self.embed_dim, bias=False)
+        super().__init__(arch, out_levels, project_tokens, pretrained)
+        self.token_embedding = nn.Embedding(arch["vocabulary_size"], arch["width"])
+        self.position_embedding = nn.Parameter(torch.empty(arch["context_length"], arch["width"]))
+        self.final_layer_norm = nn.LayerNorm(arch["width"])
+        self.projection = nn.Linear(arch["width"], self.embed_dim, bias=False)
         nn.init.normal_(self.token_embedding.weight, std=0.02)
         nn.init.normal_(self.position_embedding, std=0.01)
-        nn.init.normal_(self.projection.weight, std=self.width**-0.5)
+        nn.init.normal_(self.projection.weight, std=arch["width"] ** -0.5)
 
     def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
         """token_ids (B, L) int64, token_mask (B, L) True at tokens; the largest id ends the sentence and pools it."""

@@ -28,7 +28,13 @@ class ConvEncoder(BaseModule):
         for channels, width in pairwise((3, *widths)):
             layers += [nn.Conv2d(channels, width, 3, 2, 1), nn.GroupNorm(num_groups, width), nn.ReLU()]
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], widths[-1], 3, 1, 1), nn.ReLU())
-        self.widths = (widths[-1],)
+        self.num_halvings = len(widths)
+        self.width = widths[-1]
+        self.level_widths = (self.width,)
+
+    def num_tokens(self, image_size: int) -> int:
+        """Cells of a square picture of `image_size` pixels; an odd side is rounded up at every halving."""
+        return (-(-image_size // 2**self.num_halvings)) ** 2
 
     def forward(self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None) -> ImageFeatures:
         """(B, 3, H, W) -> the map as `levels` (B, C, h, w) and as `tokens`."""

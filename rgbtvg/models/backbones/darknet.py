@@ -91,12 +91,17 @@ class Darknet53(BaseModule):
         self.levels = nn.ModuleList(
             NeckLevel(entering[i], 16 * width // 2**i, goes_on=i < depth - 1) for i in range(depth)
         )
-        self.widths = tuple(32 * width // 2 ** STRIDES.index(stride) for stride in self.strides)
+        self.level_widths = tuple(32 * width // 2 ** STRIDES.index(stride) for stride in self.strides)
+        self.width = self.level_widths[-1]
 
     def init_weights(self) -> None:
         """Read the weights of backbone and neck; the detection heads are not ours."""
         if self.pretrained is not None:
             fill_module(self, read_darknet_weights(self.pretrained), self.pretrained, "YOLOv3", [("", "")])
+
+    def num_tokens(self, image_size: int) -> int:
+        """Cells of the finest map of a square picture of `image_size` pixels, a multiple of 32."""
+        return (image_size // self.strides[-1]) ** 2
 
     def forward(self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None) -> ImageFeatures:
         """(B, 3, H, W), multiples of 32 -> `levels` (B, C, h, w), coarse to fine; `tokens` are those of the last."""

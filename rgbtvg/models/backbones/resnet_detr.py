@@ -51,6 +51,7 @@ class ResNetDETR(BaseModule):
         self.resnet = ResNetTrunk(depth, dilation, frozen_stages)
         self.stride = STRIDE // 2 if dilation else STRIDE
         self.width = width
+        self.level_widths = ()
         self.use_padding_mask = use_padding_mask
         self.pretrained = pretrained
         self.input_proj = nn.Conv2d(self.resnet.widths["layer4"], width, kernel_size=1)

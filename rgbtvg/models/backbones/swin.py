@@ -195,6 +195,7 @@ class SwinPyramid(BaseModule):
         self.swin = SwinTransformer(**(ARCHS[arch] if isinstance(arch, str) else arch), drop_path=drop_path)
         self.pyramid = RefinedPyramid(self.swin.widths, width)
         self.width = width
+        self.level_widths = (width, width)
         self.num_levels = len(self.swin.widths) + 1
         self.pretrained = pretrained
 

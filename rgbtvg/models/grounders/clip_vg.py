@@ -53,14 +53,13 @@ class CLIPVG(TwoEncoderGrounder):
         num_image = self.neck.num_tokens(rows * columns, 1, len(self.streams))
         self.fusion = MODELS.build(dict(fusion, num_image=num_image, num_text=max_length))
         self.image_proj = nn.Linear(self.neck.width(self.image_width, len(self.streams)), self.fusion.width)
-        self.text_proj = nn.Linear(self.text_encoder.embed_dim, self.fusion.width)
+        self.text_proj = nn.Linear(self.text_encoder.width, self.fusion.width)
         self.register_buffer("prompt_ids", torch.tensor(prompt_ids, dtype=torch.int64), persistent=False)
 
     @property
     def image_width(self) -> int:
         """Channels of one stream before the neck."""
-        levels = len(self.image_encoder.out_levels)
-        return self.image_encoder.width * levels if levels else self.image_encoder.embed_dim
+        return sum(self.image_encoder.level_widths) or self.image_encoder.width
 
     def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
         """Joint features and the box of the regression token."""

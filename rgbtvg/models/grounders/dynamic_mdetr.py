@@ -54,8 +54,8 @@ class DynamicMDETR(TwoEncoderGrounder):
         self.fusion = MODELS.build(dict(fusion, order=("image", "text"), regression=False, **counts))
         self.decoder = MODELS.build(decoder)
         width = self.fusion.width
-        self.image_proj = nn.Linear(output_width(self.image_encoder), width) if project else nn.Identity()
-        self.text_proj = nn.Linear(output_width(self.text_encoder), width) if project else nn.Identity()
+        self.image_proj = nn.Linear(self.image_encoder.width, width) if project else nn.Identity()
+        self.text_proj = nn.Linear(self.text_encoder.width, width) if project else nn.Identity()
 
     def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
         """Joint features, the decoder's stages and the last stage's box."""
@@ -97,8 +97,3 @@ class DynamicMDETR(TwoEncoderGrounder):
         if not self.mask_image_padding:
             mask = mask.new_zeros(mask.shape)
         return replace(image, tokens=tokens, mask=mask, num_prefix=0)
-
-
-def output_width(encoder: nn.Module) -> int:
-    """Channels of an encoder's tokens; those of CLIP may be projected."""
-    return encoder.embed_dim if getattr(encoder, "project_tokens", False) else encoder.width

@@ -42,7 +42,7 @@ class FAOA(TwoEncoderGrounder):
         **kwargs: Any,
     ) -> None:
         super().__init__(head=dict(head, in_channels=width), **kwargs)
-        widths = [self.neck.width(channels, len(self.streams)) for channels in self.image_encoder.widths]
+        widths = [self.neck.width(channels, len(self.streams)) for channels in self.image_encoder.level_widths]
         self.image_proj = nn.ModuleList(conv_bn_relu(channels, width, 1, bn_momentum) for channels in widths)
         self.text_proj = nn.Sequential(
             nn.Linear(self.text_encoder.width, width),

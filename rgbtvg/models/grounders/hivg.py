@@ -15,7 +15,7 @@ from rgbtvg.models.adapters import AdaLoRA, PerStream, StreamRouting, adapted_li
 from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
 from rgbtvg.models.backbones.text_cache import TextCache
 from rgbtvg.models.fusion.joint_encoder import JointFeatures
-from rgbtvg.models.grounders.base import BaseGrounder, cell_maps, split_streams
+from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_maps, split_streams
 from rgbtvg.models.heads.sentence_heads import TokenAlignmentHead
 from rgbtvg.models.layers.positions import resize_grid_rows
 from rgbtvg.registry import MODELS
@@ -25,19 +25,14 @@ SENTENCE_TOKENS = ("end", "after_first_stream")
 
 
 @MODELS.register_module()
-class HiVG(BaseGrounder):
+class HiVG(TwoEncoderGrounder):
     """CLIP adapted by low-rank updates, guided by the sentence from inside, and one joint transformer.
 
     Both streams of a pair pass through the same CLIP in one batched pass, and part only where they have weights of
     their own. Everything outside CLIP learns; of CLIP itself, :meth:`open_layers` decides what learns.
 
     Args:
-        image_encoder: config of :class:`CLIPVisionEncoder`; its `out_levels` are concatenated and projected.
-        text_encoder: config of :class:`CLIPTextEncoder`; its `out_levels` feed the guides that gate several text
-            layers.
         fusion: config of :class:`JointEncoder`; token counts are filled in.
-        head: config of :class:`BoxHead`.
-        neck: config of the modality neck.
         guide: config of the block that is put into a slot of `guide_layers` (:class:`CrossModalBridge`,
             :class:`TextGuidedBlock`), without sizes; None for none.
         guide_layers: layers of the image encoder, from 0.
@@ -56,16 +51,17 @@ class HiVG(BaseGrounder):
             RGB-T references read by mistake.
         image_size: side of the square network input in pixels.
         max_length: tokens of a sentence.
-        kwargs: see :class:`BaseGrounder`.
+        kwargs: see :class:`TwoEncoderGrounder`; encoders :class:`CLIPVisionEncoder`, whose `out_levels` are
+            concatenated and projected, and :class:`CLIPTextEncoder`, whose `out_levels` feed the guides that gate
+            several text layers; head :class:`BoxHead`.
     """
+
+    image_encoder: CLIPVisionEncoder
+    text_encoder: CLIPTextEncoder
 
     def __init__(
         self,
-        image_encoder: dict,
-        text_encoder: dict,
         fusion: dict,
-        head: dict,
-        neck: dict | None = None,
         guide: dict | None = None,
         guide_layers: Sequence[int] = (0, 3, 7, 11),
         guide_per_stream: bool = False,
@@ -81,7 +77,7 @@ class HiVG(BaseGrounder):
         max_length: int = 77,
         **kwargs: Any,
     ) -> None:
-        super().__init__(head=head, **kwargs)
+        super().__init__(**kwargs)
         if sentence_token not in SENTENCE_TOKENS:
             raise ConfigError(f"sentence_token must be one of {', '.join(SENTENCE_TOKENS)}, got {sentence_token!r}")
         self.sentence_token = sentence_token
@@ -91,9 +87,6 @@ class HiVG(BaseGrounder):
         self.routing = StreamRouting()
         self.text_cache = TextCache()
         self.register_load_state_dict_pre_hook(lambda model, *_: model.text_cache.clear())
-        self.image_encoder: CLIPVisionEncoder = MODELS.build(image_encoder)
-        self.text_encoder: CLIPTextEncoder = MODELS.build(text_encoder)
-        self.neck = MODELS.build(neck or dict(type="ConcatTokens"))
         if len(self.streams) == 1:  # passes unchanged, so the neck has nothing to learn from
             self.neck.requires_grad_(False)
         self._build_guides(guide, guide_layers, guide_per_stream)
@@ -113,7 +106,7 @@ class HiVG(BaseGrounder):
         arch, text = self.image_encoder.arch, self.text_encoder
         sizes = dict(width=arch["width"], num_heads=arch["heads"], mlp_width=arch["mlp_width"])
         if guide["type"] == "CrossModalBridge":
-            sizes.update(text_width=text.width, text_length=text.arch["context_length"])
+            sizes.update(text_width=text.arch["width"], text_length=text.arch["context_length"])
         for index in layers:
             build = [MODELS.build({**sizes, **guide}) for _ in (self.streams if per_stream else [None])]
             module = PerStream(dict(zip(self.streams, build, strict=True)), self.routing) if per_stream else build[0]
@@ -128,7 +121,9 @@ class HiVG(BaseGrounder):
             return
         options = dict(level_adapter)
         for level in options.pop("levels"):
-            adapters = {stream: MODELS.build(dict(options, width=self.image_encoder.width)) for stream in self.streams}
+            adapters = {
+                stream: MODELS.build(dict(options, width=self.image_encoder.level_widths[0])) for stream in self.streams
+            }
             index = range(len(self.image_encoder.out_levels))[level]
             self.level_adapters[str(index)] = PerStream(adapters, self.routing)
 
@@ -137,7 +132,7 @@ class HiVG(BaseGrounder):
         num_image = self.neck.num_tokens(rows * columns, 1, len(self.streams))
         self.fusion = MODELS.build({"num_image": num_image, "num_text": max_length, **fusion})
         width, encoder = self.fusion.width, self.image_encoder
-        self.level_proj = nn.Linear(len(encoder.out_levels) * encoder.width, encoder.embed_dim)
+        self.level_proj = nn.Linear(sum(encoder.level_widths), encoder.embed_dim)
         self.image_proj = nn.Linear(encoder.embed_dim, width)
         self.text_proj = nn.Linear(self.text_encoder.embed_dim, width)
         for name in per_stream:

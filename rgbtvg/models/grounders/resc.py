@@ -43,7 +43,7 @@ class ReSC(TwoEncoderGrounder):
     ) -> None:
         rounds = MODELS.build(dict(fusion, width=width))
         super().__init__(head=dict(head, in_channels=rounds.out_width), **kwargs)
-        channels = self.neck.width(self.image_encoder.widths[-1], len(self.streams))
+        channels = self.neck.width(self.image_encoder.width, len(self.streams))
         self.image_proj = conv_bn_relu(channels, width, 1, bn_momentum)
         self.text_proj = nn.Sequential(
             nn.Linear(self.text_encoder.width, width),

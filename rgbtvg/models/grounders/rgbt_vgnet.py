@@ -54,7 +54,7 @@ class RGBTVGNet(HiVG):
         encoder = self.image_encoder
         exchanges = stream_exchange and len(self.streams) == 2
         self.stream_exchange = (
-            StreamExchange(len(encoder.out_levels), encoder.width, encoder.arch["heads"]) if exchanges else None
+            StreamExchange(len(encoder.out_levels), encoder.arch["width"], encoder.arch["heads"]) if exchanges else None
         )
 
     def adapt_levels(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
