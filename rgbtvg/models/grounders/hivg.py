@@ -37,6 +37,10 @@ class HiVG(TwoEncoderGrounder):
             :class:`TextGuidedBlock`), without sizes; None for none.
         guide_layers: layers of the image encoder, from 0.
         guide_per_stream: one guide per stream instead of a shared one.
+        patch_choice: config of :class:`PatchChoice`, without sizes: which patches the sentence means is learned by
+            cross-entropy (:class:`PatchChoiceHead` among the auxiliary heads), and what they hold is added to the
+            regression token. No published method has it; small models from scratch learn in minutes with it. None
+            for none.
         adapter: config of :class:`LoRA` or :class:`AdaLoRA`; None for none.
         level_adapter: config of :class:`CLIPAdapter` on the levels, one per stream: ``dict(type='CLIPAdapter',
             levels=[0])`` with indices into `out_levels`; None for none.
@@ -65,6 +69,7 @@ class HiVG(TwoEncoderGrounder):
         guide: dict | None = None,
         guide_layers: Sequence[int] = (0, 3, 7, 11),
         guide_per_stream: bool = False,
+        patch_choice: dict | None = None,
         adapter: dict | None = None,
         level_adapter: dict | None = None,
         tuned_weights: str = "none",
@@ -96,6 +101,8 @@ class HiVG(TwoEncoderGrounder):
             self.adapter.attach(self.text_encoder, self.routing, ("text",))
         self._build_level_adapters(level_adapter)
         self._build_fusion(fusion, projections_per_stream, image_size, max_length)
+        sizes = dict(width=self.fusion.width, text_width=self.text_encoder.embed_dim)
+        self.patch_choice = None if patch_choice is None else MODELS.build({**sizes, **patch_choice})
         self.open_layers(image_depth, text_depth)
 
     def _build_guides(self, guide: dict | None, layers: Sequence[int], per_stream: bool) -> None:
@@ -130,7 +137,8 @@ class HiVG(TwoEncoderGrounder):
     def _build_fusion(self, fusion: dict, per_stream: Sequence[str], image_size: int, max_length: int) -> None:
         rows, columns = self.image_encoder.grid_of((image_size, image_size))
         num_image = self.neck.num_tokens(rows * columns, 1, len(self.streams))
-        self.fusion = MODELS.build({"num_image": num_image, "num_text": max_length, **fusion})
+        sizes = dict(num_image=num_image, num_text=max_length, image_grid=(rows, columns))
+        self.fusion = MODELS.build({**sizes, **fusion})
         width, encoder = self.fusion.width, self.image_encoder
         self.level_proj = nn.Linear(sum(encoder.level_widths), encoder.embed_dim)
         self.image_proj = nn.Linear(encoder.embed_dim, width)
@@ -210,6 +218,11 @@ class HiVG(TwoEncoderGrounder):
         text = self.project_text(words)  # (B, L, D)
         joint = self.fusion(image, text)
         rows, columns = image.grid
+        sentence = self.sentence_vector(joint, inputs, rows * columns)
+        regression, choice = joint.regression, {}
+        if self.patch_choice is not None:
+            chosen = self.patch_choice(image, words.pooled, joint.image, sentence)
+            regression, choice = regression + chosen.token, {"patch_logits": chosen.logits}
         return {
             "words": words,
             "streams": streams,
@@ -218,10 +231,11 @@ class HiVG(TwoEncoderGrounder):
             "joint": joint,
             "grid": image.grid,
             "patches": joint.image[:, 1 : 1 + rows * columns],
-            "sentence": F.normalize(self.sentence_vector(joint, inputs, rows * columns), dim=-1),
+            "sentence": F.normalize(sentence, dim=-1),
             "text_embedding": F.normalize(words.pooled.float(), dim=-1),
             "image_embeddings": {name: F.normalize(stream.pooled.float(), dim=-1) for name, stream in streams.items()},
-            "pred_boxes": self.head(joint.regression).float(),
+            "pred_boxes": self.head(regression).float(),
+            **choice,
         }
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:

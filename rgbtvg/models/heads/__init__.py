@@ -6,7 +6,7 @@ from rgbtvg.models.heads.box_head import BoxHead, single_targets
 from rgbtvg.models.heads.dynamic_decoder import DynamicDecoder
 from rgbtvg.models.heads.mrefm_head import MRefMHead
 from rgbtvg.models.heads.referring_head import ReferringHead, ReferringMaskHead
-from rgbtvg.models.heads.sentence_heads import ContrastiveHead, SentenceMaskHead, TokenAlignmentHead
+from rgbtvg.models.heads.sentence_heads import ContrastiveHead, PatchChoiceHead, SentenceMaskHead, TokenAlignmentHead
 from rgbtvg.models.heads.set_head import SetHead, TwoBranchHead
 from rgbtvg.models.heads.word_coverage import WordCoverageHead
 
@@ -17,6 +17,7 @@ __all__ = [
     "ContrastiveHead",
     "DynamicDecoder",
     "MRefMHead",
+    "PatchChoiceHead",
     "ReferringHead",
     "ReferringMaskHead",
     "SentenceMaskHead",

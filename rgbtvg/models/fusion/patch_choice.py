@@ -1,0 +1,73 @@
+"""Choosing the patches that a sentence means, and what the choice tells the box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rgbtvg.models.layers.positions import sine_grid
+from rgbtvg.registry import MODELS
+from rgbtvg.structures import ImageFeatures
+
+
+@dataclass
+class ChosenPatches:
+    """How well every patch fits the sentence.
+
+    Args:
+        logits: (B, h*w) each; the last is the choice, those before it are earlier guesses that are trained too.
+        token: (B, D), what the chosen patches hold and where they are.
+    """
+
+    logits: tuple[Tensor, ...]
+    token: Tensor
+
+
+@MODELS.register_module()
+class PatchChoice(nn.Module):
+    """A soft choice among the patches, learned by cross-entropy (:class:`PatchChoiceHead`).
+
+    The regression token of a joint transformer has to find the object by attention alone, which small models that start
+    from scratch learn very late: until then they look at whatever stands out and do not heed the sentence. Here the
+    picture's patches are compared with CLIP's sentence vector before the fusion, with the fused sentence token after
+    it (added to the first, so that it only has to mend it), and the chosen patches are read out, together with the sine
+    code of their places: a differentiable pointer. What the streams of a pair say about a place is added up.
+
+    Args:
+        width: channels of patches and fused tokens.
+        text_width: channels of CLIP's sentence vector.
+    """
+
+    def __init__(self, width: int, text_width: int) -> None:
+        super().__init__()
+        self.scale = width**-0.5
+        self.text_query = nn.Linear(text_width, width)
+        self.sentence_query = nn.Linear(width, width)
+        self.patch_key = nn.Linear(width, width)
+        self.patch_value = nn.Linear(width, width)
+
+    def forward(
+        self, image: ImageFeatures, pooled_text: Tensor, fused_image: Tensor, sentence: Tensor
+    ) -> ChosenPatches:
+        """Compare and read out.
+
+        Args:
+            image: tokens (B, P + S*h*w, D) of S streams that enter the fusion, or of one that joins them.
+            pooled_text: (B, T), CLIP's sentence vector.
+            fused_image: (B, P + S*h*w, D), the same tokens after the fusion.
+            sentence: (B, D), the fused token that stands for the sentence.
+        """
+        before, after = summed_patches(image.tokens, image), summed_patches(fused_image, image)  # (B, h*w, D)
+        early = self.scale * torch.einsum("bnd,bd->bn", before, self.text_query(pooled_text))
+        change = self.scale * torch.einsum("bnd,bd->bn", self.patch_key(after), self.sentence_query(sentence))
+        logits = early + change
+        values = self.patch_value(after) + sine_grid(image.grid, after.shape[-1]).to(after)
+        return ChosenPatches((early, logits), torch.einsum("bn,bnd->bd", logits.softmax(-1), values))
+
+
+def summed_patches(tokens: Tensor, image: ImageFeatures) -> Tensor:
+    """Tokens (B, P + S*h*w, D) without the prefix, added up over the streams: (B, h*w, D)."""
+    rows, columns = image.grid
+    return tokens[:, image.num_prefix :].unflatten(1, (-1, rows * columns)).sum(1)
