@@ -135,7 +135,7 @@ def records_of(config: Config, samples: Sequence[str]) -> list[tuple[dict[str, A
 
 def config_of_test(predictions: str | Path) -> Path | None:
     """The config that a test wrote beside its predictions, if it is the only one there."""
-    configs = list(find_predictions(predictions).parent.glob("*.py"))
+    configs = list(find_predictions(predictions).parent.glob("*_test.py"))
     return configs[0] if len(configs) == 1 else None
 
 

@@ -172,6 +172,9 @@ def build_runner(config: Config, training: bool = True) -> Runner:
             config.pop(part, None)
         if not distributed:
             config.pop("strategy", None)
+        # Beside the config of the training, which would be lost where both share a work dir.
+        name = config.get("config_name") or Path(config.filename or "config").stem
+        config = Config(config.to_dict(), cfg_text="# resolved", filename=f"{name}_test.py")
     return (GroundingFlexibleRunner if "strategy" in config else GroundingRunner).from_cfg(config)
 
 

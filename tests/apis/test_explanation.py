@@ -1,6 +1,7 @@
 """Why a box is where it is, from Python and from the command line; overrides reach a finished run."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -101,6 +102,14 @@ def test_the_tool_finds_a_sample_in_the_data_of_a_checkpoint(quickstart_run, tmp
     assert "name the weights to ask: --load-from" in capsys.readouterr().err
     assert run_tool("analysis/inspect_prediction.py", *arguments) == 1
     assert "name samples" in capsys.readouterr().err
+
+
+def test_a_test_leaves_the_config_of_the_training_alone(quickstart_run, tmp_path):
+    shutil.copytree(quickstart_run, tmp_path / "run")
+    before = (tmp_path / "run/quickstart.py").read_text()
+    assert run_tool("test.py", "--load-from", tmp_path / "run/best.pth", "--work-dir", tmp_path / "run") == 0
+    assert (tmp_path / "run/quickstart.py").read_text() == before
+    assert load_config(tmp_path / "run/quickstart_test.py").load_from == str(tmp_path / "run/best.pth")
 
 
 @pytest.mark.parametrize("from_checkpoint", [False, True])
