@@ -36,6 +36,7 @@ model = dict(
         arch=dict(_delete_=True, width=64, layers=3, heads=2, mlp_width=128, patch_size=8, image_size=64, embed_dim=64),
         out_levels=(1, 2, 3),
         pretrained=None,
+        stem_widths=(24, 48),
         position_start="sine",
     ),
     text_encoder=dict(

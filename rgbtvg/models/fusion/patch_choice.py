@@ -19,10 +19,12 @@ class ChosenPatches:
     Args:
         logits: (B, h*w) each; the last is the choice, those before it are earlier guesses that are trained too.
         token: (B, D), what the chosen patches hold and where they are.
+        centre: (B, 2), the mean place (x, y) of the chosen patches in [0, 1], which the box is measured from.
     """
 
     logits: tuple[Tensor, ...]
     token: Tensor
+    centre: Tensor
 
 
 @MODELS.register_module()
@@ -33,7 +35,8 @@ class PatchChoice(nn.Module):
     from scratch learn very late: until then they look at whatever stands out and do not heed the sentence. Here the
     picture's patches are compared with CLIP's sentence vector before the fusion, with the fused sentence token after
     it (added to the first, so that it only has to mend it), and the chosen patches are read out, together with the sine
-    code of their places: a differentiable pointer. What the streams of a pair say about a place is added up.
+    code of their places: a differentiable pointer. The box is measured from their mean place, as from the reference
+    points of Conditional DETR (Meng et al. 2021). What the streams of a pair say about a place is added up.
 
     Args:
         width: channels of patches and fused tokens.
@@ -64,10 +67,19 @@ class PatchChoice(nn.Module):
         change = self.scale * torch.einsum("bnd,bd->bn", self.patch_key(after), self.sentence_query(sentence))
         logits = early + change
         values = self.patch_value(after) + sine_grid(image.grid, after.shape[-1]).to(after)
-        return ChosenPatches((early, logits), torch.einsum("bn,bnd->bd", logits.softmax(-1), values))
+        weights = logits.softmax(-1)
+        centre = weights @ patch_centres(image.grid).to(weights)
+        return ChosenPatches((early, logits), torch.einsum("bn,bnd->bd", weights, values), centre)
 
 
 def summed_patches(tokens: Tensor, image: ImageFeatures) -> Tensor:
     """Tokens (B, P + S*h*w, D) without the prefix, added up over the streams: (B, h*w, D)."""
     rows, columns = image.grid
     return tokens[:, image.num_prefix :].unflatten(1, (-1, rows * columns)).sum(1)
+
+
+def patch_centres(grid: tuple[int, int]) -> Tensor:
+    """Middles (h*w, 2) of the patches of a grid, as (x, y) in [0, 1]."""
+    rows, columns = grid
+    y, x = torch.meshgrid((torch.arange(rows) + 0.5) / rows, (torch.arange(columns) + 0.5) / columns, indexing="ij")
+    return torch.stack((x, y), dim=-1).flatten(0, 1)

@@ -38,9 +38,9 @@ class HiVG(TwoEncoderGrounder):
         guide_layers: layers of the image encoder, from 0.
         guide_per_stream: one guide per stream instead of a shared one.
         patch_choice: config of :class:`PatchChoice`, without sizes: which patches the sentence means is learned by
-            cross-entropy (:class:`PatchChoiceHead` among the auxiliary heads), and what they hold is added to the
-            regression token. No published method has it; small models from scratch learn in minutes with it. None
-            for none.
+            cross-entropy (:class:`PatchChoiceHead` among the auxiliary heads), what they hold is added to the
+            regression token, and the box is measured from their mean place. No published method has it; small models
+            from scratch learn in minutes with it. None for none.
         adapter: config of :class:`LoRA` or :class:`AdaLoRA`; None for none.
         level_adapter: config of :class:`CLIPAdapter` on the levels, one per stream: ``dict(type='CLIPAdapter',
             levels=[0])`` with indices into `out_levels`; None for none.
@@ -219,10 +219,12 @@ class HiVG(TwoEncoderGrounder):
         joint = self.fusion(image, text)
         rows, columns = image.grid
         sentence = self.sentence_vector(joint, inputs, rows * columns)
-        regression, choice = joint.regression, {}
-        if self.patch_choice is not None:
+        if self.patch_choice is None:
+            boxes, choice = self.head(joint.regression), {}
+        else:
             chosen = self.patch_choice(image, words.pooled, joint.image, sentence)
-            regression, choice = regression + chosen.token, {"patch_logits": chosen.logits}
+            boxes = self.head(joint.regression + chosen.token, chosen.centre)
+            choice = {"patch_logits": chosen.logits}
         return {
             "words": words,
             "streams": streams,
@@ -234,7 +236,7 @@ class HiVG(TwoEncoderGrounder):
             "sentence": F.normalize(sentence, dim=-1),
             "text_embedding": F.normalize(words.pooled.float(), dim=-1),
             "image_embeddings": {name: F.normalize(stream.pooled.float(), dim=-1) for name, stream in streams.items()},
-            "pred_boxes": self.head(regression).float(),
+            "pred_boxes": boxes.float(),
             **choice,
         }
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from rgbtvg.errors import DataError
 from rgbtvg.models.layers import MLP
@@ -30,9 +31,18 @@ class BoxHead(nn.Module):
         self.l1_weight = l1_weight
         self.giou_weight = giou_weight
 
-    def forward(self, token: Tensor) -> Tensor:
-        """(B, D) -> boxes (B, 4) cxcywh in [0, 1] of the padded input."""
-        return self.mlp(token).sigmoid()
+    def forward(self, token: Tensor, centre: Tensor | None = None) -> Tensor:
+        """(B, D) -> boxes (B, 4) cxcywh in [0, 1] of the padded input.
+
+        Args:
+            token: (B, D).
+            centre: (B, 2), where the box is looked for, (x, y) in [0, 1]: the layers then say how far it lies from
+                there, before the sigmoid. Without it they say where it is.
+        """
+        box = self.mlp(token)
+        if centre is not None:
+            box = box + F.pad(centre.to(box).logit(eps=0.02), (0, 2))
+        return box.sigmoid()
 
     def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """L1 and generalised IoU of ``pred_boxes`` (B, 4)."""

@@ -58,6 +58,7 @@ def test_a_certain_choice_reads_one_patch_and_its_place():
         choice.patch_key.weight.zero_()
         choice.patch_key.bias.zero_()
     chosen = choice(image, torch.zeros(2, 5), fused, torch.zeros(2, 8))
+    torch.testing.assert_close(chosen.centre, torch.tensor([[0.5, 0.75]]).expand(2, 2))
     torch.testing.assert_close(chosen.token, sine_grid((2, 3), 8)[4].expand(2, 8))
 
 
@@ -95,6 +96,18 @@ def test_the_encoder_begins_with_the_sine_code():
     side = VISION["image_size"] // VISION["patch_size"]
     torch.testing.assert_close(encoder.position_embedding[1:].detach(), 0.5 * sine_grid((side, side), VISION["width"]))
     assert encoder.position_embedding.requires_grad
+
+
+def test_a_stem_of_convolutions_keeps_the_grid():
+    encoder = CLIPVisionEncoder(VISION, stem_widths=(8, 16))
+    encoder.init_weights()
+    images, side = torch.randn(2, 3, 64, 64), 64 // VISION["patch_size"]
+    features = encoder(images, torch.zeros(2, 64, 64, dtype=torch.bool))
+    assert features.tokens.shape == (2, 1 + side * side, VISION["width"])
+    with pytest.raises(ConfigError, match="scratch"):
+        CLIPVisionEncoder(VISION, stem_widths=(8,), pretrained="clip")
+    with pytest.raises(ConfigError, match="halvings"):
+        CLIPVisionEncoder(VISION, stem_widths=(8,) * 5)
 
 
 def test_the_joint_encoder_begins_with_the_sine_code_of_every_grid():
