@@ -20,12 +20,12 @@ from rgbtvg.annotation.prompts import (
     BOX_MODES,
     PROMPTS,
     Turn,
-    category_of,
     correction_turns,
     expression_turns,
     lighting_turns,
 )
 from rgbtvg.annotation.rules import MAX_WORDS, MIN_WORDS, Rejected, parse_expression, parse_lighting
+from rgbtvg.datasets.canonical import category_of
 from rgbtvg.datasets.conditions import condition_name
 from rgbtvg.errors import ConfigError, DataError
 
@@ -301,8 +301,8 @@ def _assemble(
     """The outcome from all answers; `keys` has each record's, by task."""
     result = AnnotationResult(problem=problem)
     for task in settings.tasks:
-        entries = (entry for key in dict.fromkeys(keys[task]) for entry in answers.get(key, ()))
-        result.reasons[task] = Counter(entry["rejected"] for entry in entries if entry["rejected"])
+        given = (entry for key in dict.fromkeys(keys[task]) for entry in answers.get(key, ()))
+        result.reasons[task] = Counter(entry["rejected"] for entry in given if entry["rejected"])
     for index, record in enumerate(records):
         entries = {task: answers.get(keys[task][index], []) for task in settings.tasks}
         labelled = _with_labels(record, {task: found[-1] for task, found in entries.items() if found}, settings)

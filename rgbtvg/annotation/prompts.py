@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from rgbtvg.datasets.canonical import category_of
 from rgbtvg.datasets.transforms import LoadImages
 from rgbtvg.errors import ConfigError
 from rgbtvg.structures import MODALITY_STREAMS
@@ -139,11 +140,6 @@ def expression_turns(record: dict[str, Any], box: str = "both", thermal: bool = 
 def correction_turns(answer: str, reason: str) -> list[Turn]:
     """What follows an answer that was refused, so that the next one differs also without randomness."""
     return [Turn("assistant", answer), Turn("user", CORRECTION.format(reason=reason))]
-
-
-def category_of(record: dict[str, Any]) -> str:
-    """The category that a record carries beside the benchmark's fields, else ``'object'``."""
-    return str((record.get("extra") or {}).get("category") or "object")
 
 
 def draw_frame(image: Image.Image, box_xyxy: Sequence[float]) -> Image.Image:

@@ -10,6 +10,7 @@ from typing import Any
 
 from rgbtvg.annotation.journal import Journal
 from rgbtvg.annotation.rules import sentence_problem
+from rgbtvg.datasets.canonical import category_of
 from rgbtvg.errors import DataError
 
 Record = dict[str, Any]
@@ -57,7 +58,7 @@ class Review:
             entry["sentence"] = " ".join(sentence.split())
             if not entry["sentence"]:
                 raise DataError("an edited sentence must not be empty; reject it instead")
-            advice = sentence_problem(entry["sentence"], category(record))
+            advice = sentence_problem(entry["sentence"], category_of(record, ""))
         self._note(entry)
         return advice
 
@@ -109,11 +110,6 @@ class Review:
         # A record whose sentence has changed since has to be looked at again.
         if index is None or self.records[index]["expression"] == entry["was"]:
             self.decisions[sample_id] = entry
-
-
-def category(record: Record) -> str:
-    """What the record's object is, as its dataset says; '' where it does not."""
-    return str((record.get("extra") or {}).get("category") or "")
 
 
 def _now() -> str:

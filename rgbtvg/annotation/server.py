@@ -8,9 +8,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from rgbtvg.annotation.review import Record, Review, category
+from rgbtvg.annotation.review import Record, Review
 from rgbtvg.annotation.rules import sentence_problem
-from rgbtvg.datasets.canonical import write_records
+from rgbtvg.datasets.canonical import category_of, write_records
 from rgbtvg.datasets.transforms.loading import read_image
 from rgbtvg.errors import DataError
 from rgbtvg.local_server import LocalHandler, LocalServer, Refused, place_of
@@ -96,10 +96,10 @@ class _Handler(LocalHandler):
             "height": height,
             "boxes": record["boxes"],
             "sentence": record["expression"],
-            "category": category(record),
+            "category": category_of(record, ""),
             "conditions": record.get("conditions") or {},
             "model": story.get("model", ""),
-            "advice": sentence_problem(record["expression"], category(record)),
+            "advice": sentence_problem(record["expression"], category_of(record, "")),
             "decision": self.server.review.decisions.get(record["sample_id"]),
         }
 

@@ -14,6 +14,7 @@ from typing import Any
 from mmengine.logging import print_log
 
 from rgbtvg.datasets.base import GroundingDataset
+from rgbtvg.datasets.masks import text_rle
 from rgbtvg.errors import DataError
 from rgbtvg.files import replacing
 from rgbtvg.registry import DATASETS
@@ -132,12 +133,12 @@ def format_line(record: Mapping[str, Any], image_root: str | Path) -> str:
         "split": record.get("split"),
         "subsets": list(record.get("subsets", [])),
         "modalities": {
-            stream: {"path": _relative(path, image_root)} for stream, path in record.get("image_paths", {}).items()
+            stream: {"path": relative_path(path, image_root)} for stream, path in record.get("image_paths", {}).items()
         },
         "size": None if size is None else list(size),
         "expression": record.get("expression"),
         "boxes": boxes,
-        "masks": None if masks is None else [_text_mask(mask) for mask in masks],
+        "masks": None if masks is None else [text_rle(mask) for mask in masks],
         "conditions": dict(record.get("conditions", {})),
         "extra": dict(record.get("extra", {})),
     }
@@ -146,6 +147,23 @@ def format_line(record: Mapping[str, Any], image_root: str | Path) -> str:
         return json.dumps(row, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"extra holds what JSON cannot: {error}") from error
+
+
+def relative_path(path: str | Path, image_root: str | Path) -> str:
+    """The path of an image from the image root, with forward slashes.
+
+    Raises:
+        DataError: it does not lie there.
+    """
+    relative = os.path.relpath(path, image_root)
+    if relative.split(os.sep)[0] == os.pardir:
+        raise DataError(f"image {path} does not lie under the image root {image_root}; name another root")
+    return Path(relative).as_posix()
+
+
+def category_of(record: Mapping[str, Any], unknown: str = "object") -> str:
+    """What the meant object is, as ``extra`` says."""
+    return str((record.get("extra") or {}).get("category") or unknown)
 
 
 def check_row(row: Any) -> None:
@@ -250,19 +268,6 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 """Field -> whether a value fits, and what is asked for in words."""
 
 _OPTIONAL = {"subsets", "size", "masks", "conditions", "extra"}
-
-
-def _relative(path: str, image_root: str | Path) -> str:
-    relative = os.path.relpath(path, image_root)
-    if relative.split(os.sep)[0] == os.pardir:
-        raise DataError(f"image {path} does not lie under the image root {image_root}")
-    return Path(relative).as_posix()
-
-
-def _text_mask(mask: Mapping[str, Any]) -> dict[str, Any]:
-    """pycocotools gives bytes where JSON has text."""
-    counts = mask["counts"]
-    return {"size": list(mask["size"]), "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
 
 
 @DATASETS.register_module()

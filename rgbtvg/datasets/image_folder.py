@@ -25,9 +25,8 @@ class ImageFolder:
 
     def find(self, name: str) -> str | None:
         """Path of the file of that name, else of one that differs in its extension only, else None."""
-        if name not in self._names:
-            name = self._by_stem.get(os.path.splitext(name)[0])
-        return None if name is None else os.path.join(self.path, name)
+        found = name if name in self._names else self._by_stem.get(os.path.splitext(name)[0])
+        return None if found is None else os.path.join(self.path, found)
 
 
 class ImageFolders:

@@ -35,8 +35,7 @@ def encode_mask(annotation: Any, height: int, width: int) -> dict[str, Any]:
         ):
             raise ValueError("a polygon needs three points")
         encoded = coco_mask.merge(coco_mask.frPyObjects([list(polygon) for polygon in annotation], height, width))
-    counts = encoded["counts"]
-    return {"size": [height, width], "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
+    return text_rle(encoded)
 
 
 def encode_segmentations(annotations: Sequence[Mapping[str, Any]], size: tuple[int, int]) -> list[dict[str, Any]]:
@@ -46,8 +45,13 @@ def encode_segmentations(annotations: Sequence[Mapping[str, Any]], size: tuple[i
 
 def encode_binary_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
     """A mask (H, W) as a COCO RLE that JSON can hold."""
-    rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
+    return text_rle(coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8)))
+
+
+def text_rle(rle: Mapping[str, Any]) -> dict[str, Any]:
+    """A COCO RLE as JSON can hold it; pycocotools gives bytes where JSON has text."""
+    counts = rle["counts"]
+    return {"size": list(rle["size"]), "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
 
 
 def decode_union(rles: list[dict[str, Any]], shape: tuple[int, int]) -> NDArray[np.bool_]:

@@ -116,8 +116,8 @@ class MixtureSampler(Sampler[int]):
             rounds = [torch.randperm(size, generator=generator) for _ in range(-(-draws // size))]
             chosen.append(first + torch.cat([*rounds, torch.empty(0, dtype=torch.int64)])[:draws])
             first += size
-        rows = torch.cat(chosen)
-        rows = rows[torch.randperm(len(rows), generator=generator)].tolist()
+        drawn = torch.cat(chosen)
+        rows = drawn[torch.randperm(len(drawn), generator=generator)].tolist()
         total = len(self) * self.world_size
         rows = (rows * (total // len(rows) + 1))[:total]  # the last processes get rows of the beginning
         yield from rows[self.rank : total : self.world_size]

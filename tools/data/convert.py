@@ -35,7 +35,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from rgbtvg.datasets import conversion
+    from rgbtvg.datasets.canonical import category_of
     from rgbtvg.errors import ConfigError, DataError
     from rgbtvg.registry import RECORD_WRITERS
 
@@ -53,7 +53,7 @@ def main() -> None:
         records = [{**record, "dataset": args.dataset} for record in records]
     written = RECORD_WRITERS.get(args.to)(args.out, image_root).write(records)
     show("split", Counter(record["split"] for record in records))
-    show("category", Counter(conversion.category_of(record) for record in records))
+    show("category", Counter(category_of(record) for record in records))
     pairs = len({record["image_paths"].get("rgb") or record["sample_id"] for record in records})
     print(f"{len(records)} records about {pairs} images")
     print(f"{args.out}: " + ", ".join(f"{count} {what}" for what, count in written.items()))

@@ -19,7 +19,6 @@ from rgbtvg.datasets.conversion.writers import (
     ODVGWriter,
     RecordWriter,
     RGBTGroundWriter,
-    category_of,
 )
 
 __all__ = [
@@ -39,7 +38,6 @@ __all__ = [
     "RGBTGroundWriter",
     "RecordWriter",
     "SiblingFolders",
-    "category_of",
     "image_size",
     "read_bbgt",
     "read_voc",

@@ -14,9 +14,10 @@ import torch
 from pycocotools import mask as coco_mask
 
 from rgbtvg.datasets.base import NO_TARGET
-from rgbtvg.datasets.canonical import write_records
+from rgbtvg.datasets.canonical import category_of, relative_path, write_records
 from rgbtvg.datasets.conditions import CONDITIONS
 from rgbtvg.datasets.conversion.annotation_files import Size, image_size
+from rgbtvg.datasets.masks import text_rle
 from rgbtvg.errors import DataError
 from rgbtvg.files import replacing
 from rgbtvg.registry import RECORD_WRITERS
@@ -57,10 +58,7 @@ class RecordWriter:
 
     def relative(self, path: str) -> str:
         """A path from the image root, with forward slashes."""
-        found = os.path.relpath(path, self.image_root)
-        if found.split(os.sep)[0] == os.pardir:
-            raise DataError(f"image {path} does not lie under the image root {self.image_root}; name another")
-        return Path(found).as_posix()
+        return relative_path(path, self.image_root)
 
     def modalities(self, record: Record) -> dict[str, str]:
         """Stream -> path from the image root."""
@@ -142,11 +140,7 @@ def _coco_annotation(record: Record, index: int, number: int, image: int, catego
     if record.get("masks"):
         mask = record["masks"][index]
         annotation["area"] = float(coco_mask.area(mask))
-        counts = mask["counts"]
-        annotation["segmentation"] = {
-            "size": list(mask["size"]),
-            "counts": counts.decode() if isinstance(counts, bytes) else counts,
-        }
+        annotation["segmentation"] = text_rle(mask)
     return annotation
 
 
@@ -370,11 +364,6 @@ def main_stream(record: Record) -> str:
 def main_image(record: Record) -> str:
     """Path of the picture that stands for the pair."""
     return record["image_paths"][main_stream(record)]
-
-
-def category_of(record: Record) -> str:
-    """The category in ``extra``, else ``'object'``."""
-    return str((record.get("extra") or {}).get("category") or "object")
 
 
 def _write_json(path: Path, content: Any) -> None:

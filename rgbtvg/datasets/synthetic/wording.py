@@ -105,8 +105,8 @@ def _noun_phrase(phrase: Phrase, rng: np.random.Generator, *, plural: bool = Fal
         elif rng.random() < 0.75:
             before.append(phrase.colour)
         else:
-            tails = COLOUR_OF_BODY if CATEGORIES[phrase.category].living else COLOUR_OF_PAINT
-            after.insert(0, _pick(rng, tails).format(phrase.colour))
+            said = COLOUR_OF_BODY if CATEGORIES[phrase.category].living else COLOUR_OF_PAINT
+            after.insert(0, _pick(rng, said).format(phrase.colour))
     if phrase.place:
         after.append(_pick(rng, PLACE_WORDS[phrase.place]))
     if phrase.relation and phrase.anchor:

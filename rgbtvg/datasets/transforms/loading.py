@@ -175,8 +175,8 @@ class LoadMasks(BaseTransform):
         if encoded is None:
             raise DataError("the annotation has no masks")
         picture = next(iter(results["images"].values()))
-        masks = [coco_mask.decode(rle) for rle in encoded]
-        masks = np.stack(masks) if masks else np.zeros((0, height, width), np.uint8)  # (N, H, W)
+        decoded = [coco_mask.decode(rle) for rle in encoded]
+        masks = np.stack(decoded) if decoded else np.zeros((0, height, width), np.uint8)  # (N, H, W)
         results["masks"] = resize_mask(masks, picture.shape[1], picture.shape[0])
         return results
 
