@@ -89,6 +89,9 @@ def schedulers_in_reach(schedulers: Any, max_epochs: int | None, max_iters: int 
         schedulers = [schedulers]
     reached = []
     for scheduler in schedulers or ():
+        if not isinstance(scheduler, Mapping):  # MMEngine hands those that it has built through here when it resumes
+            reached.append(scheduler)
+            continue
         last = max_epochs if scheduler.get("by_epoch", True) else max_iters
         if last is None or scheduler.get("begin", 0) < last:
             reached.append(scheduler)

@@ -48,3 +48,5 @@ def test_what_comes_after_the_run_is_left_out():
     assert schedulers_in_reach([warm_up, fall, by_step], 3, 3) == [warm_up, fall]
     assert schedulers_in_reach(dict(a=fall, b=[warm_up]), 1, 5) == dict(a=[], b=[warm_up])
     assert schedulers_in_reach(None, 1, 5) == []
+    built = object()
+    assert schedulers_in_reach([built, fall], 1, 5) == [built]
