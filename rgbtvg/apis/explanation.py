@@ -141,11 +141,9 @@ class Explanation:
         scores = ", ".join(f"{score:.3f}" for score in row["pred_scores"])
         lines.append(f"predicted {_boxes(row['pred_boxes'])}, score {scores or 'none'}")
         lines += [str(view) for view in self.views.values()]
-        weights = self.word_weights or [None] * len(self.tokens)
-        tokens = [
-            token if weight is None else f"{token} {weight:.2f}"
-            for token, weight in zip(self.tokens, weights, strict=True)
-        ]
+        tokens = list(self.tokens)
+        if self.word_weights:
+            tokens = [f"{token} {weight:.2f}" for token, weight in zip(tokens, self.word_weights, strict=True)]
         lines.append(f"tokens: {' | '.join(tokens)}" + f"; {self.tokens_cut} more were cut" * bool(self.tokens_cut))
         if row["conditions"]:
             lines.append(", ".join(f"{name} {value}" for name, value in row["conditions"].items()))

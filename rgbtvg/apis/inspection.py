@@ -67,8 +67,7 @@ def inspect_predictions(
         records = records_of(resolved, samples)
     else:
         records = records_of_predictions(predictions, samples, worst)
-    weights = [config, checkpoint] if config else [checkpoint]
-    find = GroundingInferencer(*weights, device=device, options=options)
+    find = GroundingInferencer(config or checkpoint, checkpoint if config else None, device=device, options=options)
     folder = Path(out)
     for record, others in records:
         explanation = find.explain_record(record, others)
