@@ -17,7 +17,7 @@ image_size = 64
 max_length = 24
 batch_size = 32
 num_workers = 1
-stages = [dict(epochs=12, lr=2e-3, max_layer=3)]
+stages = [dict(epochs=12, lr=1e-3, max_layer=3)]  # 2e-3 diverges in the third epoch
 weight_decay = 0.01
 
 train_pipeline = [
