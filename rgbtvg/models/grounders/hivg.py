@@ -241,8 +241,10 @@ class HiVG(TwoEncoderGrounder):
         }
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Attention of the regression token, and what a :class:`TokenAlignmentHead` says of the first patches."""
+        """Attention of the regression token, the choice of patches, what a :class:`TokenAlignmentHead` says of them."""
         maps = cell_maps("attention", self.fusion.answer_attention(outputs["joint"]), outputs["streams"])
+        if "patch_logits" in outputs:
+            maps["chosen patches"] = outputs["patch_logits"][-1].softmax(-1).unflatten(1, outputs["grid"])
         for head in self.auxiliary_heads:
             if isinstance(head, TokenAlignmentHead):
                 maps["likeness to the sentence"] = head(outputs).sigmoid().unflatten(1, outputs["grid"])
