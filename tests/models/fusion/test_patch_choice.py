@@ -89,8 +89,8 @@ def test_a_method_with_it_learns_through_it(modality):
     gradients = torch.autograd.grad(losses["loss_bbox"], list(model.patch_choice.parameters()))
     assert all(gradient.abs().max() > 0 for gradient in gradients)
     chosen = model.relevance(outputs)["chosen patches"]
-    assert chosen.shape == (2, *outputs["grid"])
-    torch.testing.assert_close(chosen.flatten(1).sum(1), torch.ones(2))
+    assert chosen.shape[1:] == outputs["grid"]
+    torch.testing.assert_close(chosen.flatten(1).sum(1), torch.ones(len(chosen)))
 
 
 def test_the_encoder_begins_with_the_sine_code():
