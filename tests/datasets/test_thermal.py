@@ -22,7 +22,7 @@ def load(image, tmp_path, name="x.png", **options):
 
 
 @pytest.mark.parametrize("name", ["x.png", "x.tif"])
-@pytest.mark.parametrize("normalisation", sorted(THERMAL_NORMALISATIONS))
+@pytest.mark.parametrize("normalisation", ["dataset", "percentile", "clahe"])
 def test_fourteen_bits_keep_their_contrast(tmp_path, name, normalisation):
     found = load(FOURTEEN_BITS, tmp_path, name, thermal_normalisation=normalisation)
     assert found.dtype == np.uint8 and found.shape == (HEIGHT, WIDTH)
@@ -120,5 +120,5 @@ def test_normalisations_that_change_the_distribution_have_statistics_of_their_ow
 
 def test_unknown_names_list_the_known_ones():
     for wrong in (lambda: get_thermal_normalisation("minmax"), lambda: LoadImages(thermal_normalisation="minmax")):
-        with pytest.raises(ConfigError, match="named 'minmax'; there are clahe, dataset, percentile"):
+        with pytest.raises(ConfigError, match=f"named 'minmax'; there are {', '.join(sorted(THERMAL_NORMALISATIONS))}"):
             wrong()

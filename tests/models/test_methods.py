@@ -103,7 +103,7 @@ def test_it_shows_where_it_looked(method, modality):
     data = model.data_preprocessor(collated_batch(modality, size=2))
     with torch.inference_mode():
         maps = model.relevance(model.encode(data["inputs"]))
-    assert maps, f"{method} has no relevance(): give a map (B, h, w), or add it to the methods without"
+    assert maps, f"{method} has no relevance(): give it a map (B, h, w) of where it looked"
     padded = data["inputs"].padding_mask
     for name, found in maps.items():
         assert found.ndim == 3 and len(found) == 2 and torch.isfinite(found).all() and (found >= 0).all(), name

@@ -99,7 +99,8 @@ class BaseGrounder(BaseModel):
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
         """Where a method looked, for pictures of its answers: name -> (B, h, w), not negative, over the padded input.
 
-        What it is, the name says: attention, likeness, confidence. Empty for a method that has nothing of the kind.
+        What it is, the name says: attention (shares of one, nothing on padding), likeness, confidence. Every method of
+        this project has one.
         """
         return {}
 
