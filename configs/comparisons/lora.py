@@ -46,7 +46,7 @@ options = {
     "train_dataloader.dataset.indices": 4000,
     "val_dataloader.dataset.indices": 16,
     "model.tuned_weights": "none",
-    "stages": [dict(epochs=1, lr=1e-3, max_layer=3)],
+    "max_epochs": 1,
     "train_cfg.schedule": dict(type="CosineAnnealingLR", by_epoch=True, convert_to_iter_based=True, eta_min=0.0),
     # Two guides and an exchange have many tensors beside few of the start.
     "default_hooks.matching_checkpoint.min_share": 0.2,

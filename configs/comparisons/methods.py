@@ -21,5 +21,3 @@ rows = {
     "SimVG": dict(config="configs/simvg/simvg_tiny.py"),
     "ALVG": dict(config="configs/alvg/alvg_tiny.py"),
 }
-# Staged methods read `stages` instead of `max_epochs`.
-options = {"stages": [dict(epochs=1, lr=1e-3, max_layer=3)]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from mmengine.dist import broadcast_object_list
@@ -43,6 +44,7 @@ class StagedTrainLoop(GroundingTrainLoop):
             that are open (or their share, a float); `text_max_layer`, where it differs, is the text encoder's;
             `image_size` is the side of the network input (the config's own `image_size` is what the finished model
             takes).
+        max_epochs: epochs in all, if other than the stages' own; every stage keeps its share, see :func:`stretched`.
         stage_mode: ``'in_process'`` goes on with the weights as they are. ``'reload'`` begins every stage with the best
             weights so far by validation, as the references do, whose stages are separate runs that feed each other.
         optimizer: ``'rebuild'`` starts a stage with a fresh optimizer, as the references do; ``'extend'`` keeps the
@@ -56,6 +58,7 @@ class StagedTrainLoop(GroundingTrainLoop):
         runner: Runner,
         dataloader: dict,
         stages: Sequence[Mapping[str, Any]],
+        max_epochs: int | None = None,
         stage_mode: str = "in_process",
         optimizer: str = "rebuild",
         schedule: Mapping[str, Any] | None = None,
@@ -64,6 +67,8 @@ class StagedTrainLoop(GroundingTrainLoop):
         if hasattr(runner, "strategy"):
             raise ConfigError("StagedTrainLoop wraps the model anew at every stage, which no strategy can do")
         self.stages = [check_stage(stage, number) for number, stage in enumerate(stages)]
+        if max_epochs is not None:
+            self.stages = stretched(self.stages, max_epochs)
         for name, value, known in (("stage_mode", stage_mode, STAGE_MODES), ("optimizer", optimizer, OPTIMIZERS)):
             if value not in known:
                 raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}")
@@ -170,6 +175,19 @@ def check_stage(stage: Mapping[str, Any], number: int) -> dict[str, Any]:
             f"{' and ' * bool(missing and unknown)}{'has unknown ' + ', '.join(sorted(unknown)) if unknown else ''}"
         )
     return dict(stage)
+
+
+def stretched(stages: Sequence[Mapping[str, Any]], max_epochs: int) -> list[dict[str, Any]]:
+    """The stages in `max_epochs` epochs, each with its share; a stage whose share is less than one is left out.
+
+    Shares are rounded up from the front, so that a single epoch is the first stage's.
+    """
+    total, passed, ends = sum(stage["epochs"] for stage in stages), 0, [0]
+    for stage in stages:
+        passed += stage["epochs"]
+        ends.append(-(-passed * max_epochs // total))
+    lengths = [end - begin for begin, end in pairwise(ends)]
+    return [{**stage, "epochs": epochs} for stage, epochs in zip(stages, lengths, strict=True) if epochs]
 
 
 def with_image_size(dataloader: Mapping[str, Any], image_size: int) -> dict[str, Any]:

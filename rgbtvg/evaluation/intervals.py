@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
 Z95 = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
@@ -69,5 +68,7 @@ def ratio(numerators: ArrayLike, denominators: ArrayLike) -> Estimate:
 
 
 def _around(value: float, deviation: float, count: int) -> Estimate:
+    from scipy.special import stdtrit  # scipy costs every start half a second
+
     half = float(stdtrit(count - 1, 0.975)) * deviation / float(np.sqrt(count))
     return Estimate(value, max(0.0, value - half), min(1.0, value + half))

@@ -9,6 +9,7 @@ from mmengine.registry import PARAM_SCHEDULERS
 
 from rgbtvg.engine import load_config
 from rgbtvg.engine.optim import schedulers_in_reach
+from rgbtvg.engine.staged import stretched
 
 ROOT = Path(__file__).parents[2] / "configs"
 STEPS = 5
@@ -22,7 +23,8 @@ def is_for_runs(path: Path) -> bool:
 def test_its_schedule_can_be_built_for_one_epoch(path):
     config = load_config(path, {"max_epochs": 1})
     if "stages" in config:
-        assert config.train_cfg.type == "StagedTrainLoop" and "max_epochs" not in config.train_cfg
+        assert config.train_cfg.type == "StagedTrainLoop"
+        assert [stage["epochs"] for stage in stretched(config.train_cfg.stages, config.train_cfg.max_epochs)] == [1]
         return
     assert config.train_cfg.max_epochs == 1
     weights = torch.nn.Parameter(torch.zeros(1))
@@ -39,6 +41,14 @@ def test_its_schedule_can_be_built_for_one_epoch(path):
         for scheduler in schedulers:
             if not scheduler.by_epoch:
                 scheduler.step()
+
+
+def test_every_stage_keeps_its_share():
+    stages = [dict(epochs=epochs, lr=epochs) for epochs in (60, 20, 20, 20)]
+    for total, expected in ((120, [60, 20, 20, 20]), (12, [6, 2, 2, 2]), (240, [120, 40, 40, 40]), (4, [2, 1, 1])):
+        shorter = stretched(stages, total)
+        assert [stage["epochs"] for stage in shorter] == expected
+        assert [stage["lr"] for stage in shorter] == [60, 20, 20, 20][: len(expected)]
 
 
 def test_what_comes_after_the_run_is_left_out():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -97,6 +98,15 @@ def test_work_dir_tells_where_results_come_from(trained):
     assert load_file(trained / "epoch_1.pth")["meta"]["provenance"] == facts
     again = load_config(trained / "run_config.py")
     assert again.lr == 0.02 and again.work_dir == str(trained)
+
+
+def test_a_test_leaves_the_provenance_of_the_training(tmp_path, trained):
+    work_dir = tmp_path / "run"
+    shutil.copytree(trained, work_dir)
+    before = (work_dir / "provenance.json").read_bytes()
+    assert call(run_test, str(work_dir), str(work_dir / "best.pth"), {}, output=tmp_path / "log") == 0
+    assert (work_dir / "provenance.json").read_bytes() == before
+    assert json.loads((work_dir / "provenance_test.json").read_text())["data"]["tiny/test"]["count"] == 5
 
 
 def test_help_is_quick():

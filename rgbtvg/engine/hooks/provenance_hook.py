@@ -19,11 +19,12 @@ from rgbtvg.registry import HOOKS
 class ProvenanceHook(Hook):
     """Writes ``provenance.json`` beside the resolved config: command, versions, git commit, counts and hash per split.
 
-    Checkpoints carry the same under ``meta.provenance``.
+    That of a mere test is ``provenance_test.json``, since a training may share its work dir. Checkpoints carry the same under ``meta.provenance``.
     """
 
     def __init__(self) -> None:
         self.facts: dict[str, Any] = {}
+        self.file = "provenance_test.json"
 
     def before_run(self, runner: Runner) -> None:
         """Versions, commit and command."""
@@ -31,6 +32,7 @@ class ProvenanceHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """The data of training and validation."""
+        self.file = "provenance.json"
         self._add(runner, runner.train_dataloader)
         if runner.val_loop is not None:
             self._add(runner, runner.val_dataloader)
@@ -50,6 +52,6 @@ class ProvenanceHook(Hook):
         if hasattr(dataset, "get_data_info"):
             self.facts["data"].update(data_manifest(dataset.get_data_info(i) for i in range(len(dataset))))
         try:
-            Path(runner.work_dir, "provenance.json").write_text(json.dumps(self.facts, indent=2) + "\n")
+            Path(runner.work_dir, self.file).write_text(json.dumps(self.facts, indent=2) + "\n")
         except OSError as error:
-            runner.logger.error(f"provenance.json could not be written to {runner.work_dir} ({error.strerror})")
+            runner.logger.error(f"{self.file} could not be written to {runner.work_dir} ({error.strerror})")

@@ -56,11 +56,10 @@ class LowRank(nn.Module):
         down, up = self.factors()
         return up @ down
 
-    def forward(self, x: Tensor, base: Tensor) -> Tensor:
-        """base (..., out) plus the update of x (..., in)."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (..., in) -> its rows times `down` (N, rank), and `up`; the update is ``rows @ up.T``."""
         down, up = self.factors()
-        hidden = dropout_linear(x, down, self.dropout, self.training)
-        return torch.addmm(base.flatten(0, -2), hidden.flatten(0, -2), up.t()).view(base.shape)
+        return dropout_linear(x, down, self.dropout, self.training).flatten(0, -2), up
 
 
 class AdaptedLinear(nn.Linear):
@@ -90,15 +89,33 @@ class AdaptedLinear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         groups = [self.stream_groups.get(stream) for stream in self.routing.streams]
         if len(set(groups)) <= 1:
-            return self._adapt(x, groups[0] if groups else None)
-        parts = zip(x.chunk(len(groups)), groups, strict=True)
-        return torch.cat([self._adapt(part, group) for part, group in parts])
-
-    def _adapt(self, x: Tensor, group: str | None) -> Tensor:
+            groups = groups[:1]
         if self.merged:
-            return F.linear(x, self._merged_weight(group), self.bias)
+            return self._apply_merged(x, groups)
         base = F.linear(x, self.weight, self.bias)
-        return base if group is None else self.lora[group](x, base)
+        return self._add_updates(base, x, groups) if any(groups) else base
+
+    def _add_updates(self, base: Tensor, x: Tensor, groups: Sequence[str | None]) -> Tensor:
+        """base (..., out), and to every group's part of the batch its update of x (..., in).
+
+        One product serves all: the rows of each part are zero at the columns of the others' updates.
+        """
+        parts = zip(x.chunk(len(groups)), groups, strict=True)
+        rows, ups = zip(*(self._update(part, group) for part, group in parts), strict=True)
+        together = torch.addmm(base.flatten(0, -2), torch.block_diag(*rows), torch.cat(ups, dim=1).t())
+        return together.view(base.shape)
+
+    def _update(self, x: Tensor, group: str | None) -> tuple[Tensor, Tensor]:
+        """As :meth:`LowRank.forward`; of rank 0 where there is none."""
+        if group is None:
+            return x.new_zeros(x.shape[:-1].numel(), 0), x.new_zeros(self.out_features, 0)
+        return self.lora[group](x)
+
+    def _apply_merged(self, x: Tensor, groups: Sequence[str | None]) -> Tensor:
+        if len(groups) <= 1:
+            return F.linear(x, self._merged_weight(groups[0] if groups else None), self.bias)
+        parts = zip(x.chunk(len(groups)), groups, strict=True)
+        return torch.cat([F.linear(part, self._merged_weight(group), self.bias) for part, group in parts])
 
     def _merged_weight(self, group: str | None) -> Tensor:
         return self.weight if group is None else self.get_buffer(f"merged_{group}")

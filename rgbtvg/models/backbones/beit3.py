@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from mmengine.model import BaseModule
-from timm.layers import DropPath
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -110,6 +109,8 @@ class BEiT3Layer(nn.Module):
     """
 
     def __init__(self, width: int, num_heads: int, ffn_width: int, drop_path: float) -> None:
+        from timm.layers import DropPath  # timm costs every start a second
+
         super().__init__()
         self.attention_norm = Multiway(lambda: nn.LayerNorm(width))
         self.attention = BEiT3Attention(width, num_heads)

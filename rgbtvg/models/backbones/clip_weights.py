@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from timm.layers import resample_patch_embed
 from torch import Tensor, nn
 
 from rgbtvg.checkpoints.initial import read_initial_weights
@@ -130,6 +129,8 @@ def fit_patch_embedding(weight: Tensor, shape: torch.Size) -> Tensor:
     third start as the mean of the colour filters, so that a thermal channel is seen as grey.
     """
     if weight.shape[-2:] != shape[-2:]:
+        from timm.layers import resample_patch_embed  # timm costs every start a second
+
         weight = resample_patch_embed(weight, list(shape[-2:]))
     extra = shape[1] - weight.shape[1]
     if extra > 0:

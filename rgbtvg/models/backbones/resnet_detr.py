@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import torchvision
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import FrozenBatchNorm2d
 
 from rgbtvg.checkpoints.initial import fill_module, read_initial_weights
 from rgbtvg.models.layers import SinePositions, Slots, TransformerEncoder
@@ -96,8 +94,11 @@ class ResNetTrunk(nn.Module):
     STAGES = ("layer1", "layer2", "layer3", "layer4")
 
     def __init__(self, depth: int, dilation: bool, frozen_stages: int) -> None:
+        from torchvision.models import get_model  # torchvision costs every start a second
+        from torchvision.ops import FrozenBatchNorm2d
+
         super().__init__()
-        network = torchvision.models.get_model(
+        network = get_model(
             f"resnet{depth}",
             weights=None,
             norm_layer=FrozenBatchNorm2d,

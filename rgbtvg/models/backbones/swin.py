@@ -7,8 +7,6 @@ from functools import lru_cache
 
 import torch
 from mmengine.model import BaseModule
-from timm.layers import DropPath, Mlp
-from timm.models.swin_transformer import PatchMerging, WindowAttention, window_partition, window_reverse
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -38,6 +36,9 @@ class SwinBlock(nn.Module):
     """
 
     def __init__(self, width: int, num_heads: int, window: int, shift: int, drop_path: float) -> None:
+        from timm.layers import DropPath, Mlp  # timm costs every start a second
+        from timm.models.swin_transformer import WindowAttention
+
         super().__init__()
         self.window, self.shift = window, shift
         self.norm1 = nn.LayerNorm(width)
@@ -59,12 +60,23 @@ class SwinBlock(nn.Module):
         if self.shift:
             x = x.roll((-self.shift, -self.shift), (1, 2))
             mask = shift_mask(padded, self.window, self.shift, x.device).to(x.dtype)
-        size = (self.window, self.window)
-        windows = self.attn(window_partition(x, size).flatten(1, 2), mask)  # (B * windows, 49, C)
-        x = window_reverse(windows.unflatten(1, size), size, *padded)
+        x = join_windows(self.attn(split_windows(x, self.window), mask), padded, self.window)
         if self.shift:
             x = x.roll((self.shift, self.shift), (1, 2))
         return x[:, :height, :width]
+
+
+def split_windows(x: Tensor, window: int) -> Tensor:
+    """Map (B, h, w, C) -> the cells of its windows, row by row (B * windows, window^2, C)."""
+    x = x.unflatten(2, (-1, window)).unflatten(1, (-1, window))  # (B, rows, window, columns, window, C)
+    return x.transpose(2, 3).flatten(3, 4).flatten(0, 2)
+
+
+def join_windows(windows: Tensor, size: tuple[int, int], window: int) -> Tensor:
+    """Undo :func:`split_windows`, to a map of `size` (h, w)."""
+    rows, columns = size[0] // window, size[1] // window
+    x = windows.unflatten(1, (window, window)).unflatten(0, (-1, rows, columns))
+    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
 @lru_cache(maxsize=64)
@@ -75,7 +87,7 @@ def shift_mask(grid: tuple[int, int], window: int, shift: int, device: torch.dev
     for row, rows in enumerate(cuts):
         for column, columns in enumerate(cuts):
             region[:, rows, columns] = 3 * row + column
-    cells = window_partition(region, (window, window)).flatten(1)  # (windows, 49)
+    cells = split_windows(region, window)[..., 0]  # (windows, 49)
     return torch.where(cells[:, None] == cells[:, :, None], 0.0, -100.0)
 
 
@@ -87,6 +99,8 @@ class SwinStage(nn.Module):
     """
 
     def __init__(self, width: int, num_heads: int, window: int, drop_paths: Sequence[float], downsample: bool) -> None:
+        from timm.models.swin_transformer import PatchMerging
+
         super().__init__()
         self.blocks = nn.ModuleList(
             SwinBlock(width, num_heads, window, (window // 2) * (i % 2), rate) for i, rate in enumerate(drop_paths)

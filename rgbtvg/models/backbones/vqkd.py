@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import torch
 from mmengine.model import BaseModule
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -45,6 +44,8 @@ class VQKDTokenizer(BaseModule):
         thermal_normalisation: str = "dataset",
         pretrained: str | None = None,
     ) -> None:
+        from timm.models.vision_transformer import VisionTransformer  # timm costs every start a second
+
         super().__init__()
         self.pretrained = pretrained
         self.patch_size = patch_size

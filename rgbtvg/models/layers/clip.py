@@ -11,11 +11,11 @@ from rgbtvg.models.layers.slots import Slots
 class QuickGELU(nn.Module):
     """CLIP's activation ``x * sigmoid(1.702 x)``.
 
-    Written through SiLU, which keeps one tensor for the backward pass instead of two.
+    Written through SiLU, which keeps one tensor for the backward pass instead of two, and not its result.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.silu(1.702 * x) / 1.702
+        return F.silu(1.702 * x).div_(1.702)
 
 
 class CLIPAttention(nn.Module):

@@ -18,7 +18,7 @@ def dropout(x: Tensor, probability: float, training: bool = True) -> Tensor:
         return x
     if x.device.type != "cpu":
         return F.dropout(x, probability)
-    return x * kept(x, probability) * scale_of(probability)
+    return (x * kept(x, probability)).mul_(scale_of(probability))
 
 
 def kept(x: Tensor, probability: float) -> Tensor:

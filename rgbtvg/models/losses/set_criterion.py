@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -46,6 +45,8 @@ class SetCriterion:
         Returns:
             Per sample the query indices, ascending, and the target of each; both (min(Q, N),).
         """
+        from scipy.optimize import linear_sum_assignment  # scipy costs every start half a second
+
         matches = []
         for scores, pred, target in zip(logits.float().softmax(-1)[..., 0], boxes.float(), targets, strict=True):
             giou = aligned_giou(cxcywh_to_xyxy(pred)[:, None], cxcywh_to_xyxy(target)[None], self.eps)  # (Q, N)
