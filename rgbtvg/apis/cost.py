@@ -67,7 +67,6 @@ def parameter_counts(model: nn.Module) -> dict[str, float]:
 
 def gflops(run: Callable[[], Any]) -> float:
     """Floating-point operations in billions (a multiplication and an addition are two)."""
-    from torch.utils.flop_counter import FlopCounterMode  # not before the memory was measured: it imports a compiler
 
     with FlopCounterMode(display=False) as counter:
         run()

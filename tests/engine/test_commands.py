@@ -106,7 +106,7 @@ def test_a_test_leaves_the_provenance_of_the_training(tmp_path, trained):
     before = (work_dir / "provenance.json").read_bytes()
     assert call(run_test, str(work_dir), str(work_dir / "best.pth"), {}, output=tmp_path / "log") == 0
     assert (work_dir / "provenance.json").read_bytes() == before
-    assert json.loads((work_dir / "provenance_test.json").read_text())["data"]["tiny/test"]["count"] == 5
+    assert list(json.loads((work_dir / "provenance_test.json").read_text())["data"]) == ["tiny/test"]
 
 
 def test_help_is_quick():

@@ -19,7 +19,8 @@ from rgbtvg.registry import HOOKS
 class ProvenanceHook(Hook):
     """Writes ``provenance.json`` beside the resolved config: command, versions, git commit, counts and hash per split.
 
-    That of a mere test is ``provenance_test.json``, since a training may share its work dir. Checkpoints carry the same under ``meta.provenance``.
+    That of a mere test is ``provenance_test.json``, since a training may share its work dir. Checkpoints carry the same
+    under ``meta.provenance``.
     """
 
     def __init__(self) -> None:
