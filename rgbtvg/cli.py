@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from rgbtvg.errors import RGBTVGError
+from rgbtvg.errors import ConfigError, RGBTVGError
 
 
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +18,24 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="overrides of the config, such as modality=ir lr=1e-4",
     )
+
+
+def add_row_filters(parser: argparse.ArgumentParser) -> None:
+    """``--split`` and ``--where``, for :func:`conditions` and :func:`rgbtvg.visualization.select_rows`."""
+    parser.add_argument("--split", help="split or subset such as testA; all by default")
+    parser.add_argument("--where", nargs="*", default=[], metavar="CONDITION=VALUE", help="only samples of this kind")
+
+
+def conditions(words: Sequence[str]) -> dict[str, str]:
+    """What ``--where`` was given.
+
+    Raises:
+        ConfigError: a word is not ``CONDITION=VALUE``.
+    """
+    for word in words:
+        if "=" not in word:
+            raise ConfigError(f"--where takes CONDITION=VALUE, got {word!r}")
+    return dict(word.split("=", 1) for word in words)
 
 
 def run(main: Callable[[], None]) -> None:

@@ -31,6 +31,8 @@ def inspect_predictions(
     config: str | Path | None = None,
     predictions: str | Path | None = None,
     worst: int | None = None,
+    split: str | None = None,
+    where: Mapping[str, str] | None = None,
     out: str | Path = "work_dirs/inspected",
     width: int = 480,
     device: str | None = None,
@@ -44,6 +46,7 @@ def inspect_predictions(
         config: by default the one that `predictions` were made with, else the checkpoint's own.
         predictions: file or folder; its rows say what to ask. Without it, the data sets of the config do.
         worst: as many samples of `predictions` with the lowest IoU, in place of `samples`.
+        split, where: of which samples these are the worst, see :func:`select_rows`.
         out: folder.
         width: of each picture in pixels.
         device: of the model.
@@ -66,7 +69,7 @@ def inspect_predictions(
         resolved = load_config(config, options) if config else config_from_checkpoint(checkpoint, options)
         records = records_of(resolved, samples)
     else:
-        records = records_of_predictions(predictions, samples, worst)
+        records = records_of_predictions(predictions, samples, worst, split, where)
     find = GroundingInferencer(config or checkpoint, checkpoint if config else None, device=device, options=options)
     folder = Path(out)
     for record, others in records:
@@ -78,11 +81,15 @@ def inspect_predictions(
         yield path, explanation
 
 
-def count_mistakes(predictions: str | Path) -> str:
-    """A table of the kinds of mistakes in a predictions file, with an example of each."""
-    rows = list(load_predictions(predictions).values())
+def count_mistakes(predictions: str | Path, split: str | None = None, where: Mapping[str, str] | None = None) -> str:
+    """A table of the kinds of mistakes in a predictions file, with an example of each.
+
+    `split` and `where` choose samples, see :func:`select_rows`.
+    """
+    everything = list(load_predictions(predictions).values())
+    rows = select_rows(everything, split=split, where=where, order="first")
     by_picture: dict[str, list] = {}
-    for row in rows:
+    for row in everything:
         by_picture.setdefault(str(row["image_paths"]), []).append(row)
     kinds: Counter[str] = Counter()
     examples: dict[str, str] = {}
@@ -101,12 +108,16 @@ def count_mistakes(predictions: str | Path) -> str:
 
 
 def records_of_predictions(
-    predictions: str | Path, samples: Sequence[str], worst: int | None
+    predictions: str | Path,
+    samples: Sequence[str],
+    worst: int | None,
+    split: str | None = None,
+    where: Mapping[str, str] | None = None,
 ) -> list[tuple[dict[str, Any], list[list[float]]]]:
     """Records of rows of a predictions file, with the other boxes known in the same picture."""
     rows = load_predictions(predictions)
     if worst is not None:
-        chosen = select_rows(rows.values(), worst, order="worst")
+        chosen = select_rows(rows.values(), worst, split=split, where=where, order="worst")
     else:
         chosen = [_named(rows, sample) for sample in samples]
     return [(_record(row), other_boxes(row, rows.values())) for row in chosen]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from PIL import Image
@@ -22,7 +22,7 @@ def select_rows(
     number: int | None = None,
     *,
     split: str | None = None,
-    where: dict[str, str] | None = None,
+    where: Mapping[str, str] | None = None,
     order: str = "random",
     seed: int = 0,
 ) -> list[Row]:
@@ -51,7 +51,7 @@ def select_rows(
         splits = sorted({row["split"] for row in rows} | {name for row in rows for name in row["subsets"]})
         values = sorted({f"{name}={value}" for row in rows for name, value in row["conditions"].items()})
         raise DataError(
-            f"no prediction is in split {split or 'any'} with {where or 'any conditions'}; "
+            f"no prediction is in split {split or 'any'} with {dict(where) or 'any conditions'}; "
             f"there are splits {', '.join(splits)} and conditions {', '.join(values) or 'none'}"
         )
     if order == "random":

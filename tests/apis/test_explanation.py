@@ -12,6 +12,7 @@ from rgbtvg.apis import Explanation
 from rgbtvg.engine import load_config
 from rgbtvg.errors import ConfigError
 from rgbtvg.evaluation import MISTAKES, load_predictions
+from rgbtvg.visualization import select_rows
 from tests.run_tool import run_tool
 
 TEST = "rgbtvg_synthetic/test/000002"
@@ -89,6 +90,14 @@ def test_the_tool_finds_weights_and_record_of_a_test(tested, tmp_path, capsys):
     assert run_tool("analysis/inspect_prediction.py", "--predictions", tested) == 0
     counted = [int(line.split("|")[2]) for line in capsys.readouterr().out.splitlines()[2:]]
     assert sum(counted) == len(load_predictions(tested))
+    lighting = load_predictions(tested)[TEST]["conditions"]["lighting"]
+    alike = ["--predictions", tested, "--where", f"lighting={lighting}"]
+    assert run_tool("analysis/inspect_prediction.py", *alike) == 0
+    counted = [int(line.split("|")[2]) for line in capsys.readouterr().out.splitlines()[2:]]
+    assert sum(counted) == len(select_rows(load_predictions(tested).values(), where={"lighting": lighting}))
+    assert run_tool("analysis/inspect_prediction.py", *alike, "--worst", 1, "--out", tmp_path / "alike") == 0
+    (line,) = map(json.loads, (tmp_path / "alike" / "explanations.jsonl").read_text().splitlines())
+    assert load_predictions(tested)[line["sample_id"]]["conditions"]["lighting"] == lighting
 
 
 def test_the_tool_finds_a_sample_in_the_data_of_a_checkpoint(quickstart_run, tmp_path, capsys):

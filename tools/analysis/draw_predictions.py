@@ -10,7 +10,7 @@ python tools/analysis/draw_predictions.py work_dirs/quickstart --split testB --w
 
 import argparse
 
-from rgbtvg.cli import run
+from rgbtvg.cli import add_row_filters, conditions, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -18,8 +18,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("predictions", help="predictions.json or mask_predictions.json, or a folder with one below it")
     parser.add_argument("--out", default="predictions.png", help="picture to write (.png or .jpg)")
     parser.add_argument("--num", type=int, default=16, help="how many samples")
-    parser.add_argument("--split", help="split or subset such as testA; all by default")
-    parser.add_argument("--where", nargs="*", default=[], metavar="CONDITION=VALUE", help="only samples of this kind")
+    add_row_filters(parser)
     parser.add_argument("--order", default="random", choices=["random", "worst", "best", "first"])
     parser.add_argument("--seed", type=int, default=0, help="of the random choice")
     parser.add_argument("--modality", default="rgbt", choices=["rgb", "ir", "rgbt"], help="which pictures to draw")
@@ -33,18 +32,14 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from rgbtvg.errors import ConfigError
     from rgbtvg.evaluation import load_predictions
     from rgbtvg.visualization import draw_sheet, save_picture, select_rows
 
-    for condition in args.where:
-        if "=" not in condition:
-            raise ConfigError(f"--where takes CONDITION=VALUE, got {condition!r}")
     rows = load_predictions(args.predictions)
     matching = select_rows(
         rows.values(),
         split=args.split,
-        where=dict(condition.split("=", 1) for condition in args.where),
+        where=conditions(args.where),
         order=args.order,
         seed=args.seed,
     )

@@ -5,14 +5,15 @@ looked, the tokens that it read, true and predicted box, and the kind of mistake
 explanations.jsonl.
 
 python tools/analysis/inspect_prediction.py rgbtvg_synthetic/test/000003 --load-from work_dirs/quickstart/best.pth
-python tools/analysis/inspect_prediction.py --predictions work_dirs/quickstart/test --worst 5
+python tools/analysis/inspect_prediction.py --predictions work_dirs/quickstart/test --worst 5 --where lighting=none
 
 With --predictions the checkpoint is the one that was tested, and without samples the kinds of mistakes are counted.
+--split and --where choose among the worst, and among what is counted.
 """
 
 import argparse
 
-from rgbtvg.cli import add_cfg_options, run
+from rgbtvg.cli import add_cfg_options, add_row_filters, conditions, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,6 +23,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--config", help="config (default: the one of the test, or the one in the checkpoint)")
     parser.add_argument("--predictions", help="predictions.json, or a folder with one below it")
     parser.add_argument("--worst", type=int, metavar="N", help="the N samples of the predictions with the lowest IoU")
+    add_row_filters(parser)
     parser.add_argument("--out", default="work_dirs/inspected", metavar="FOLDER", help="default %(default)s")
     parser.add_argument("--width", type=int, default=480, help="of each picture in pixels")
     parser.add_argument("--device", help="such as cuda:1 or cpu; a GPU where there is one by default")
@@ -35,7 +37,7 @@ def main() -> None:
     from rgbtvg.engine import parse_options
 
     if args.predictions and not args.samples and args.worst is None:
-        print(count_mistakes(args.predictions))
+        print(count_mistakes(args.predictions, args.split, conditions(args.where)))
         return
     explained = inspect_predictions(
         args.samples,
@@ -43,6 +45,8 @@ def main() -> None:
         config=args.config,
         predictions=args.predictions,
         worst=args.worst,
+        split=args.split,
+        where=conditions(args.where),
         out=args.out,
         width=args.width,
         device=args.device,
