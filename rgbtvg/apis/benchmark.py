@@ -20,7 +20,7 @@ from rgbtvg.apis.cost import (
     training_step,
 )
 from rgbtvg.engine.hooks.activation_checkpointing_hook import compute_again
-from rgbtvg.engine.processor import stock_linears, use_fast_linears
+from rgbtvg.engine.processor import keep_freed_memory, stock_linears, use_fast_linears
 from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs
@@ -83,6 +83,7 @@ def measure(
     """
     torch.set_num_threads(threads)
     use_fast_linears()
+    keep_freed_memory()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model: BaseGrounder = MODELS.build(copy.deepcopy(config.model)).to(device)
     if hasattr(model, "open_layers"):

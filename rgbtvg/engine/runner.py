@@ -21,7 +21,7 @@ from rgbtvg.engine.hooks.durable_checkpoint_hook import LAST
 from rgbtvg.engine.hooks.termination_hook import TERMINATED, was_terminated
 from rgbtvg.engine.loggers import LogsAsConfigured
 from rgbtvg.engine.optim import schedulers_in_reach
-from rgbtvg.engine.processor import use_fast_linears
+from rgbtvg.engine.processor import keep_freed_memory, use_fast_linears
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.evaluation.sample_metric import SampleMetric
 from rgbtvg.registry import METRICS, SCOPE
@@ -159,13 +159,14 @@ def build_runner(config: Config, training: bool = True) -> Runner:
     if distributed and not torch.cuda.is_available():
         _prepare_cpu_processes(config)
     if training:
+        keep_freed_memory()
         _set_accumulation(config)
         hooks = [hook["type"] for hook in config.get("custom_hooks", [])]
         if config.get("strategy", {}).get("type") == "FSDPStrategy" and "EMAHook" in hooks:
             raise ConfigError("EMAHook averages whole parameters, of which FSDPStrategy leaves a process shares only")
-        if "activation_checkpointing" in config:
-            again = dict(type="ActivationCheckpointingHook", modules=config.pop("activation_checkpointing"))
-            config.custom_hooks = [*config.get("custom_hooks", []), again]
+        if again := config.pop("activation_checkpointing", None):
+            hook = dict(type="ActivationCheckpointingHook", modules=again)
+            config.custom_hooks = [*config.get("custom_hooks", []), hook]
     else:
         train_parts = ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "auto_scale_lr")
         for part in (*train_parts, "val_dataloader", "val_cfg", "val_evaluator"):
