@@ -12,7 +12,7 @@ _base_ = [
 clip = "pretrain_weights/clip-vit-base-patch16"
 tokenizer = "$clip"
 max_length = 77
-# Three quarters of the memory for a quarter more time (docs/results.md); [] where memory suffices.
+# Three quarters of the memory for three tenths more time (docs/results.md); [] where memory suffices.
 activation_checkpointing = ["image_encoder.layers", "text_encoder.layers", "fusion.encoder.layers[:3]"]
 stages = [
     dict(epochs=60, lr=2.5e-4, max_layer=0),

@@ -53,7 +53,8 @@ def inspect_predictions(
         options: overrides of the config.
 
     Raises:
-        ConfigError: neither samples nor predictions, or no checkpoint.
+        ConfigError: neither samples nor predictions, no checkpoint, or nothing that `split` and `where` could choose
+            among.
         DataError: no such sample, or its image is missing.
     """
     if predictions is not None:
@@ -61,6 +62,8 @@ def inspect_predictions(
         config = config or tested
         if checkpoint is None and tested is not None:
             checkpoint = load_config(tested).get("load_from")
+    if (split or where) and worst is None:
+        raise ConfigError("--split and --where choose among the --worst of --predictions, or what is counted of them")
     if checkpoint is None:
         raise ConfigError("name the weights to ask: --load-from CHECKPOINT")
     if predictions is None:

@@ -23,7 +23,7 @@ SMALLEST = 32
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 LARGEST_KEPT = 2**25
-"""Bytes of a block from which on glibc may not keep it."""
+"""The most bytes that glibc takes for M_MMAP_THRESHOLD; larger blocks always go back."""
 
 _active = False
 

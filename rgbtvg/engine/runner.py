@@ -17,6 +17,7 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.runner import FlexibleRunner, Runner
 
 from rgbtvg.checkpoints import load_file
+from rgbtvg.engine.hooks.activation_checkpointing_hook import ActivationCheckpointingHook
 from rgbtvg.engine.hooks.durable_checkpoint_hook import LAST
 from rgbtvg.engine.hooks.termination_hook import TERMINATED, was_terminated
 from rgbtvg.engine.loggers import LogsAsConfigured
@@ -158,15 +159,13 @@ def build_runner(config: Config, training: bool = True) -> Runner:
     distributed = config.get("launcher", "none") != "none"
     if distributed and not torch.cuda.is_available():
         _prepare_cpu_processes(config)
-    if training:
+    if training and not torch.cuda.is_available():
         keep_freed_memory()
+    if training:
         _set_accumulation(config)
         hooks = [hook["type"] for hook in config.get("custom_hooks", [])]
         if config.get("strategy", {}).get("type") == "FSDPStrategy" and "EMAHook" in hooks:
             raise ConfigError("EMAHook averages whole parameters, of which FSDPStrategy leaves a process shares only")
-        if again := config.pop("activation_checkpointing", None):
-            hook = dict(type="ActivationCheckpointingHook", modules=again)
-            config.custom_hooks = [*config.get("custom_hooks", []), hook]
     else:
         train_parts = ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "auto_scale_lr")
         for part in (*train_parts, "val_dataloader", "val_cfg", "val_evaluator"):
@@ -176,7 +175,11 @@ def build_runner(config: Config, training: bool = True) -> Runner:
         # Beside the config of the training, which would be lost where both share a work dir.
         name = config.get("config_name") or Path(config.filename or "config").stem
         config = Config(config.to_dict(), cfg_text="# resolved", filename=f"{name}_test.py")
-    return (GroundingFlexibleRunner if "strategy" in config else GroundingRunner).from_cfg(config)
+    runner = (GroundingFlexibleRunner if "strategy" in config else GroundingRunner).from_cfg(config)
+    # The line stays in the resolved config, which is written by now, and MMEngine must not act on it as well.
+    if again := runner.cfg.pop("activation_checkpointing", None):
+        runner.register_hook(ActivationCheckpointingHook(again))
+    return runner
 
 
 def newest_checkpoint(work_dir: str | Path) -> Path | None:

@@ -27,7 +27,8 @@ STAGE_KEYS = {"epochs", "lr", "max_layer", "text_max_layer", "image_size"}
 STAGE_MODES = ("in_process", "reload")
 OPTIMIZERS = ("rebuild", "extend")
 STAGE = "stage"
-"""Name under which a checkpoint's message hub keeps the number of its stage."""
+STAGE_EPOCHS = "stage_epochs"
+"""Names under which a checkpoint's message hub keeps the number of its stage, and the epochs of all."""
 
 
 @LOOPS.register_module()
@@ -77,8 +78,13 @@ class StagedTrainLoop(GroundingTrainLoop):
         self.schedule = dict(schedule or dict(type="CosineAnnealingLR", by_epoch=True, eta_min=0.0))
         self.stage: int | None = None
         self.loader_config = copy.deepcopy(dict(dataloader))
-        super().__init__(runner, dataloader, max_epochs=sum(stage["epochs"] for stage in self.stages), **kwargs)
+        super().__init__(runner, dataloader, max_epochs=sum(self.epochs), **kwargs)
         runner.register_hook(ResumesStage(self), priority="HIGHEST")
+
+    @property
+    def epochs(self) -> list[int]:
+        """Of every stage."""
+        return [stage["epochs"] for stage in self.stages]
 
     def stage_of(self, epoch: int) -> int:
         """Stage of an epoch, counted from 0."""
@@ -110,6 +116,7 @@ class StagedTrainLoop(GroundingTrainLoop):
         self.renew_optimizer(stage)
         self.stage = number
         runner.message_hub.update_info(STAGE, number)
+        runner.message_hub.update_info(STAGE_EPOCHS, self.epochs)
         learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
         runner.logger.info(f"Stage {number}: {stage}, {learning / 1e6:.2f} M parameters learn")
 
@@ -159,11 +166,21 @@ class ResumesStage(Hook):
         self.loop = loop
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """`runner.resume` loads the optimizer's state next."""
-        if runner._resume:
-            number = checkpoint.get("message_hub", {}).get("runtime_info", {}).get(STAGE)
-            if number is not None:
-                self.loop.enter(number)
+        """`runner.resume` loads the optimizer's state next.
+
+        Raises:
+            ConfigError: the stages have other lengths than those of the run that is to go on.
+        """
+        if not runner._resume:
+            return
+        facts = checkpoint.get("message_hub", {}).get("runtime_info", {})
+        if facts.get(STAGE_EPOCHS, self.loop.epochs) != self.loop.epochs:
+            raise ConfigError(
+                f"a run whose stages have {facts[STAGE_EPOCHS]} epochs cannot go on with {self.loop.epochs}: keep "
+                "stages and max_epochs, or begin another run with --load-from"
+            )
+        if STAGE in facts:
+            self.loop.enter(facts[STAGE])
 
 
 def check_stage(stage: Mapping[str, Any], number: int) -> dict[str, Any]:
@@ -178,14 +195,20 @@ def check_stage(stage: Mapping[str, Any], number: int) -> dict[str, Any]:
 
 
 def stretched(stages: Sequence[Mapping[str, Any]], max_epochs: int) -> list[dict[str, Any]]:
-    """The stages in `max_epochs` epochs, each with its share; a stage whose share is less than one is left out.
+    """The stages in `max_epochs` epochs, each with its share; a stage for which no epoch is left is dropped.
 
-    Shares are rounded up from the front, so that a single epoch is the first stage's.
+    Ends of stages are rounded down, so that the last stage, which opens everything at the final image size, stays: a
+    single epoch is one of its.
+
+    Raises:
+        ConfigError: `max_epochs` is no whole number from 1 on.
     """
+    if not isinstance(max_epochs, int) or max_epochs < 1:
+        raise ConfigError(f"max_epochs must be a whole number from 1 on, got {max_epochs!r}")
     total, passed, ends = sum(stage["epochs"] for stage in stages), 0, [0]
     for stage in stages:
         passed += stage["epochs"]
-        ends.append(-(-passed * max_epochs // total))
+        ends.append(passed * max_epochs // total)
     lengths = [end - begin for begin, end in pairwise(ends)]
     return [{**stage, "epochs": epochs} for stage, epochs in zip(stages, lengths, strict=True) if epochs]
 

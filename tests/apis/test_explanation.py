@@ -111,6 +111,8 @@ def test_the_tool_finds_a_sample_in_the_data_of_a_checkpoint(quickstart_run, tmp
     assert "name the weights to ask: --load-from" in capsys.readouterr().err
     assert run_tool("analysis/inspect_prediction.py", *arguments) == 1
     assert "name samples" in capsys.readouterr().err
+    assert run_tool("analysis/inspect_prediction.py", TEST, *arguments, "--split", "test") == 1
+    assert "--split and --where choose among" in capsys.readouterr().err
 
 
 def test_a_test_leaves_the_config_of_the_training_alone(quickstart_run, tmp_path):

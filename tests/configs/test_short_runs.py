@@ -10,6 +10,7 @@ from mmengine.registry import PARAM_SCHEDULERS
 from rgbtvg.engine import load_config
 from rgbtvg.engine.optim import schedulers_in_reach
 from rgbtvg.engine.staged import stretched
+from rgbtvg.errors import ConfigError
 
 ROOT = Path(__file__).parents[2] / "configs"
 STEPS = 5
@@ -45,10 +46,20 @@ def test_its_schedule_can_be_built_for_one_epoch(path):
 
 def test_every_stage_keeps_its_share():
     stages = [dict(epochs=epochs, lr=epochs) for epochs in (60, 20, 20, 20)]
-    for total, expected in ((120, [60, 20, 20, 20]), (12, [6, 2, 2, 2]), (240, [120, 40, 40, 40]), (4, [2, 1, 1])):
-        shorter = stretched(stages, total)
-        assert [stage["epochs"] for stage in shorter] == expected
-        assert [stage["lr"] for stage in shorter] == [60, 20, 20, 20][: len(expected)]
+    for total, expected in ((120, [60, 20, 20, 20]), (12, [6, 2, 2, 2]), (240, [120, 40, 40, 40]), (6, [3, 1, 1, 1])):
+        assert [stage["epochs"] for stage in stretched(stages, total)] == expected
+
+
+def test_of_few_epochs_the_last_stage_has_one():
+    stages = [dict(epochs=epochs, max_layer=layer) for epochs, layer in ((60, 0), (20, 5), (20, 8), (20, 12))]
+    assert stretched(stages, 1) == [dict(epochs=1, max_layer=12)]
+    assert [(stage["epochs"], stage["max_layer"]) for stage in stretched(stages, 4)] == [(2, 0), (1, 8), (1, 12)]
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "ten"])
+def test_other_numbers_of_epochs_are_refused(wrong):
+    with pytest.raises(ConfigError, match="max_epochs must be a whole number from 1 on"):
+        stretched([dict(epochs=2)], wrong)
 
 
 def test_what_comes_after_the_run_is_left_out():

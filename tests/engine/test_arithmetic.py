@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 import sys
 
@@ -61,8 +63,8 @@ def test_mixed_precision_follows_float32_for_fifty_steps(tmp_path):
     assert ((mixed - exact).abs() / exact).max() < 0.02
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks glibc")
-def test_freed_memory_stays_for_the_next_step(tmp_path):
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks glibc")
+def test_freed_memory_stays_for_the_next_step():
     """Pages that a loop of allocations asks the system for, with and without."""
     program = """
 import resource, sys, torch
@@ -77,8 +79,11 @@ for _ in range(5):
     step()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
-    faults = {
-        word: int(subprocess.run([sys.executable, "-c", program, word], check=True, capture_output=True).stdout)
-        for word in ("kept", "given_back")
-    }
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_", "LD_PRE"))}
+    faults = {}
+    for word in ("kept", "given_back"):
+        command = [sys.executable, "-c", program, word]
+        faults[word] = int(subprocess.run(command, check=True, capture_output=True, env=plain).stdout)
+    if faults["given_back"] < 10_000:
+        pytest.skip("pages are huge here, so that few are asked for either way")
     assert faults["kept"] < 0.1 * faults["given_back"]

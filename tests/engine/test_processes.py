@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from rgbtvg.checkpoints import load_file
+from rgbtvg.engine import load_config
 from tests.engine.processes import call
 from tests.engine.tiny import test_tiny as run_test
 from tests.engine.tiny import tiny_config, train_tiny, train_tiny_in_group
@@ -52,6 +53,9 @@ def test_activations_computed_again_change_nothing(tmp_path):
     assert call(train_tiny, str(tmp_path / "again"), again, output=log) == 0, log.read_text()[-3000:]
     once, again = weights(tmp_path / "once"), weights(tmp_path / "again")
     assert all(torch.equal(once[name], again[name]) for name in once)
+    (resolved,) = (tmp_path / "again").glob("*.py")
+    assert load_config(resolved).activation_checkpointing == ["layers"]
+    assert load_config(resolved, {"activation_checkpointing": []}).activation_checkpointing == []
 
 
 def test_unknown_module_to_compute_again_is_one_sentence(tmp_path):

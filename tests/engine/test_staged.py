@@ -53,6 +53,14 @@ def test_the_rate_of_each_stage_is_its_own(whole_run):
     assert load_file(whole_run / "epoch_4.pth")["optimizer"]["param_groups"][0]["initial_lr"] == pytest.approx(2e-4)
 
 
+def test_max_epochs_shortens_the_stages_and_is_kept_by_resuming(whole_run, tmp_path):
+    train(staged_config(tmp_path / "run", {**KEEP, "max_epochs": 2}))
+    hub = load_file(tmp_path / "run" / "epoch_2.pth")["message_hub"]["runtime_info"]
+    assert hub["stage_epochs"] == [1, 1] and not (tmp_path / "run" / "epoch_3.pth").exists()
+    with pytest.raises(ConfigError, match=r"stages have \[1, 2, 1\] epochs cannot go on with \[2, 4, 2\]"):
+        train(staged_config(tmp_path / "more", {"max_epochs": 8}), resume=whole_run / "epoch_3.pth")
+
+
 @pytest.mark.parametrize("epoch", [1, 2, 3])
 def test_resuming_in_any_stage_is_the_same_run(whole_run, tmp_path, epoch):
     work_dir = tmp_path / "resumed"

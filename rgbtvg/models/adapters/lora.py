@@ -57,7 +57,10 @@ class LowRank(nn.Module):
         return up @ down
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x (..., in) -> its rows times `down` (N, rank), and `up`; the update is ``rows @ up.T``."""
+        """x (..., in) -> its rows times `down` (N, rank), and `up`; the update is ``rows @ up.T``.
+
+        The product is left to the Linear, so FSDP must not make a unit of this module alone.
+        """
         down, up = self.factors()
         return dropout_linear(x, down, self.dropout, self.training).flatten(0, -2), up
 
@@ -96,9 +99,10 @@ class AdaptedLinear(nn.Linear):
         return self._add_updates(base, x, groups) if any(groups) else base
 
     def _add_updates(self, base: Tensor, x: Tensor, groups: Sequence[str | None]) -> Tensor:
-        """base (..., out), and to every group's part of the batch its update of x (..., in).
+        """Add to each group's part of base (..., out) its update of x (..., in).
 
-        One product serves all: the rows of each part are zero at the columns of the others' updates.
+        One product serves all groups, so that no parts are copied together: the rows of each part are zero at the
+        columns of the others' updates.
         """
         parts = zip(x.chunk(len(groups)), groups, strict=True)
         rows, ups = zip(*(self._update(part, group) for part, group in parts), strict=True)

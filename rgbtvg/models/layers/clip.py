@@ -11,7 +11,8 @@ from rgbtvg.models.layers.slots import Slots
 class QuickGELU(nn.Module):
     """CLIP's activation ``x * sigmoid(1.702 x)``.
 
-    Written through SiLU, which keeps one tensor for the backward pass instead of two, and not its result.
+    Written through SiLU, which keeps one tensor for the backward pass instead of two. Its result is not among them, so
+    it is divided in place.
     """
 
     def forward(self, x: Tensor) -> Tensor:

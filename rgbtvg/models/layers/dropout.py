@@ -18,6 +18,7 @@ def dropout(x: Tensor, probability: float, training: bool = True) -> Tensor:
         return x
     if x.device.type != "cpu":
         return F.dropout(x, probability)
+    # In place: the product keeps its factors for the backward pass, and not its result.
     return (x * kept(x, probability)).mul_(scale_of(probability))
 
 
