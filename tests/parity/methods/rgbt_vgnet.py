@@ -109,21 +109,21 @@ class RGBTVGNetParity(ParityMethod):
 
     def build(self, case):
         self.model = super().build(case)
-        self.open_side_effects(case)
+        self.open_parameters(case, self.side_effects(case))
         return self.model
 
     def side_effects(self, case):
         """Adapters outside the stage that have a gradient in the reference, because switching adapters there opens
-        them; its
-        optimizer does not hold them."""
+        them; its optimizer does not hold them."""
         trainable = set(case.spec["trainable"])
         return [name for name, norm in (case.spec.get("grad_norms") or {}).items() if norm and name not in trainable]
 
-    def open_side_effects(self, case):
+    def open_parameters(self, case, wanted):
+        """Let those of our parameters learn that have these names in the reference."""
         names = {name: torch.empty(shape, device="meta") for name, shape in case.spec["state_dict"].items()}
         converted = get_converter("rgbt_vgnet").to_ours(names, wanted=self.model.state_dict())
         ours = {source: name for name, source in converted.sources.items()}
-        for name in self.side_effects(case):
+        for name in wanted:
             self.model.get_parameter(ours[name]).requires_grad_(True)
 
     def idle_trainable(self, case):
@@ -195,7 +195,9 @@ class RGBTVGNetParity(ParityMethod):
             for module in model.modules():
                 if isinstance(module, LowRank):
                     module.detached = False
-            gradients = {"grad_norms": variants["grad_norms_both_adapters"]["values"], "losses": case.spec["losses"]}
+            norms = variants["grad_norms_both_adapters"]["values"]
+            self.open_parameters(case, [name for name, norm in norms.items() if norm])
+            gradients = {"grad_norms": norms, "losses": case.spec["losses"]}
             yield "both adapters learn", dataclasses.replace(case, spec=bare | gradients | {"outputs": {}})
         if "outputs_sample1_alone" in variants:
             alone = {name: value[1:] for name, value in case.inputs.items()}
