@@ -8,6 +8,7 @@ and backward, goes to it. The arithmetic stays float32.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,8 +41,10 @@ def keep_freed_memory() -> None:
     """From now on, what the process has freed stays its own, as the next training step needs as much again.
 
     glibc gives it back, and every page that comes anew costs: up to a tenth of a step where the machine is a virtual
-    one.
+    one. Who sets glibc's own variables (``MALLOC_MMAP_THRESHOLD_`` and others) is left in peace.
     """
+    if any(name.startswith("MALLOC_") for name in os.environ):
+        return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)
