@@ -159,9 +159,9 @@ def build_runner(config: Config, training: bool = True) -> Runner:
     distributed = config.get("launcher", "none") != "none"
     if distributed and not torch.cuda.is_available():
         _prepare_cpu_processes(config)
-    if training and not torch.cuda.is_available():
-        keep_freed_memory()
     if training:
+        if not torch.cuda.is_available():
+            keep_freed_memory()
         _set_accumulation(config)
         hooks = [hook["type"] for hook in config.get("custom_hooks", [])]
         if config.get("strategy", {}).get("type") == "FSDPStrategy" and "EMAHook" in hooks:

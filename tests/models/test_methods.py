@@ -12,6 +12,7 @@ from mmengine.optim import OptimWrapper
 import rgbtvg.models  # noqa: F401
 from rgbtvg.engine.hooks.activation_checkpointing_hook import compute_again
 from rgbtvg.errors import ConfigError
+from rgbtvg.models.adapters import LowRank
 from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures.boxes import aligned_iou
@@ -94,6 +95,28 @@ def test_prediction_is_the_same_alone_and_in_a_batch(method):
     with torch.no_grad():
         together, alone = model.test_step(batch), model.test_step(third)
     torch.testing.assert_close(alone[0].pred_boxes, together[2].pred_boxes, atol=1e-2, rtol=1e-4)
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("method", ["hivg", "rgbt_vgnet"])
+def test_merged_adapters_predict_the_same_and_come_apart_exactly(method, modality):
+    model = build(method, modality).eval()
+    updates = [module for module in model.modules() if isinstance(module, LowRank)]
+    for update in updates:
+        torch.nn.init.normal_(update.up, std=0.05)
+
+    def boxes() -> torch.Tensor:
+        with torch.no_grad():
+            model.text_cache.clear()
+            return torch.cat([sample.pred_boxes for sample in model.test_step(collated_batch(modality, size=2))])
+
+    apart = boxes()
+    model.merge_adapters()
+    merged = boxes()
+    model.unmerge_adapters()
+    assert updates
+    torch.testing.assert_close(merged, apart, atol=1e-4, rtol=1e-5)  # pixels
+    assert torch.equal(boxes(), apart)
 
 
 @pytest.mark.parametrize("modality", MODALITIES)

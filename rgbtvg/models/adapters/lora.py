@@ -90,8 +90,8 @@ class AdaptedLinear(nn.Linear):
         self.merged = False
 
     def forward(self, x: Tensor) -> Tensor:
-        groups = [self.stream_groups.get(stream) for stream in self.routing.streams]
-        if len(set(groups)) <= 1:
+        groups = [self.stream_groups.get(stream) for stream in self.routing.streams] or [None]
+        if len(set(groups)) == 1:
             groups = groups[:1]
         if self.merged:
             return self._apply_merged(x, groups)
@@ -104,9 +104,11 @@ class AdaptedLinear(nn.Linear):
         One product serves all groups, so that no parts are copied together: the rows of each part are zero at the
         columns of the others' updates.
         """
-        parts = zip(x.chunk(len(groups)), groups, strict=True)
-        rows, ups = zip(*(self._update(part, group) for part, group in parts), strict=True)
-        together = torch.addmm(base.flatten(0, -2), torch.block_diag(*rows), torch.cat(ups, dim=1).t())
+        rows, ups = zip(*(self._update(part, group) for part, group in _parts(x, groups)), strict=True)
+        if len(groups) == 1:
+            together = torch.addmm(base.flatten(0, -2), rows[0], ups[0].t())
+        else:
+            together = torch.addmm(base.flatten(0, -2), torch.block_diag(*rows), torch.cat(ups, dim=1).t())
         return together.view(base.shape)
 
     def _update(self, x: Tensor, group: str | None) -> tuple[Tensor, Tensor]:
@@ -116,10 +118,8 @@ class AdaptedLinear(nn.Linear):
         return self.lora[group](x)
 
     def _apply_merged(self, x: Tensor, groups: Sequence[str | None]) -> Tensor:
-        if len(groups) <= 1:
-            return F.linear(x, self._merged_weight(groups[0] if groups else None), self.bias)
-        parts = zip(x.chunk(len(groups)), groups, strict=True)
-        return torch.cat([F.linear(part, self._merged_weight(group), self.bias) for part, group in parts])
+        parts = [F.linear(part, self._merged_weight(group), self.bias) for part, group in _parts(x, groups)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _merged_weight(self, group: str | None) -> Tensor:
         return self.weight if group is None else self.get_buffer(f"merged_{group}")
@@ -161,8 +161,8 @@ class LoRA:
         targets: regular expression on module names inside the encoder; by default the projections of every
             self-attention.
         untrained_groups: groups whose updates act but never get a gradient. That is what the RGBT-VGNet reference
-            does to its
-            thermal group: switching adapters there also switches off the gradient of all others, and RGB comes last.
+            does to its thermal group: switching adapters there also switches off the gradient of all others, and RGB
+            comes last.
     """
 
     update = LowRank
@@ -220,3 +220,8 @@ class LoRA:
 def adapted_linears(module: nn.Module) -> Iterator[AdaptedLinear]:
     """Every adapted Linear inside a module."""
     return (child for child in module.modules() if isinstance(child, AdaptedLinear))
+
+
+def _parts(x: Tensor, groups: Sequence[str | None]) -> Iterator[tuple[Tensor, str | None]]:
+    """The equal parts of a batch, each with its group."""
+    return zip(x.chunk(len(groups)), groups, strict=True)
