@@ -32,12 +32,18 @@ def parse_args() -> argparse.Namespace:
     )
     surgery.add_argument("--alpha", type=float, default=16.0, help="of the merged LoRA (default 16)")
     surgery.add_argument("--split-lora", nargs="+", metavar="GROUP=RANK", help="make these LoRA groups out of one")
-    surgery.add_argument("--copy-to-thermal", action="store_true", help="a copy of guides and projections for thermal")
+    surgery.add_argument(
+        "--copy-to-thermal",
+        nargs="*",
+        choices=("guide", "level_proj", "image_proj"),
+        help="a copy of these modules for thermal (named none: of all three)",
+    )
     surgery.add_argument("--two-streams", action="store_true", help="repeat the patches' joint positions for thermal")
     surgery.add_argument(
         "--widen-projections", action="store_true", help="let FAOA's or ReSC's projections take RGB and thermal"
     )
-    surgery.add_argument("--image-size", type=int, metavar="PIXELS", help="resample the position tables")
+    surgery.add_argument("--image-size", type=int, metavar="PIXELS", help="resample the joint position table")
+    surgery.add_argument("--clip-table", action="store_true", help="with --image-size: CLIP's own table too")
     surgery.add_argument("--patch-size", type=int, default=16, help="for --image-size (default 16)")
     surgery.add_argument(
         "--streams", type=int, default=1, help="side by side in the file, for --image-size (default 1)"
@@ -62,15 +68,17 @@ def surgery_of(args: argparse.Namespace) -> list[Callable]:
         except ValueError:
             raise ConfigError(f"--split-lora takes GROUP=RANK, got {' '.join(args.split_lora)}") from None
         operations.append(partial(surgery.split_lora, ranks=ranks))
-    if args.copy_to_thermal:
-        operations.append(surgery.copy_to_thermal)
+    if args.copy_to_thermal is not None:
+        modules = args.copy_to_thermal or tuple(surgery.PER_STREAM)
+        operations.append(partial(surgery.copy_to_thermal, modules=modules))
     if args.two_streams:
         operations.append(partial(surgery.double_image_rows, text_first=text_first))
     if args.widen_projections:
         operations.append(surgery.widen_projections)
     if args.image_size:
         sizes = dict(image_size=args.image_size, patch_size=args.patch_size, num_streams=args.streams)
-        operations.append(partial(surgery.resize_positions, **sizes, text_first=text_first))
+        tables = dict(text_first=text_first, clip_table=args.clip_table)
+        operations.append(partial(surgery.resize_positions, **sizes, **tables))
     return operations
 
 
@@ -79,6 +87,7 @@ def main() -> None:
     from rgbtvg.checkpoints.convert import convert_file, restore_file
     from rgbtvg.checkpoints.operate import OURS, operate_file, rename_peft_file
     from rgbtvg.engine import load_config, parse_options
+    from rgbtvg.errors import ConfigError
 
     if args.peft:
         written = rename_peft_file(args.source, args.target, args.peft, args.wrappers)
@@ -86,6 +95,8 @@ def main() -> None:
         return
     operations = surgery_of(args)
     if operations or args.method == OURS:
+        if args.config or args.to_reference:
+            raise ConfigError("--config and --to-reference go with a conversion alone: do the surgery in a second call")
         written = operate_file(args.method, args.source, args.target, operations)
         print(f"wrote {args.target}: {written} tensors after {len(operations)} operations")
         return

@@ -8,6 +8,7 @@ parameters in the image encoder.
 rgb_start = "work_dirs/rgbt_vgnet_tiny_pretrain/best.pth"
 pair_start = "work_dirs/rgbt_vgnet_tiny_pretrain/two_streams.pth"
 before = [
+    dict(makes="data/synthetic/manifest.json", command="tools/data/make_synthetic.py --out data/synthetic"),
     dict(makes=rgb_start, command="tools/train.py configs/rgbt_vgnet/rgbt_vgnet_tiny_pretrain.py --resume"),
     dict(makes=pair_start, command=f"tools/convert_checkpoint.py ours {rgb_start} {pair_start} --two-streams"),
 ]

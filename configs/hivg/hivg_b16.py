@@ -27,7 +27,7 @@ adapter = dict(
     groups=dict(shared=dict(rank=32, streams=("rgb", "ir", "text"))),
     alpha=16,
     dropout=0.1,
-    targets=r"_attn\.(q|k|v|out)_proj$",
+    targets="all_attention",
 )
 neck = dict(type="ConcatTokens")
 model = dict(

@@ -3,6 +3,7 @@
 _base_ = ["rgbt_vgnet_b16.py"]
 
 image_size = 640
+load_from = "pretrain_weights/hivg_b16_mixup_merged_rgbt_640.pth"  # docs/experiments.md says how it is made
 picture_cache = dict(size=1280)
 stages = [
     dict(epochs=60, lr=5e-4, max_layer=0, image_size=224),

@@ -8,4 +8,5 @@ stages = [
     dict(epochs=20, lr=1e-4, max_layer=8),
     dict(epochs=20, lr=1e-4, max_layer=12),
 ]
+load_from = "pretrain_weights/hivg_b16_mixup_merged.pth"  # docs/experiments.md says how it is made
 neck = dict(_delete_=True, type="TriPrior", width=512)

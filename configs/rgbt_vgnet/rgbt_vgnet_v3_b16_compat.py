@@ -2,6 +2,7 @@
 
 _base_ = ["rgbt_vgnet_v3_b16.py"]
 
+load_from = "pretrain_weights/hivg_b16_mixup_merged_rgbt.pth"  # docs/experiments.md says how it is made
 rgbt_resize = "premultiplied"
 guide = dict(interleave_text=True)
 model = dict(fusion=dict(num_image=393))

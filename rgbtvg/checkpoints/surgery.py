@@ -19,8 +19,9 @@ from rgbtvg.models.layers.positions import resize_grid_rows, resize_grid_table
 State = dict[str, Tensor]
 UPDATE = re.compile(r"(?P<linear>.+)\.lora\.(?P<group>\w+)\.(?P<factor>down|up)")
 JOINT_POSITIONS = "fusion.positions.weight"
-PER_STREAM = (r"(.*\.slots\.guide)\.", r"(level_proj)\.", r"(image_proj)\.")
+PER_STREAM = {"guide": r"(.*\.slots\.guide)\.", "level_proj": r"(level_proj)\.", "image_proj": r"(image_proj)\."}
 """Modules that a model may have once, or once per stream."""
+CLIP_POSITIONS = "image_encoder.position_embedding"
 WRAPPERS = re.compile(r"^(clip\.)?(base_model\.model\.)+|^clip\.")
 CLIP_MODULES = (
     "text_model.",
@@ -33,7 +34,14 @@ CLIP_MODULES = (
 
 
 def lora_groups(state: Mapping[str, Tensor]) -> list[str]:
-    """Names of the groups of low-rank updates in a state dict."""
+    """Names of the groups of low-rank updates in a state dict.
+
+    Raises:
+        CheckpointError: they are AdaLoRA's, which have a third factor.
+    """
+    adaptive = next((name for name in state if re.search(r"\.lora\.\w+\.values$", name)), None)
+    if adaptive is not None:
+        raise CheckpointError(f"{adaptive} is of AdaLoRA, whose updates can be neither merged nor split in a file")
     return sorted({match["group"] for name in state if (match := UPDATE.fullmatch(name))})
 
 
@@ -108,11 +116,17 @@ def change_rank(down: Tensor, up: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     return down, up * (rank / old)
 
 
-def copy_to_thermal(state: Mapping[str, Tensor]) -> State:
-    """Give thermal its own copy of every guide and projection that a shared or RGB-only model has once."""
+def copy_to_thermal(state: Mapping[str, Tensor], modules: Sequence[str] = tuple(PER_STREAM)) -> State:
+    """Give thermal its own copy of what a shared or RGB-only model has once.
+
+    Args:
+        state: weights.
+        modules: which ones, of ``guide``, ``level_proj`` and ``image_proj``; all by default.
+    """
+    patterns = [PER_STREAM[module] for module in modules]
     copied: State = {}
     for name, tensor in state.items():
-        stem = next((match[1] for pattern in PER_STREAM if (match := re.match(pattern, name))), None)
+        stem = next((match[1] for pattern in patterns if (match := re.match(pattern, name))), None)
         if stem is None:
             copied[name] = tensor
             continue
@@ -151,7 +165,7 @@ def resize_positions(
     patch_size: int,
     num_streams: int = 1,
     text_first: bool = False,
-    clip_table: bool = True,
+    clip_table: bool = False,
 ) -> State:
     """Resample the position tables to another image size; class, regression and word rows are kept.
 
@@ -160,15 +174,15 @@ def resize_positions(
         image_size, patch_size: in pixels.
         num_streams: streams that stand side by side in the joint sequence.
         text_first: whether words come before the image there (CLIP-VG).
-        clip_table: whether CLIP's own table is resampled as well. It need not be: the encoder does so at every pass.
+        clip_table: whether CLIP's own table is resampled as well, for an encoder whose `arch` has that image size. Ours
+            with CLIP's size need it not: they resample at every pass.
     """
     grid = (image_size // patch_size,) * 2
     before, count = image_rows(state, num_streams, text_first)
     resized = dict(state)
     resized[JOINT_POSITIONS] = resize_grid_rows(state[JOINT_POSITIONS], before, count, num_streams, grid)
     if clip_table:
-        name = "image_encoder.position_embedding"
-        resized[name] = resize_grid_table(state[name], grid, num_prefix=1)
+        resized[CLIP_POSITIONS] = resize_grid_table(state[CLIP_POSITIONS], grid, num_prefix=1)
     return resized
 
 

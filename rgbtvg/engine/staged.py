@@ -44,7 +44,7 @@ class StagedTrainLoop(GroundingTrainLoop):
         stages: each ``dict(epochs=..., lr=..., max_layer=...)``: `max_layer` is the number of the encoders' layers
             that are open (or their share, a float); `text_max_layer`, where it differs, is the text encoder's;
             `image_size` is the side of the network input (the config's own `image_size` is what the finished model
-            takes).
+            takes); where it changes, the best checkpoint is chosen anew.
         max_epochs: epochs in all, if other than the stages' own; every stage keeps its share, see :func:`stretched`.
         stage_mode: ``'in_process'`` goes on with the weights as they are. ``'reload'`` begins every stage with the best
             weights so far by validation, as the references do, whose stages are separate runs that feed each other.
@@ -100,6 +100,8 @@ class StagedTrainLoop(GroundingTrainLoop):
         if number != self.stage:
             if number and self.stage_mode == "reload":
                 self.reload_best()
+            if number and self.stages[number].get("image_size") != self.stages[number - 1].get("image_size"):
+                self.forget_best()
             self.enter(number)
         super().run_epoch()
 
@@ -157,6 +159,11 @@ class StagedTrainLoop(GroundingTrainLoop):
         model = self.runner.model.module if is_model_wrapper(self.runner.model) else self.runner.model
         model.load_state_dict(load_file(path[0])["state_dict"])
         self.runner.logger.info(f"Stage begins with {path[0]}")
+
+    def forget_best(self) -> None:
+        """Let the next validation choose a best checkpoint anew: that of another image size fits the model no more."""
+        for fact in ("best_score", "best_ckpt"):
+            self.runner.message_hub.runtime_info.pop(fact, None)
 
 
 class ResumesStage(Hook):

@@ -1,5 +1,7 @@
 """Weights that change shape or name keep what they meant."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -70,6 +72,22 @@ def test_split_lora_and_copies_turn_a_shared_model_into_one_per_camera():
     torch.testing.assert_close(boxes(target, batch("rgbt")), boxes(source, batch("rgbt")), atol=1e-6, rtol=1e-5)
 
 
+def test_adalora_is_neither_merged_nor_split():
+    config = tiny_hivg.config("rgb")
+    config["adapter"].update(type="AdaLoRA", target_rank=2)
+    state = model_of(config).state_dict()
+    for operation in (merge_lora, partial(split_lora, ranks=dict(rgb=4, ir=4))):
+        with pytest.raises(CheckpointError, match="AdaLoRA"):
+            operation(state)
+
+
+def test_one_module_is_copied_to_thermal_and_the_others_left():
+    shared = model_of(tiny_hivg.config("rgbt")).state_dict()
+    copied = copy_to_thermal(shared, ["level_proj"])
+    assert torch.equal(copied["level_proj.ir.weight"], shared["level_proj.weight"])
+    assert shared.keys() - copied.keys() == {"level_proj.weight", "level_proj.bias"}
+
+
 def test_a_lower_rank_is_the_best_approximation():
     down, up = torch.randn(6, 12), torch.randn(9, 6)
     update = up @ down / 6
@@ -92,13 +110,13 @@ def test_one_stream_becomes_two_side_by_side():
 def test_resized_positions_fit_a_model_of_the_other_size():
     small = model_of(tiny_hivg.config("rgbt"))
     large = model_of({**tiny_hivg.config("rgbt"), "image_size": 96})
-    state = resize_positions(small.state_dict(), 96, 16, num_streams=2, clip_table=False)
+    state = resize_positions(small.state_dict(), 96, 16, num_streams=2)
     large.load_state_dict(state)
     assert torch.equal(large.fusion.positions.weight[-MAX_LENGTH:], small.fusion.positions.weight[-MAX_LENGTH:])
     small.set_image_size(96)
     inputs = batch("rgbt", 96)
     assert torch.equal(boxes(small, inputs), boxes(large, inputs))
-    with_table = resize_positions(small.state_dict(), 96, 16, num_streams=2)
+    with_table = resize_positions(small.state_dict(), 96, 16, num_streams=2, clip_table=True)
     assert len(with_table["image_encoder.position_embedding"]) == 37
     with pytest.raises(CheckpointError, match="square grids"):
         resize_positions(double_image_rows(model_of(tiny_hivg.config("rgb")).state_dict()), 96, 16, num_streams=1)
@@ -132,6 +150,13 @@ def test_the_command_chains_operations(tmp_path, capsys):
     assert "2 operations" in capsys.readouterr().out
     plain = model_of({**tiny_hivg.config("rgbt"), "adapter": None})
     plain.load_state_dict(load_file(target))
+
+
+def test_surgery_refuses_what_it_would_ignore(tmp_path, capsys):
+    files = tmp_path / "a.pth", tmp_path / "b.pth"
+    for option in ("--to-reference", "--config=configs/hivg/hivg_b16.py"):
+        assert run_tool("convert_checkpoint.py", "hivg", *files, "--two-streams", option) != 0
+        assert "second call" in capsys.readouterr().err
 
 
 def test_reference_names_survive_the_way_there_and_back(tmp_path):

@@ -1,22 +1,27 @@
 """Every experiment config: built at tiny width, one training step in each stage, and the right parameters learn."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import torch
 
+from rgbtvg.checkpoints import load_file
 from rgbtvg.engine import load_config
 from rgbtvg.engine.hooks.activation_checkpointing_hook import compute_again
 from rgbtvg.models.adapters.tuning import layers_up_to
 from rgbtvg.registry import MODELS
 from tests.models.batches import collated_batch
 from tests.models.tiny import IMAGE_SIZE, MAX_LENGTH, VOCABULARY
+from tests.run_tool import run_tool
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT / "configs" / "hivg", ROOT / "configs" / "rgbt_vgnet")
 CONFIGS = sorted(path for folder in FOLDERS for path in folder.glob("*.py") if "tiny" not in path.stem)
 WIDTH = 16
+GROWN = 2 * IMAGE_SIZE  # in place of 640 pixels
+EXPERIMENTS = (ROOT / "docs" / "experiments.md").read_text()
 SIZES = dict(width=WIDTH, heads=2, mlp_width=32, embed_dim=WIDTH)
 
 
@@ -30,7 +35,7 @@ def shrink(value):
     return [shrink(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def tiny(config) -> torch.nn.Module:
+def tiny(config, image_size: int = IMAGE_SIZE) -> torch.nn.Module:
     torch.manual_seed(0)
     model = shrink(config.model.to_dict())
     layers = 24 if model["image_encoder"]["arch"].startswith("L") else 12
@@ -41,11 +46,12 @@ def tiny(config) -> torch.nn.Module:
         arch=dict(SIZES, layers=12, vocabulary_size=VOCABULARY, context_length=MAX_LENGTH), pretrained=None
     )
     model["fusion"].update(depth=1, num_heads=2, ffn_width=32)
-    model["fusion"].pop("num_image", None)
+    if "num_image" in model["fusion"]:  # of the class token and two grids
+        model["fusion"]["num_image"] = 1 + 2 * (image_size // 16) ** 2
     for head in model["auxiliary_heads"]:
         if head["type"] == "TokenAlignmentHead":
             head["mlp_width"] = 32
-    model.update(image_size=IMAGE_SIZE, max_length=MAX_LENGTH)
+    model.update(image_size=image_size, max_length=MAX_LENGTH)
     statistics = dict(rgb=dict(mean=[0.3] * 3, std=[0.3] * 3), ir=dict(mean=[0.3], std=[0.3]))
     model["data_preprocessor"].update(statistics=statistics)
     model = MODELS.build(model)
@@ -92,9 +98,40 @@ def test_each_stage_trains_what_it_names(path):
     assert torch.isfinite(total)
 
 
+@pytest.fixture(scope="module")
+def start_files(tmp_path_factory) -> Path:
+    """Folder of the files that training begins with, made as docs/experiments.md says, from a tiny HiVG."""
+    folder = tmp_path_factory.mktemp("pretrain_weights")
+    pretrained = tiny(load_config(ROOT / "configs" / "hivg" / "hivg_b16_mixup.py", {"modality": "rgb"}))
+    torch.save({"state_dict": pretrained.state_dict()}, folder / "hivg_b16_mixup.pth")
+    commands = re.findall(r"^ +python tools/convert_checkpoint\.py (ours .+)$", EXPERIMENTS, re.MULTILINE)
+    for command in commands:
+        words = shlex.split(command.replace("pretrain_weights", str(folder)).replace(" 640", f" {GROWN}"))
+        assert run_tool("convert_checkpoint.py", *words) == 0, command
+    return folder
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_file_that_a_row_begins_with_fits(path, start_files):
+    config = load_config(path)
+    if not config.get("load_from"):
+        return
+    wanted = tiny(config, GROWN if config.image_size == 640 else IMAGE_SIZE).state_dict()
+    file = Path(config.load_from).stem
+    given = load_file(start_files / f"{file}.pth")["state_dict"]
+    assert not [name for name in wanted.keys() & given.keys() if wanted[name].shape != given[name].shape]
+    # What RGBT-VGNet has and HiVG has not; and adapters, where those of the file are merged into its weights.
+    new = r"^(neck|stream_exchange|level_adapters)\."
+    bridges = (config.model.get("guide") or {}).get("type") == "CrossModalBridge"
+    guides = r"\.slots\.guide\.|^guide_proj\."
+    new = "|".join([new, *([] if bridges else [guides]), *([r"\.lora\."] if "merged" in file else [])])
+    assert not [name for name in wanted.keys() - given.keys() if not re.search(new, name)]
+    assert bridges or all(re.search(guides, name) for name in given.keys() - wanted.keys())
+    assert not bridges or not given.keys() - wanted.keys()
+
+
 def test_every_row_of_the_table_has_its_config():
-    table = (ROOT / "docs" / "experiments.md").read_text()
-    linked = {ROOT / "docs" / match for match in re.findall(r"\(\.\./(configs/[^)]+)\)", table)}
+    linked = {ROOT / "docs" / match for match in re.findall(r"\(\.\./(configs/[^)]+)\)", EXPERIMENTS)}
     assert linked
     for path in linked:
         assert (ROOT / path.relative_to(ROOT / "docs")).is_file(), path

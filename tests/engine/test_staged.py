@@ -10,7 +10,7 @@ import torch
 
 from rgbtvg.checkpoints import load_file
 from rgbtvg.engine import train
-from rgbtvg.errors import ConfigError
+from rgbtvg.errors import CheckpointError, ConfigError
 from tests.engine.processes import call
 from tests.engine.staged_tiny import KEEP, staged_config, train_staged_in_group
 
@@ -79,9 +79,11 @@ def test_reloading_begins_a_stage_with_the_best_weights(tmp_path, monkeypatch):
     assert reloaded == [1, 3]
 
 
-def test_images_grow_with_the_stages_and_a_grown_stage_resumes(tmp_path):
+@pytest.mark.parametrize("stage_mode", ["in_process", "reload"])
+def test_images_grow_with_the_stages_and_a_grown_stage_resumes(tmp_path, stage_mode):
     options = {
         **KEEP,
+        "stage_mode": stage_mode,
         "image_size": 96,
         "stages": [
             dict(epochs=1, lr=1e-3, max_layer=0, image_size=64),
@@ -92,8 +94,19 @@ def test_images_grow_with_the_stages_and_a_grown_stage_resumes(tmp_path):
     positions = "fusion.positions.weight"
     small, large = weights(tmp_path / "run", 1)[positions], weights(tmp_path / "run", 3)[positions]
     assert len(large) - len(small) == 36 - 16
+    best = load_file(tmp_path / "run" / "best.pth")["state_dict"][positions]
+    assert best.shape == large.shape, "the best checkpoint is of an earlier image size"
     train(staged_config(tmp_path / "again", options), resume=tmp_path / "run" / "epoch_2.pth")
     assert torch.equal(weights(tmp_path / "again", 3)[positions], large)
+
+
+def test_a_start_of_another_shape_is_refused_unless_asked_for(whole_run, tmp_path):
+    options = {"image_size": 96, "stages": [dict(epochs=1, lr=1e-3, max_layer=0)]}
+    start = whole_run / "epoch_4.pth"
+    with pytest.raises(CheckpointError, match=r"fusion.positions.weight is \(.+\) in .+--image-size"):
+        train(staged_config(tmp_path / "refused", options), load_from=start)
+    options["default_hooks.matching_checkpoint.anew"] = [r"^fusion\.positions\."]
+    train(staged_config(tmp_path / "anew", options), load_from=start)
 
 
 def test_extending_keeps_the_moments_of_what_learned_before(tmp_path):

@@ -1,5 +1,6 @@
 """The first 1,600 sentences of the synthetic set once, in batches of 16: 100 steps."""
 
+before = [dict(makes="data/synthetic/manifest.json", command="tools/data/make_synthetic.py --out data/synthetic")]
 options = {
     "batch_size": 16,
     "num_workers": 0,

@@ -94,5 +94,6 @@ def load_tokenizer(tokenizer: str | Path) -> Any:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
             f"there is no tokenizer in {str(tokenizer)!r}: put tokenizer.json and tokenizer_config.json there "
-            "(or vocab.txt for BERT, vocab.json and merges.txt for CLIP, each with config.json)"
+            "(or vocab.txt for BERT, vocab.json and merges.txt for CLIP, each with config.json); that of the synthetic "
+            "set comes with it: python tools/data/make_synthetic.py --out data/synthetic"
         ) from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,19 +23,21 @@ class MatchingCheckpointHook(Hook):
     """Refuses a checkpoint of another method, where MMEngine would go on with random weights after a warning.
 
     For a test or a resumed run every tensor of the model must be there with its shape. To begin training from, a file
-    may lack some, such as a new head.
+    may lack some, such as a new head; one that it has in another shape begins anew only where that is asked for.
 
     Args:
         min_share: smallest share of the model's tensors that a file to begin training from must have.
+        anew: regular expressions on names; tensors that match begin anew where the file has them in another shape.
 
     Raises:
-        CheckpointError: naming the method in the file and the one that is wanted.
+        CheckpointError: naming the method in the file and the one that is wanted, or the tensor.
     """
 
     priority = "VERY_HIGH"
 
-    def __init__(self, min_share: float = 0.5) -> None:
+    def __init__(self, min_share: float = 0.5, anew: Sequence[str] = ()) -> None:
         self.min_share = min_share
+        self.anew = [re.compile(pattern) for pattern in anew]
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare names and shapes before anything is loaded."""
@@ -55,6 +58,7 @@ class MatchingCheckpointHook(Hook):
             )
         training = runner._train_loop is not None and not runner._resume
         if len(missing) <= (1 - self.min_share) * len(shapes) if training else not missing:
+            self._check_shapes(runner, {name: (shapes[name], given[name].shape) for name in missing if name in given})
             return
         unexpected = len(given.keys() - shapes.keys())
         raise CheckpointError(
@@ -62,6 +66,16 @@ class MatchingCheckpointHook(Hook):
             f"{type(model).__name__} is wanted: {len(missing)} of its {len(shapes)} tensors are missing or of another "
             f"shape (the first one: {missing[0]}), and {unexpected} in the file are unknown to it"
         )
+
+    def _check_shapes(self, runner: Runner, differing: Mapping[str, tuple[torch.Size, torch.Size]]) -> None:
+        """Refuse tensors of another shape, by name -> (wanted, given), but those that may begin anew."""
+        for name, (wanted, given) in differing.items():
+            if not any(pattern.search(name) for pattern in self.anew):
+                raise CheckpointError(
+                    f"{name} is {tuple(given)} in {runner._load_from} and {tuple(wanted)} in the model: another image "
+                    "size, modality, neck or rank. tools/convert_checkpoint.py fits a file to them (--image-size, "
+                    "--two-streams, --split-lora); default_hooks.matching_checkpoint.anew=['NAME'] begins it anew"
+                )
 
 
 def _shapes(runner: Runner, model: nn.Module) -> dict[str, torch.Size]:

@@ -4,14 +4,12 @@ from rgbtvg.models.adapters.adalora import AdaLoRA
 from rgbtvg.models.adapters.clip_adapter import CLIPAdapter
 from rgbtvg.models.adapters.conditional import ConditionalMap, ConditionalTokens, ConditionGate
 from rgbtvg.models.adapters.guides import CrossModalBridge, TextGuidedBlock
-from rgbtvg.models.adapters.lora import ALL_ATTENTION, SELF_ATTENTION, AdaptedLinear, LoRA, LowRank, adapted_linears
+from rgbtvg.models.adapters.lora import AdaptedLinear, LoRA, LowRank, adapted_linears
 from rgbtvg.models.adapters.query_modulation import QueryModulation
 from rgbtvg.models.adapters.routing import PerStream, StreamRouting
 from rgbtvg.models.adapters.tuning import open_layers, slot_modules
 
 __all__ = [
-    "ALL_ATTENTION",
-    "SELF_ATTENTION",
     "AdaLoRA",
     "AdaptedLinear",
     "CLIPAdapter",

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rgbtvg.models.adapters.lora import SELF_ATTENTION, LoRA, LowRank
+from rgbtvg.models.adapters.lora import LoRA, LowRank
 from rgbtvg.registry import MODELS
 
 SMOOTHING = 0.85  # beta_1 = beta_2 of the paper, sections 3.2 and 4
@@ -64,11 +64,12 @@ class AdaptiveLowRank(LowRank):
 @MODELS.register_module()
 class AdaLoRA(LoRA):
     """:class:`LoRA` whose groups start at their `rank` and end at `target_rank` on average, kept where they matter
-    most.
+    most. The cutting is done by :class:`RankAllocationHook`, which a config with this adapter must name.
 
     Args:
         target_rank: rank per Linear at the end, averaged over all adapted Linears.
-        warmup, cooldown: shares of the training in which the budget stays at the start and at the end.
+        warmup, cooldown: shares of the training in which the budget stays at the start and at the end; a first stage
+            in which no adapter learns belongs to the warm-up.
         orthogonality_weight: weight of the regularisation that keeps the factors orthonormal.
         groups, alpha, dropout, targets, untrained_groups: see :class:`LoRA`.
     """
@@ -81,7 +82,7 @@ class AdaLoRA(LoRA):
         target_rank: int,
         alpha: float = 16.0,
         dropout: float = 0.1,
-        targets: str = SELF_ATTENTION,
+        targets: str = "self_attention",
         untrained_groups: Sequence[str] = (),
         warmup: float = 0.1,
         cooldown: float = 0.3,
@@ -101,20 +102,25 @@ class AdaLoRA(LoRA):
 
     @torch.no_grad()
     def allocate(self, model: nn.Module, progress: float) -> int:
-        """Cut the values of the least important triplets of the whole model; returns how many are kept."""
+        """Cut the values of the least important triplets of the whole model; returns how many are kept.
+
+        Triplets as unimportant as the last one that the budget has room for stay too: those that have not learned yet.
+        """
         updates = adaptive_updates(model)
         start = sum(update.rank for update in updates)
-        kept = self.budget(start, min(self.target_rank * len(updates), start), progress)
-        if kept < start:
-            importance = torch.cat([update.importance() for update in updates])
-            threshold = importance.topk(kept).values[-1] if kept else float("inf")
-            for update in updates:
-                update.values.mul_(update.importance() >= threshold)
-        return kept
+        budget = self.budget(start, min(self.target_rank * len(updates), start), progress)
+        if budget == start:
+            return start
+        importance = torch.cat([update.importance() for update in updates])
+        threshold = importance.topk(budget).values[-1] if budget else float("inf")
+        for update in updates:
+            update.values.mul_(update.importance() >= threshold)
+        return int((importance >= threshold).sum())
 
     def loss(self, model: nn.Module) -> Tensor:
         """The orthogonality regularisation, averaged over the updates that learn."""
-        terms = [update.orthogonality() for update in adaptive_updates(model) if update.up.requires_grad]
+        learning = [update for update in adaptive_updates(model) if update.up.requires_grad and not update.detached]
+        terms = [update.orthogonality() for update in learning]
         return self.orthogonality_weight * torch.stack(terms).mean() if terms else torch.zeros(())
 
 

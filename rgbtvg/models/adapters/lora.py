@@ -21,8 +21,11 @@ from rgbtvg.models.adapters.routing import StreamRouting
 from rgbtvg.models.layers.dropout import dropout_linear
 from rgbtvg.registry import MODELS
 
-SELF_ATTENTION = r"(^|\.)self_attn\.(q|k|v|out)_proj$"
-ALL_ATTENTION = r"_attn\.(q|k|v|out)_proj$"
+TARGETS = {
+    "self_attention": r"(^|\.)self_attn\.(q|k|v|out)_proj$",
+    "all_attention": r"_attn\.(q|k|v|out)_proj$",
+}
+"""The projections of every self-attention; and those of the attentions in slots (HiVG's bridge) as well."""
 
 
 class LowRank(nn.Module):
@@ -158,8 +161,7 @@ class LoRA:
             ``'ir'`` and ``'text'``; a stream in no group runs the plain encoder.
         alpha: updates are scaled by alpha / rank.
         dropout: on the input of the updates, in training.
-        targets: regular expression on module names inside the encoder; by default the projections of every
-            self-attention.
+        targets: which Linears of the encoder: a name from :data:`TARGETS`, or a regular expression on module names.
         untrained_groups: groups whose updates act but never get a gradient. That is what the RGBT-VGNet reference
             does to its thermal group: switching adapters there also switches off the gradient of all others, and RGB
             comes last.
@@ -172,13 +174,13 @@ class LoRA:
         groups: Mapping[str, Mapping[str, Any]],
         alpha: float = 16.0,
         dropout: float = 0.1,
-        targets: str = SELF_ATTENTION,
+        targets: str = "self_attention",
         untrained_groups: Sequence[str] = (),
     ) -> None:
         self.groups = {name: dict(group) for name, group in groups.items()}
         self.alpha = alpha
         self.dropout = dropout
-        self.targets = re.compile(targets)
+        self.targets = re.compile(TARGETS.get(targets, targets))
         self.untrained_groups = tuple(untrained_groups)
         self.stream_groups: dict[str, str] = {}
         for name, group in self.groups.items():

@@ -18,15 +18,16 @@ def layers_up_to(depth: int | float, num_layers: int) -> int:
     return min(depth, num_layers) if isinstance(depth, int) else math.ceil(depth * num_layers - 1e-9)
 
 
-def open_layers(encoder: nn.Module, depth: int | float, weights: str = "none", adapters: bool = True) -> None:
+def open_layers(encoder: nn.Module, depth: int | float, weights: str = "none") -> None:
     """Set ``requires_grad`` of a CLIP encoder; what sits in the layers' slots is left as it is.
+
+    Low-rank updates learn in open layers, pre-trained weights as `weights` says.
 
     Args:
         encoder: a :class:`CLIPVisionEncoder` or :class:`CLIPTextEncoder`.
         depth: how many layers, from the input on, are open; see :func:`layers_up_to`.
         weights: what of the pre-trained weights learns in open layers: ``'none'``, ``'attention'`` (the projections),
             ``'layers'`` (the whole layer) or ``'all'`` (and, once any layer is open, embeddings, norms and projection).
-        adapters: whether the low-rank updates of open layers learn.
     """
     if weights not in WEIGHT_CHOICES:
         raise ConfigError(f"weights must be one of {', '.join(WEIGHT_CHOICES)}, got {weights!r}")
@@ -43,7 +44,7 @@ def open_layers(encoder: nn.Module, depth: int | float, weights: str = "none", a
             child.requires_grad_(opened and whole)
             for module in child.modules():
                 if isinstance(module, LowRank):
-                    module.requires_grad_(opened and adapters)
+                    module.requires_grad_(opened)
 
 
 def slot_modules(encoder: nn.Module) -> list[nn.Module]:

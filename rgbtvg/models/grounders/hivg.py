@@ -179,7 +179,7 @@ class HiVG(TwoEncoderGrounder):
         """Resample the joint position table to another side of the square input; the optimizer must be rebuilt."""
         grid = self.image_encoder.grid_of((image_size, image_size))
         table = self.fusion.positions.weight.data
-        streams = 1 + (self.neck.num_tokens(1, 1, len(self.streams)) > 2)
+        streams = self.neck.num_tokens(1, 0, len(self.streams))
         rows = len(table) - 2 - self.max_length
         if rows % streams:
             raise ConfigError(f"the joint position table has {rows} image rows, which are not {streams} grids")

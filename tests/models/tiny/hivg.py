@@ -6,7 +6,6 @@ VISION = dict(width=32, layers=2, heads=2, mlp_width=64, patch_size=16, image_si
 TEXT = dict(
     width=32, layers=2, heads=2, mlp_width=64, vocabulary_size=VOCABULARY, context_length=MAX_LENGTH, embed_dim=32
 )
-ALL_ATTENTION = r"_attn\.(q|k|v|out)_proj$"
 
 
 def config(modality: str) -> dict:
@@ -24,7 +23,7 @@ def config(modality: str) -> dict:
             groups=dict(shared=dict(rank=4, streams=("rgb", "ir", "text"))),
             alpha=2,
             dropout=0.0,
-            targets=ALL_ATTENTION,
+            targets="all_attention",
         ),
         image_depth=1.0,
         **fusion_and_heads(),

@@ -42,7 +42,7 @@ class HiVGParity(ParityMethod):
                 type="LoRA",
                 groups=dict(shared=dict(rank=lora["r"], streams=("rgb", "ir", "text"))),
                 alpha=lora["lora_alpha"],
-                targets=r"_attn\.(q|k|v|out)_proj$",
+                targets="all_attention",
             ),
             image_depth=depth,
             text_depth=12 if depth else 0,

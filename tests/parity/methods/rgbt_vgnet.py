@@ -74,7 +74,7 @@ class RGBTVGNetParity(ParityMethod):
             type="LoRA",
             groups=groups,
             alpha=lora["alpha"],
-            targets=r"_attn\.(q|k|v|out)_proj$" if everywhere else r"self_attn\.(q|k|v|out)_proj$",
+            targets="all_attention" if everywhere else "self_attention",
             untrained_groups=("ir",),
         )
 
