@@ -1,6 +1,7 @@
 """HiVG on CLIP ViT-B/16 from CLIP's weights: adaptive bridges and one LoRA of rank 32, opened in stages.
 
-Warm-up without LoRA, then thirds of the image encoder and all of the text encoder (HiVG, section 3.3).
+Warm-up without LoRA in CLIP (the bridges have their own), then thirds of the image encoder and all of the text encoder
+(HiVG, section 3.3).
 """
 
 _base_ = [

@@ -111,7 +111,7 @@ class BaseGrounder(BaseModel):
 
         `language` goes to the encoder, once per stream, for the modules in its slots.
 
-        Returns stream name -> features. Streams with encoders or adapters of their own call them one by one instead.
+        Returns stream name -> features.
         """
         images = torch.cat([inputs.images[stream] for stream in self.streams])
         mask = inputs.padding_mask.repeat(len(self.streams), 1, 1)
