@@ -7,6 +7,7 @@ show images of its own size.
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -24,7 +25,7 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.registry import LOOPS
 
 STAGE_KEYS = {"epochs", "lr", "max_layer", "text_max_layer", "image_size"}
-STAGE_MODES = ("in_process", "reload")
+STAGE_MODES = ("in_process", "reload", "one_schedule")
 OPTIMIZERS = ("rebuild", "extend")
 STAGE = "stage"
 STAGE_EPOCHS = "stage_epochs"
@@ -48,9 +49,11 @@ class StagedTrainLoop(GroundingTrainLoop):
         max_epochs: epochs in all, if other than the stages' own; every stage keeps its share, see :func:`stretched`.
         stage_mode: ``'in_process'`` goes on with the weights as they are. ``'reload'`` begins every stage with the best
             weights so far by validation, as the references do, whose stages are separate runs that feed each other.
+            ``'one_schedule'`` only opens layers: one schedule falls over all epochs, scaled by each stage's `lr`, and
+            the optimizer keeps its moments.
         optimizer: ``'rebuild'`` starts a stage with a fresh optimizer, as the references do; ``'extend'`` keeps the
             moments of the parameters that learned before.
-        schedule: config of the schedule of each stage; its length is filled in.
+        schedule: config of the schedule of each stage, or of all together; its length is filled in.
         **kwargs: `val_begin`, `val_interval`.
     """
 
@@ -74,7 +77,7 @@ class StagedTrainLoop(GroundingTrainLoop):
             if value not in known:
                 raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}")
         self.stage_mode = stage_mode
-        self.optimizer_mode = optimizer
+        self.keeps_moments = optimizer == "extend" or stage_mode == "one_schedule"
         self.schedule = dict(schedule or dict(type="CosineAnnealingLR", by_epoch=True, eta_min=0.0))
         self.stage: int | None = None
         self.loader_config = copy.deepcopy(dict(dataloader))
@@ -123,20 +126,32 @@ class StagedTrainLoop(GroundingTrainLoop):
         runner.logger.info(f"Stage {number}: {stage}, {learning / 1e6:.2f} M parameters learn")
 
     def renew_optimizer(self, stage: Mapping[str, Any]) -> None:
-        """A fresh optimizer and schedule; with ``optimizer='extend'`` the moments of before are carried over."""
+        """An optimizer of what learns now, with the moments of before where they are kept, and its schedule."""
         runner = self.runner
         before = getattr(runner.optim_wrapper, "optimizer", None)
         config = copy.deepcopy(runner.cfg.optim_wrapper)
         config["optimizer"]["lr"] = stage["lr"]
         runner.optim_wrapper = runner.build_optim_wrapper(config)
-        if self.optimizer_mode == "extend" and isinstance(before, Optimizer):
+        if self.keeps_moments and isinstance(before, Optimizer):
             alive = {p for group in runner.optim_wrapper.optimizer.param_groups for p in group["params"]}
             runner.optim_wrapper.optimizer.state.update({p: s for p, s in before.state.items() if p in alive})
         runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
+        one = self.stage_mode == "one_schedule"
         schedule = dict(self.schedule)
-        schedule.setdefault("T_max" if schedule["type"].startswith("Cosine") else "end", stage["epochs"])
+        length = self.max_epochs if one else stage["epochs"]
+        schedule.setdefault("T_max" if schedule["type"].startswith("Cosine") else "end", length)
         runner.param_schedulers = runner.build_param_scheduler([schedule])
+        if one:
+            self.advance_schedule()
         runner.optim_wrapper.initialize_count_status(runner.model, self._iter, self._max_iters)
+
+    def advance_schedule(self) -> None:
+        """Bring a new schedule to where the run is."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that the new optimizer has made no step
+            for scheduler in self.runner.param_schedulers:
+                for _ in range(self._epoch if scheduler.by_epoch else self._iter):
+                    scheduler.step()
 
     def set_image_size(self, image_size: int) -> None:
         """Data loaders of training and validation whose transforms make another image size."""

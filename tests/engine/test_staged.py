@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,19 @@ def test_extending_keeps_the_moments_of_what_learned_before(tmp_path):
 
     assert steps("fresh") == {3}
     assert steps("extended") == {3, 6}
+
+
+def test_one_schedule_falls_over_all_stages_with_the_moments_kept_and_resumes(tmp_path):
+    stages = [dict(epochs=epochs, lr=1e-3, max_layer=layer) for layer, epochs in enumerate((1, 2, 1))]
+    options = {**KEEP, "stages": stages, "stage_mode": "one_schedule"}
+    train(staged_config(tmp_path / "run", options))
+    for epoch in (1, 2, 3):
+        optimizer = load_file(tmp_path / "run" / f"epoch_{epoch}.pth")["optimizer"]
+        assert optimizer["param_groups"][0]["lr"] == pytest.approx(1e-3 * (1 + math.cos(math.pi * epoch / 4)) / 2)
+        assert max(int(state["step"]) for state in optimizer["state"].values()) == 3 * epoch
+    train(staged_config(tmp_path / "again", options), resume=tmp_path / "run" / "epoch_2.pth")
+    expected, found = weights(tmp_path / "run", 4), weights(tmp_path / "again", 4)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
 def test_a_wrong_stage_is_named(tmp_path):

@@ -1,7 +1,7 @@
 """AdamW in stages that open ever more of CLIP (HiLoRA), each with a cosine of its own; one run.
 
 `max_epochs` shortens or stretches all stages alike. `stage_mode = 'reload'` begins every stage with the best weights so
-far, as separate runs that feed each other would.
+far, as separate runs that feed each other would; `'one_schedule'` is one cosine over all of them.
 """
 
 stages = [

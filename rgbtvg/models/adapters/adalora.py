@@ -3,6 +3,7 @@ budget."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ class AdaptiveLowRank(LowRank):
         self.values = nn.Parameter(torch.zeros(rank))
         nn.init.normal_(self.down, std=0.02)
         nn.init.normal_(self.up, std=0.02)
+        # Share of the training at which it began to learn.
+        self.register_buffer("opened", torch.tensor(math.inf))
         for name in ("down", "values", "up"):
             parameter = self.get_parameter(name)
             self.register_buffer(f"{name}_sensitivity", torch.zeros_like(parameter))
@@ -68,8 +71,7 @@ class AdaLoRA(LoRA):
 
     Args:
         target_rank: rank per Linear at the end, averaged over all adapted Linears.
-        warmup, cooldown: shares of the training in which the budget stays at the start and at the end; a first stage
-            in which no adapter learns belongs to the warm-up.
+        warmup, cooldown: shares of the training in which the budget stays at the start and at the end.
         orthogonality_weight: weight of the regularisation that keeps the factors orthonormal.
         groups, alpha, dropout, targets, untrained_groups: see :class:`LoRA`.
     """
@@ -102,20 +104,29 @@ class AdaLoRA(LoRA):
 
     @torch.no_grad()
     def allocate(self, model: nn.Module, progress: float) -> int:
-        """Cut the values of the least important triplets of the whole model; returns how many are kept.
+        """Cut the values of the least important triplets; returns how many are kept in the whole model.
 
-        Triplets as unimportant as the last one that the budget has room for stay too: those that have not learned yet.
+        Updates that began to learn together share a budget, which falls over the rest of the training: those that a
+        later stage opens, all zero at first, could not hold their own against the others.
         """
-        updates = adaptive_updates(model)
+        together: dict[float, list[AdaptiveLowRank]] = {}
+        for update in adaptive_updates(model):
+            if update.up.requires_grad and update.opened.isinf():
+                update.opened.fill_(progress)
+            together.setdefault(update.opened.item(), []).append(update)
+        return sum(self._cut(updates, opened, progress) for opened, updates in together.items())
+
+    def _cut(self, updates: Sequence[AdaptiveLowRank], opened: float, progress: float) -> int:
+        """Keep what the budget of these updates has room for; returns how many triplets that is."""
         start = sum(update.rank for update in updates)
-        budget = self.budget(start, min(self.target_rank * len(updates), start), progress)
-        if budget == start:
-            return start
-        importance = torch.cat([update.importance() for update in updates])
-        threshold = importance.topk(budget).values[-1] if budget else float("inf")
-        for update in updates:
-            update.values.mul_(update.importance() >= threshold)
-        return int((importance >= threshold).sum())
+        learned = (progress - opened) / (1 - opened) if opened < 1 else 0.0
+        kept = self.budget(start, min(self.target_rank * len(updates), start), learned)
+        if kept < start:
+            importance = torch.cat([update.importance() for update in updates])
+            threshold = importance.topk(kept).values[-1] if kept else math.inf
+            for update in updates:
+                update.values.mul_(update.importance() >= threshold)
+        return kept
 
     def loss(self, model: nn.Module) -> Tensor:
         """The orthogonality regularisation, averaged over the updates that learn."""

@@ -8,7 +8,7 @@ from torch import nn
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters import AdaLoRA, CLIPAdapter, LoRA, LowRank, StreamRouting, adapted_linears, open_layers
-from rgbtvg.models.adapters.adalora import AdaptiveLowRank
+from rgbtvg.models.adapters.adalora import AdaptiveLowRank, adaptive_updates
 from rgbtvg.models.backbones.clip import CLIPVisionEncoder
 
 ARCH = dict(width=32, layers=3, heads=2, mlp_width=64, patch_size=8, image_size=32, embed_dim=16)
@@ -191,6 +191,25 @@ def test_adalora_cuts_the_least_important_ranks(images):
     assert kept == len(updates)
     assert sum(int((update.values != 0).sum()) for update in updates) == kept
     assert adapter.loss(adapted) > 0
+
+
+def test_adalora_leaves_updates_that_a_later_stage_opens_time_to_grow(images):
+    adapter = AdaLoRA(dict(shared=dict(rank=4, streams=("rgb", "ir"))), target_rank=1)
+    _, adapted, routing = make(adapter, filled=False)
+    optimizer = torch.optim.SGD(adapted.parameters(), lr=1e-3)
+    for step, depth in enumerate([1] * 50 + [3] * 50):
+        open_layers(adapted, depth)
+        optimizer.zero_grad()
+        with routing.use("rgb", "ir"):
+            run(adapted, images).square().sum().backward()
+        for update in adaptive_updates(adapted):
+            update.observe()
+        optimizer.step()
+        kept = adapter.allocate(adapted, (step + 1) / 100)
+    for layer in adapted.layers:
+        left = sum(int((update.values != 0).sum()) for update in adaptive_updates(layer))
+        assert left > 0, "the late layers were cut before they could grow"
+    assert kept == len(adaptive_updates(adapted))
 
 
 def test_clip_adapter_starts_as_the_identity():
