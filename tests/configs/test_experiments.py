@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT / "configs" / "hivg", ROOT / "configs" / "rgbt_vgnet")
 CONFIGS = sorted(path for folder in FOLDERS for path in folder.glob("*.py") if "tiny" not in path.stem)
 WIDTH = 16
-GROWN = 2 * IMAGE_SIZE  # in place of 640 pixels
+GROWN = {640: 2 * IMAGE_SIZE, 1280: 4 * IMAGE_SIZE}
+"""Larger image sizes -> what stands for them here."""
 EXPERIMENTS = (ROOT / "docs" / "experiments.md").read_text()
 SIZES = dict(width=WIDTH, heads=2, mlp_width=32, embed_dim=WIDTH)
 
@@ -102,11 +103,13 @@ def test_each_stage_trains_what_it_names(path):
 def start_files(tmp_path_factory) -> Path:
     """Folder of the files that training begins with, made as docs/experiments.md says, from a tiny HiVG."""
     folder = tmp_path_factory.mktemp("pretrain_weights")
-    pretrained = tiny(load_config(ROOT / "configs" / "hivg" / "hivg_b16_mixup.py", {"modality": "rgb"}))
-    torch.save({"state_dict": pretrained.state_dict()}, folder / "hivg_b16_mixup.pth")
+    for name in ("hivg_b16_mixup", "hivg_l14_mixup"):
+        pretrained = tiny(load_config(ROOT / "configs" / "hivg" / f"{name}.py", {"modality": "rgb"}))
+        torch.save({"state_dict": pretrained.state_dict()}, folder / f"{name}.pth")
     commands = re.findall(r"^ +python tools/convert_checkpoint\.py (ours .+)$", EXPERIMENTS, re.MULTILINE)
     for command in commands:
-        words = shlex.split(command.replace("pretrain_weights", str(folder)).replace(" 640", f" {GROWN}"))
+        words = shlex.split(command.replace("pretrain_weights", str(folder)))
+        words = [str(GROWN[int(word)]) if word in ("640", "1280") else word for word in words]
         assert run_tool("convert_checkpoint.py", *words) == 0, command
     return folder
 
@@ -116,7 +119,7 @@ def test_the_file_that_a_row_begins_with_fits(path, start_files):
     config = load_config(path)
     if not config.get("load_from"):
         return
-    wanted = tiny(config, GROWN if config.image_size == 640 else IMAGE_SIZE).state_dict()
+    wanted = tiny(config, GROWN.get(config.image_size, IMAGE_SIZE)).state_dict()
     file = Path(config.load_from).stem
     given = load_file(start_files / f"{file}.pth")["state_dict"]
     assert not [name for name in wanted.keys() & given.keys() if wanted[name].shape != given[name].shape]
