@@ -1,7 +1,8 @@
 """Rules for CLIP in Hugging Face's names with peft adapters and cross-modal bridges, as HiVG's descendants store it.
 
 Files differ in what peft of their time wrote: ``base_model.model.`` once or, after repeated wrapping, several times,
-and from peft 0.7 on a ``base_layer`` inside every adapted Linear. :data:`NORMALISE` removes both.
+and from peft 0.7 on a ``base_layer`` inside every adapted Linear. :data:`NORMALISE` removes both. Files of CLIP alone
+have the wrappers without ``clip.`` before them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from rgbtvg.checkpoints.rules import Idle, Rename, Rule
 
 NORMALISE = (
     (r"^module\.", ""),
-    (r"^clip\.(base_model\.model\.)+", "clip."),
+    (r"^(clip\.)?(base_model\.model\.)+", "clip."),
     (r"\.base_layer\.", "."),
 )
 GROUPS = {"default": "shared", "lora_rgb": "rgb", "lora_ir": "ir"}

@@ -1,4 +1,5 @@
-"""Weights of CLIP from the files that people have: Hugging Face directories and files, and OpenAI's archives."""
+"""Weights of CLIP from the files that people have: Hugging Face directories and files, OpenAI's archives, files of
+ours."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ RENAMES = (
     (r"^encoder\.", ""),
     (r"^pre_layrnorm\.", "pre_layernorm."),
 )
+OWN_PREFIXES = {"vision": "image_encoder.", "text": "text_encoder."}
 
 
 def load_clip_weights(encoder: nn.Module, path: str, part: str) -> None:
@@ -27,13 +29,14 @@ def load_clip_weights(encoder: nn.Module, path: str, part: str) -> None:
 
     Args:
         encoder: a :class:`CLIPVisionEncoder` or :class:`CLIPTextEncoder`.
-        path: a Hugging Face directory, a weight file with its names, or OpenAI's ``ViT-*.pt``.
+        path: a Hugging Face directory, a weight file with its names, OpenAI's ``ViT-*.pt``, or CLIP in a checkpoint of
+            ours without adapters (``tools/convert_checkpoint.py`` makes one of a debiased CLIP).
         part: ``'vision'`` or ``'text'``.
 
     Raises:
         CheckpointError: the file is missing, holds no CLIP, or one of another architecture.
     """
-    state = clip_part(read_clip(path), part)
+    state = read_tower(path, part)
     if part == "vision":
         state["patch_embedding.weight"] = fit_patch_embedding(
             state["patch_embedding.weight"], encoder.patch_embedding.weight.shape
@@ -54,8 +57,21 @@ def load_clip_weights(encoder: nn.Module, path: str, part: str) -> None:
     encoder.load_state_dict(state, strict=False)
 
 
+def read_tower(path: str, part: str) -> dict[str, Tensor]:
+    """The vision or text tower of a file under our names, in float32."""
+    state, prefix = read_clip(path), OWN_PREFIXES[part]
+    if f"{prefix}projection.weight" not in state:
+        return clip_part(state, part)
+    tower = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+    if any(".lora." in name for name in tower):
+        raise CheckpointError(
+            f"{path} has LoRA beside CLIP's weights: fold it in first (tools/convert_checkpoint.py ... --merge-lora)"
+        )
+    return tower
+
+
 def read_clip(path: str) -> dict[str, Tensor]:
-    """State dict of a CLIP file under Hugging Face's names, in float32."""
+    """State dict of a CLIP file under Hugging Face's names, or of a checkpoint of ours, in float32."""
     source = Path(path)
     if source.is_dir():
         source = next(
@@ -64,8 +80,8 @@ def read_clip(path: str) -> dict[str, Tensor]:
     state = read_initial_weights(source, "CLIP (the Hugging Face directory of the model, or OpenAI's ViT-B-16.pt)")
     if "visual.proj" in state:
         state = openai_to_hugging_face(state)
-    if "visual_projection.weight" not in state:
-        raise CheckpointError(f"{source} holds no CLIP under Hugging Face's or OpenAI's names")
+    if not {"visual_projection.weight", f"{OWN_PREFIXES['vision']}projection.weight"} & state.keys():
+        raise CheckpointError(f"{source} holds no CLIP under Hugging Face's, OpenAI's or our names")
     return {name: tensor.float() for name, tensor in state.items() if tensor.is_floating_point()}
 
 
