@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from rgbtvg.checkpoints.converters import get_converter
-from rgbtvg.checkpoints.rules import Converted, unwrap
+from rgbtvg.checkpoints.rules import ONE_STREAM, Converted, unwrap
 from rgbtvg.checkpoints.safe_load import load_file
 from rgbtvg.errors import CheckpointError
 from rgbtvg.registry import MODELS
@@ -39,8 +39,9 @@ def convert_file(method: str, source: str | Path, target: str | Path, config: Co
             f"{source} is no checkpoint of {method}: {len(converted.unknown)} of its {len(state)} names are unknown, "
             f"{converted.unknown[0]} for one"
         )
-    if wanted is not None:
+    if config is not None and wanted is not None:
         check_fit(converted.state, wanted, source)
+        check_streams(converted, config.model, source)
     save_state(converted.state, target, {"method": method, "cfg": config.pretty_text if config is not None else ""})
     return converted
 
@@ -76,6 +77,16 @@ def check_fit(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source:
         raise CheckpointError(
             f"{source} does not fit the config: {name} is {tuple(state[name].shape)} in the file and "
             f"{tuple(wanted[name].shape)} in the model (image_size, max_length and modality decide the position tables)"
+        )
+
+
+def check_streams(converted: Converted, model: Mapping[str, Any], source: str | Path) -> None:
+    """A model of two streams takes what the reference has for two."""
+    lost = [name for name, reason in converted.idle.items() if reason == ONE_STREAM]
+    if lost and model.get("modality") == "rgbt":
+        raise CheckpointError(
+            f"{source} does not fit the config: it has {lost[0]} for two streams, which the config's model lacks "
+            "(neck, stream_exchange and projections_per_stream decide)"
         )
 
 

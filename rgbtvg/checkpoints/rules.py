@@ -23,6 +23,8 @@ from torch import Tensor
 
 from rgbtvg.errors import CheckpointError
 
+ONE_STREAM = "of the other stream or of both together, and the model has one stream"
+"""Why a tensor is left out of a model of one stream; a model of two must have a place for it."""
 PLACEHOLDER = re.compile(r"\{(\w+)(\*?)\}")
 
 
@@ -137,17 +139,18 @@ class Converter:
 
     Args:
         method: name of the method, as in ``tools/convert_checkpoint.py METHOD``.
-        rules: in order of precedence, or a function of the reference's state dict that gives them.
+        rules: in order of precedence, or a function that gives them for a state dict, theirs or ours, and for the names
+            of the model that is wanted (none where that is not known).
         normalise: regular-expression replacements applied to the reference's names first, for prefixes that wrappers
             left behind. They are not restored by :meth:`to_theirs`.
     """
 
     method: str
-    rules: Sequence[Rule] | Callable[[Mapping[str, Tensor]], Sequence[Rule]]
+    rules: Sequence[Rule] | Callable[[Mapping[str, Tensor], Collection[str]], Sequence[Rule]]
     normalise: Sequence[tuple[str, str]] = ((r"^module\.", ""),)
 
-    def rules_for(self, state: Mapping[str, Tensor]) -> Sequence[Rule]:
-        return self.rules(state) if callable(self.rules) else self.rules
+    def rules_for(self, state: Mapping[str, Tensor], wanted: Collection[str] = ()) -> Sequence[Rule]:
+        return self.rules(state, wanted) if callable(self.rules) else self.rules
 
     def to_ours(self, state: Mapping[str, Tensor], wanted: Collection[str] | None = None) -> Converted:
         """Convert their state dict. Names that no rule knows are listed, not guessed.
@@ -156,7 +159,7 @@ class Converter:
             state: their names -> tensors.
             wanted: names of our model's state dict; optional tensors that it lacks are left out as idle.
         """
-        rules, converted = self.rules_for(state), Converted()
+        rules, converted = self.rules_for(state, wanted or ()), Converted()
         for original, tensor in state.items():
             name = original
             for pattern, replacement in self.normalise:

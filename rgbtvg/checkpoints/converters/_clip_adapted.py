@@ -7,8 +7,10 @@ have the wrappers without ``clip.`` before them.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from rgbtvg.checkpoints.converters._rules import JOINT_ENCODER
-from rgbtvg.checkpoints.rules import Idle, Rename, Rule
+from rgbtvg.checkpoints.rules import ONE_STREAM, Idle, Rename, Rule
 
 NORMALISE = (
     (r"^module\.", ""),
@@ -20,6 +22,8 @@ GROUPS = {"default": "shared", "lora_rgb": "rgb", "lora_ir": "ir"}
 
 OTHER_ENCODER = "the references make every adapter in both encoders, and run each in one"
 OTHER_MODE = "the references store it in every mode, and use it in one"
+PROJECTIONS = {"level_proj": "ml_visual_projection", "image_proj": "visu_proj"}
+"""Projections that a model has once or per stream, each for itself: ours -> theirs."""
 
 
 def lora_rules(theirs: str, ours: str) -> list[Rule]:
@@ -42,6 +46,24 @@ def bridge_rules(layer: str, guide: str) -> list[Rule]:
             for part in ("cross_norm", "cross_attn", "cross_mlp")
         ),
     ]
+
+
+def is_per_stream(names: Collection[str], projection: str) -> bool:
+    """Whether there is a projection for each stream, by names of theirs or ours."""
+    theirs, ours = f"{PROJECTIONS[projection]}_ir.", (f"{projection}.rgb.", f"{projection}.ir.")
+    return any(theirs in name or name.startswith(ours) for name in names)
+
+
+def projection_rules(names: Collection[str], wanted: Collection[str]) -> list[Rule]:
+    """The visual projections; a model that has one takes RGB's, with which the references run a single stream."""
+    rules: list[Rule] = []
+    for ours, theirs in PROJECTIONS.items():
+        if is_per_stream(names, ours) and f"{ours}.weight" not in wanted:
+            rules.append(Rename(f"{theirs}.{{kind}}", f"{ours}.rgb.{{kind}}", optional=ONE_STREAM))
+        else:
+            rules.append(Rename(f"{theirs}.{{kind}}", f"{ours}.{{kind}}"))
+        rules.append(Rename(f"{theirs}_ir.{{kind}}", f"{ours}.ir.{{kind}}", optional=ONE_STREAM))
+    return rules
 
 
 VISION_LAYER = "clip.vision_model.encoder.layers.{i}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
@@ -46,7 +46,7 @@ def is_multi_level(state: Mapping[str, Tensor]) -> bool:
     return any(name.endswith("ml_visu_proj.weight") for name in state)
 
 
-def rules(state: Mapping[str, Tensor]) -> list[Rule]:
+def rules(state: Mapping[str, Tensor], _: Collection[str]) -> list[Rule]:
     if is_multi_level(state):
         image_projection: list[Rule] = [
             Rename("ml_visu_proj.{kind}", "image_proj.{kind}"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
@@ -29,7 +29,7 @@ def is_clip(state: Mapping[str, Tensor]) -> bool:
     return any(name.startswith(("clip.", "module.clip.", "image_encoder.class_embedding")) for name in state)
 
 
-def rules(state: Mapping[str, Tensor]) -> list[Rule]:
+def rules(state: Mapping[str, Tensor], _: Collection[str]) -> list[Rule]:
     # The two variants call the same thing by different names.
     kind = "content" if is_clip(state) else "sampling"
     return [

@@ -1,16 +1,25 @@
 """HiVG: the authors' files of every stage, and those of the RGB-T benchmark."""
 
-from rgbtvg.checkpoints.converters._clip_adapted import CLIP, GUIDE, HEADS, NORMALISE, VISION_LAYER, bridge_rules
-from rgbtvg.checkpoints.rules import Converter, Rename
+from __future__ import annotations
 
-CONVERTER = Converter(
-    "hivg",
-    [
-        *bridge_rules(VISION_LAYER, GUIDE),
-        *CLIP,
-        Rename("ml_visual_projection.{kind}", "level_proj.{kind}"),
-        Rename("visu_proj.{kind}", "image_proj.{kind}"),
-        *HEADS,
-    ],
+from collections.abc import Collection, Mapping
+
+from torch import Tensor
+
+from rgbtvg.checkpoints.converters._clip_adapted import (
+    CLIP,
+    GUIDE,
+    HEADS,
     NORMALISE,
+    VISION_LAYER,
+    bridge_rules,
+    projection_rules,
 )
+from rgbtvg.checkpoints.rules import Converter, Rule
+
+
+def rules(state: Mapping[str, Tensor], wanted: Collection[str]) -> list[Rule]:
+    return [*bridge_rules(VISION_LAYER, GUIDE), *CLIP, *projection_rules(state, wanted), *HEADS]
+
+
+CONVERTER = Converter("hivg", rules, NORMALISE)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -12,10 +13,13 @@ from rgbtvg.checkpoints.converters._clip_adapted import (
     HEADS,
     NORMALISE,
     OTHER_MODE,
+    PROJECTIONS,
     VISION_LAYER,
     bridge_rules,
+    is_per_stream,
+    projection_rules,
 )
-from rgbtvg.checkpoints.rules import Alias, Converter, Idle, Rename, Rule
+from rgbtvg.checkpoints.rules import ONE_STREAM, Alias, Converter, Idle, Rename, Rule
 
 THERMAL_LAYER = VISION_LAYER.replace("vision_model", "vision_model_ir")
 
@@ -59,7 +63,7 @@ TRI_PRIOR: list[Rule] = [
     Idle("iafv2_{name}", "an earlier fusion that is stored and never used"),
 ]
 
-NECKS: list[Rule] = [
+FUSIONS: list[Rule] = [
     *CMX,
     *TRI_PRIOR,
     Rename("visu_fuse.{p}_proj.{kind}", "neck.attention.{p}_proj.{kind}"),
@@ -68,30 +72,35 @@ NECKS: list[Rule] = [
     Rename("cross_fusion_layers_vt.{rest*}", "stream_exchange.rgb.{rest}"),
     Rename("cross_fusion_layers_tv.{rest*}", "stream_exchange.ir.{rest}"),
 ]
+FUSIONS = [replace(rule, optional=ONE_STREAM) if isinstance(rule, Rename) else rule for rule in FUSIONS]
 
 
-def has_two_encoders(state: Mapping[str, Tensor]) -> bool:
-    """Whether a state dict, theirs or ours, is of the generation with a bridge and projections per stream."""
-    return any("vision_model_ir." in name or name.startswith("level_proj.ir.") for name in state)
+def has_two_encoders(names: Collection[str]) -> bool:
+    """Whether names, theirs or ours, are of the generation with a bridge per stream.
+
+    Bridges of ours have the names of version 2's text-guided blocks. That generation has both projections per stream
+    beside them, and adapters in them or no exchange between the streams.
+    """
+    if any("vision_model_ir." in name for name in names):
+        return True
+    guides = [name for name in names if ".slots.guide.rgb." in name or ".slots.guide.ir." in name]
+    adapted = any(".lora." in name for name in guides)
+    exchanging = any(name.startswith("stream_exchange.") for name in names)
+    projections = all(is_per_stream(names, name) for name in PROJECTIONS)
+    return bool(guides) and projections and (adapted or not exchanging)
 
 
-def rules(state: Mapping[str, Tensor]) -> list[Rule]:
+def rules(state: Mapping[str, Tensor], wanted: Collection[str]) -> list[Rule]:
+    shared_guide = any(".slots.guide.cross_norm." in name for name in wanted)
     if has_two_encoders(state):
-        suffixes = {"rgb": "", "ir": "_ir"}
         generation: list[Rule] = [
-            *bridge_rules(VISION_LAYER, f"{GUIDE}.rgb"),
+            *bridge_rules(VISION_LAYER, GUIDE if shared_guide else f"{GUIDE}.rgb"),
             *bridge_rules(THERMAL_LAYER, f"{GUIDE}.ir"),
             Alias("clip.vision_model_ir.{rest*}", "clip.vision_model.*"),
         ]
     else:
-        suffixes = {"": ""}
         generation = [*TEXT_GUIDED, *bridge_rules(VISION_LAYER, GUIDE)]
-    projections = [
-        Rename(f"{theirs}{suffix}.{{kind}}", f"{'.'.join(filter(None, (ours, stream)))}.{{kind}}")
-        for theirs, ours in (("ml_visual_projection", "level_proj"), ("visu_proj", "image_proj"))
-        for stream, suffix in suffixes.items()
-    ]
-    return [*generation, *CLIP, *projections, *NECKS, *HEADS]
+    return [*generation, *CLIP, *projection_rules(state, wanted), *FUSIONS, *HEADS]
 
 
 CONVERTER = Converter("rgbt_vgnet", rules, NORMALISE)
