@@ -53,6 +53,12 @@ def fusion_encoder(args: dict) -> dict:
     )
 
 
+def projections_per_stream(case: Case, modality: str) -> list[str]:
+    """Projections that the case has a second time for thermal; a single stream runs with the first ones."""
+    second = {"level_proj": "ml_visual_projection_ir.weight", "image_proj": "visu_proj_ir.weight"}
+    return [ours for ours, theirs in second.items() if theirs in case.spec["state_dict"] and modality == "rgbt"]
+
+
 def indices(case: Case, pattern: str) -> list[int]:
     """The numbers at the place of ``#`` in the names of the case's outputs."""
     before, after = pattern.split("#")

@@ -12,6 +12,7 @@ from ._clip_adapted import (
     fusion_encoder,
     image_encoder,
     indices,
+    projections_per_stream,
     text_encoder,
     upsampled,
 )
@@ -46,6 +47,7 @@ class HiVGParity(ParityMethod):
             ),
             image_depth=depth,
             text_depth=12 if depth else 0,
+            projections_per_stream=projections_per_stream(case, self.modality(case)),
             sentence_token="after_first_stream",
             fusion=fusion_encoder(config),
             head=dict(type="BoxHead", width=config["vl_hidden_dim"], l1_weight=2.0, giou_weight=2.0),

@@ -16,6 +16,7 @@ from ._clip_adapted import (
     fusion_encoder,
     image_encoder,
     indices,
+    projections_per_stream,
     text_encoder,
 )
 from ._parts import per_stream
@@ -35,8 +36,10 @@ class RGBTVGNetParity(ParityMethod):
     def neck(self, case):
         names, args = case.spec["state_dict"], case.spec["config"]["args"]
         width = args["vl_hidden_dim"]
+        if self.modality(case) != "rgbt":  # whose fusion, if it has one, does nothing
+            return dict(type="ConcatTokens")
         if "visu_fuse.weight" in names:
-            return dict(type="LinearFusion", width=args["vl_hidden_dim"])
+            return dict(type="LinearFusion", width=width)
         if "visu_fuse.q_proj.weight" in names:
             return dict(type="CrossFormer", width=width, num_heads=args["vl_nheads"], residual=False, softmax=False)
         if "iafv3_alpha" in names:
@@ -56,6 +59,10 @@ class RGBTVGNetParity(ParityMethod):
             return dict(type="TextGuidedBlock", interleave_text=True) if active else None
         levels = len(layers["extract_text_layer"]) if args["enable_adaptive_weights"] else 0
         return dict(type="CrossModalBridge", num_text_levels=levels)
+
+    def guide_per_stream(self, case):
+        """A single stream of the two encoders runs with the first one's bridge."""
+        return self.generation(case) == "v2" or (self.generation(case) == "te" and self.modality(case) == "rgbt")
 
     def adapter(self, case):
         lora = case.spec["config"]["lora"]
@@ -94,11 +101,11 @@ class RGBTVGNetParity(ParityMethod):
             ),
             guide=self.guide(case),
             guide_layers=layers["adapt_layer"],
-            guide_per_stream=generation != "v1",
+            guide_per_stream=self.guide_per_stream(case),
             frozen_guides=("ir",) if generation == "te" else (),
             adapter=self.adapter(case),
             image_depth=STAGE_DEPTHS[args["hi_lora_stage"]],
-            projections_per_stream=("level_proj", "image_proj") if generation == "te" else (),
+            projections_per_stream=projections_per_stream(case, self.modality(case)),
             stream_exchange="cross_fusion_layers_vt.0.q_proj.weight" in names,
             neck=self.neck(case),
             sentence_token="after_first_stream",
@@ -138,10 +145,10 @@ class RGBTVGNetParity(ParityMethod):
         suffixes = {"rgb": "_sv", "ir": "_st"} if self.generation(case) == "v2" else {"rgb": "", "ir": ""}
         for i in layers if self.guide(case) else ():
             guide = f"image_encoder.layers.{i}.slots.guide"
-            if self.generation(case) == "v1":
-                taps[f"layer{i}_cross_attn_out"] = f"{guide}.cross_attn"
-            else:
+            if self.guide_per_stream(case):
                 taps |= {f"{s}_layer{i}_cross_attn{suffixes[s]}_out": f"{guide}.{s}.cross_attn" for s in model.streams}
+            else:
+                taps[f"layer{i}_cross_attn_out"] = f"{guide}.cross_attn"
         if model.stream_exchange is not None:
             for k in range(len(model.image_encoder.out_levels)):
                 taps |= {f"cross_fusion_vt{k}_out": f"stream_exchange.rgb.{k}"}
@@ -200,7 +207,7 @@ class RGBTVGNetParity(ParityMethod):
             gradients = {"grad_norms": norms, "losses": case.spec["losses"]}
             yield "both adapters learn", dataclasses.replace(case, spec=bare | gradients | {"outputs": {}})
         if "outputs_sample1_alone" in variants:
-            alone = {name: value[1:] for name, value in case.inputs.items()}
+            alone = {name: value[1:2] for name, value in case.inputs.items()}
             outputs = {"outputs": variants["outputs_sample1_alone"]["outputs"]}
             yield "sample 1 alone", dataclasses.replace(case, spec=bare | outputs, inputs=alone)
         if "outputs_fixed_text_order" in variants:
