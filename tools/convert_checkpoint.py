@@ -9,6 +9,7 @@ python tools/convert_checkpoint.py hivg best_checkpoint.pth start.pth --merge-lo
 python tools/convert_checkpoint.py ours work_dirs/hivg.pth start.pth --split-lora rgb=16 ir=48 --copy-to-thermal
 python tools/convert_checkpoint.py ours start.pth start_640.pth --image-size 640 --streams 2
 python tools/convert_checkpoint.py peft old_reference.pth new_reference.safetensors --peft 0.7
+python tools/convert_checkpoint.py peft merged_reference.pth merged_peft_0.7.pth --peft 0.7 --peft-targets self_attn cross_attn
 """  # noqa: E501
 
 import argparse
@@ -50,6 +51,14 @@ def parse_args() -> argparse.Namespace:
     )
     surgery.add_argument("--peft", choices=("0.3", "0.7"), help="METHOD peft: names as this version writes them")
     surgery.add_argument("--wrappers", type=int, default=1, help="prefixes base_model.model. for --peft (default 1)")
+    surgery.add_argument(
+        "--peft-targets",
+        nargs="+",
+        default=(),
+        choices=("self_attn", "cross_attn"),
+        help="for --peft 0.7 of a file without LoRA (merged, say): attentions of CLIP that the reader adapts, whose "
+        "Linears get a base_layer",
+    )
     return parser.parse_args()
 
 
@@ -90,7 +99,7 @@ def main() -> None:
     from rgbtvg.errors import ConfigError
 
     if args.peft:
-        written = rename_peft_file(args.source, args.target, args.peft, args.wrappers)
+        written = rename_peft_file(args.source, args.target, args.peft, args.wrappers, args.peft_targets)
         print(f"wrote {args.target}: {written} tensors in the layout of peft {args.peft}")
         return
     operations = surgery_of(args)

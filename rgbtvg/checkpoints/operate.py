@@ -41,10 +41,12 @@ def operate_file(
     return len(state)
 
 
-def rename_peft_file(source: str | Path, target: str | Path, version: str, wrappers: int = 1) -> int:
+def rename_peft_file(
+    source: str | Path, target: str | Path, version: str, wrappers: int = 1, targets: Sequence[str] = ()
+) -> int:
     """Write a reference's checkpoint with the names of another peft version; see :func:`rename_peft`."""
     state = tensors_of(load_file(source), source)
-    names = rename_peft(list(state), version, wrappers)
+    names = rename_peft(list(state), version, wrappers, targets)
     renamed = {names[name]: tensor.contiguous() for name, tensor in state.items()}
     if Path(target).suffix == ".safetensors":
         save_state(renamed, target, {})

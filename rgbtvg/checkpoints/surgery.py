@@ -201,7 +201,7 @@ def image_rows(state: Mapping[str, Tensor], num_streams: int, text_first: bool) 
     return (2 + words if text_first else 2), count
 
 
-def rename_peft(names: Sequence[str], version: str, wrappers: int = 1) -> dict[str, str]:
+def rename_peft(names: Sequence[str], version: str, wrappers: int = 1, targets: Sequence[str] = ()) -> dict[str, str]:
     """Names of a reference's state dict as another version of peft writes them.
 
     Args:
@@ -209,15 +209,22 @@ def rename_peft(names: Sequence[str], version: str, wrappers: int = 1) -> dict[s
         version: ``'0.3'`` (a LoRA Linear is a Linear) or ``'0.7'`` (it is wrapped: ``base_layer``), which hold for all
             versions up to 0.6 and from 0.7 on.
         wrappers: ``base_model.model.`` prefixes to write.
+        targets: attentions of CLIP (``self_attn``, ``cross_attn``) that the reader adapts, for names without LoRA, such
+            as those of merged weights: nothing else tells there which Linears are wrapped.
 
     Returns:
         given name -> name.
+
+    Raises:
+        CheckpointError: no such version, or nothing tells which Linears are wrapped.
     """
     if version not in ("0.3", "0.7"):
         raise CheckpointError(f"peft layouts are '0.3' (up to 0.6) and '0.7' (from 0.7 on), got {version!r}")
     prefix = "base_model.model." * wrappers
     plain_names = {name: WRAPPERS.sub("", name).replace(".base_layer.", ".") for name in names}
-    adapted = {plain.split(".lora_A.")[0] for plain in plain_names.values() if ".lora_A." in plain}
+    adapted = adapted_by_peft(names, targets)
+    if version == "0.7" and not adapted:
+        raise CheckpointError("no LoRA in the file: name the attentions that its reader adapts (--peft-targets)")
     renamed = {}
     for name, plain in plain_names.items():
         linear, _, kind = plain.rpartition(".")
@@ -227,3 +234,14 @@ def rename_peft(names: Sequence[str], version: str, wrappers: int = 1) -> dict[s
         of_clip = in_model or plain.startswith(CLIP_MODULES)
         renamed[name] = ("clip." if in_model else "") + (prefix if of_clip else "") + plain
     return renamed
+
+
+def adapted_by_peft(names: Sequence[str], targets: Sequence[str]) -> set[str]:
+    """Linears of a reference, without wrappers, that have LoRA or a ``base_layer``; where none has, CLIP's projections
+    in these attentions."""
+    marked = [re.split(r"\.lora_A\.|\.base_layer\.", name) for name in names]
+    adapted = {WRAPPERS.sub("", parts[0]) for parts in marked if len(parts) > 1}
+    if adapted or not targets:
+        return adapted
+    projection = re.compile(rf"((text|vision)_model\w*\..*\.({'|'.join(targets)})\.(q|k|v|out)_proj)\.(weight|bias)")
+    return {match[1] for name in names if (match := projection.fullmatch(WRAPPERS.sub("", name)))}

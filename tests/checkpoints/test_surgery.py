@@ -141,6 +141,25 @@ def test_peft_names_go_both_ways():
     assert list(bare.values()) == ["base_model.model.text_model.encoder.layers.0.self_attn.k_proj.weight"]
 
 
+def test_merged_weights_get_the_base_layers_that_their_reader_expects(tmp_path, capsys):
+    model = model_of({**tiny_hivg.config("rgb"), "adapter": None})
+    ours, old, new = tmp_path / "ours.pth", tmp_path / "old.pth", tmp_path / "new.pth"
+    torch.save({"state_dict": model.state_dict()}, ours)
+    assert run_tool("convert_checkpoint.py", "hivg", ours, old, "--to-reference") == 0
+    assert run_tool("convert_checkpoint.py", "peft", old, new, "--peft", "0.7") == 1
+    assert "--peft-targets" in capsys.readouterr().err
+    for targets in (["self_attn"], ["self_attn", "cross_attn"]):
+        assert run_tool("convert_checkpoint.py", "peft", old, new, "--peft", "0.7", "--peft-targets", *targets) == 0
+        wrapped = {name.split(".base_layer.")[0] for name in load_file(new)["model"] if ".base_layer." in name}
+        assert all(name.startswith("clip.base_model.model.") for name in wrapped)
+        assert {name.split(".")[-2] for name in wrapped} == set(targets)
+        assert len(wrapped) == 4 * 2 * (len(targets) + 1)  # projections of two layers, in two towers and the bridges
+    again = list(load_file(new)["model"])
+    assert list(rename_peft(again, "0.7").values()) == again
+    assert run_tool("convert_checkpoint.py", "hivg", new, ours) == 0
+    assert load_file(ours)["state_dict"].keys() == model.state_dict().keys()
+
+
 def test_the_command_chains_operations(tmp_path, capsys):
     model = model_of(tiny_hivg.config("rgb"))
     source, target = tmp_path / "ours.pth", tmp_path / "start.safetensors"
