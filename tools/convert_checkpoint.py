@@ -91,6 +91,16 @@ def surgery_of(args: argparse.Namespace) -> list[Callable]:
     return operations
 
 
+def tell_thermal(state: dict) -> dict:
+    """Say whether thermal's adapter has learned; one reference gives it no gradient."""
+    from rgbtvg.checkpoints.surgery import thermal_norm
+
+    norm = thermal_norm(state)
+    if norm is not None:
+        print(f"thermal adapter: norm {norm:.4g}" if norm else "thermal adapter: norm 0.000: it was never trained")
+    return state
+
+
 def main() -> None:
     args = parse_args()
     from rgbtvg.checkpoints.convert import convert_file, restore_file
@@ -106,7 +116,8 @@ def main() -> None:
     if operations or args.method == OURS:
         if args.config or args.to_reference:
             raise ConfigError("--config and --to-reference go with a conversion alone: do the surgery in a second call")
-        written = operate_file(args.method, args.source, args.target, operations)
+        before = [] if args.method == OURS else [tell_thermal]
+        written = operate_file(args.method, args.source, args.target, [*before, *operations])
         print(f"wrote {args.target}: {written} tensors after {len(operations)} operations")
         return
     if args.to_reference:
@@ -118,6 +129,7 @@ def main() -> None:
     print(f"wrote {args.target}: {len(converted.state)} tensors")
     for name, reason in converted.idle.items():
         print(f"  left out {name}: {reason}")
+    tell_thermal(converted.state)
 
 
 if __name__ == "__main__":

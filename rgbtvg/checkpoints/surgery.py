@@ -45,6 +45,12 @@ def lora_groups(state: Mapping[str, Tensor]) -> list[str]:
     return sorted({match["group"] for name in state if (match := UPDATE.fullmatch(name))})
 
 
+def thermal_norm(state: Mapping[str, Tensor]) -> float | None:
+    """L2 norm of all up factors of thermal's own group, which start at zero; None where there is no such group."""
+    updates = [tensor for name, tensor in state.items() if name.endswith(".lora.ir.up")]
+    return math.sqrt(sum(float(up.double().square().sum()) for up in updates)) if updates else None
+
+
 def merge_lora(state: Mapping[str, Tensor], group: str | None = None, alpha: float = 16.0) -> State:
     """Fold the low-rank updates of a group into the weights and drop all updates.
 

@@ -12,7 +12,7 @@ import rgbtvg.models  # noqa: F401
 from rgbtvg.checkpoints import load_file
 from rgbtvg.checkpoints.converters import get_converter
 from rgbtvg.registry import MODELS
-from tests.models.tiny import clip_vg, dynamic_mdetr, faoa, mmca, qrnet, resc, transvg
+from tests.models.tiny import clip_vg, dynamic_mdetr, faoa, hivg, mmca, qrnet, resc, rgbt_vgnet, transvg
 from tests.run_tool import run_tool
 
 MODULES = (transvg, clip_vg, mmca, qrnet, dynamic_mdetr, faoa, resc)
@@ -74,3 +74,28 @@ def test_config_of_another_size_is_one_sentence(theirs, tmp_path, capsys):
     assert message.count("\n") == 0
     assert "does not fit the config" in message
     assert not (tmp_path / "out.pth").exists()
+
+
+def test_a_conversion_tells_whether_the_thermal_adapter_was_trained(tmp_path, capsys):
+    config = tmp_path / "config.py"
+    config.write_text(f"model = {rgbt_vgnet.config('rgbt')!r}\n")
+    state = get_converter("rgbt_vgnet").to_theirs(MODELS.build(rgbt_vgnet.config("rgbt")).state_dict())
+    thermal = [name for name in state if ".lora_B.lora_ir." in name]
+    for value, line in ((0.0, "norm 0.000: it was never trained"), (0.5, None)):
+        for name in thermal:
+            state[name] = torch.full_like(state[name], value)
+        norm = sum(float(state[name].square().sum()) for name in thermal) ** 0.5
+        torch.save({"model": state}, tmp_path / "theirs.pth")
+        for options in (("--config", config), ("--merge-lora", "rgb")):
+            assert (
+                run_tool("convert_checkpoint.py", "rgbt_vgnet", tmp_path / "theirs.pth", tmp_path / "o.pth", *options)
+                == 0
+            )
+            assert f"thermal adapter: {line or f'norm {norm:.4g}'}\n" in capsys.readouterr().out
+
+
+def test_without_a_thermal_adapter_nothing_is_told(tmp_path, capsys):
+    state = get_converter("hivg").to_theirs(MODELS.build(hivg.config("rgbt")).state_dict())
+    torch.save({"model": state}, tmp_path / "theirs.pth")
+    assert run_tool("convert_checkpoint.py", "hivg", tmp_path / "theirs.pth", tmp_path / "ours.pth") == 0
+    assert "thermal adapter" not in capsys.readouterr().out
