@@ -3,4 +3,5 @@
 _base_ = ["hivg_b16_mixup.py"]
 
 rgbt_resize = "premultiplied"
+tokenize = dict(mask_pad_id=True)
 model = dict(sentence_token="after_first_stream")

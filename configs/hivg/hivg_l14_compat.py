@@ -3,4 +3,5 @@
 _base_ = ["hivg_l14.py"]
 
 modality = "rgb"
+tokenize = dict(mask_pad_id=True)
 guide = dict(interleave_text=True)

@@ -22,7 +22,7 @@ class Tokenize(BaseTransform):
     """Token ids and mask of the expression, by any Hugging Face tokenizer.
 
     Special tokens are the tokenizer's own. A long sentence is cut to `max_length` and keeps its end token; a short one
-    is padded with `pad_id` at the end. The mask is True at tokens, special ones included, whatever their id.
+    is padded with `pad_id` at the end. The mask is True at tokens, special ones included.
 
     Args:
         tokenizer: folder with the files of a tokenizer, a SentencePiece model (``.spm``, ``.model``), or a name that is
@@ -30,6 +30,8 @@ class Tokenize(BaseTransform):
         max_length: number of ids.
         pad_id: id of the padding. CLIP's own reference pads with 0, not with its tokenizer's pad token.
         lower: lower-case the sentence first, as all references do.
+        mask_pad_id: mask real tokens that have the padding's id as well. CLIP's pad id 0 is that of ``!`` before another
+            sign; HiVG and RGBT-VGNet were trained so.
 
     Adds ``token_ids`` (max_length,) int64 and ``token_mask`` (max_length,) bool.
 
@@ -38,11 +40,12 @@ class Tokenize(BaseTransform):
         DataError: the expression is empty.
     """
 
-    def __init__(self, tokenizer: str | Path, max_length: int, pad_id: int = 0, lower: bool = True) -> None:
+    def __init__(self, tokenizer: str | Path, max_length: int, pad_id: int = 0, lower: bool = True, mask_pad_id: bool = False) -> None:
         self.tokenizer = load_tokenizer(tokenizer)
         self.max_length = max_length
         self.pad_id = pad_id
         self.lower = lower
+        self.mask_pad_id = mask_pad_id
         self._cache: dict[str, np.ndarray] = {}
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +53,8 @@ class Tokenize(BaseTransform):
         token_ids = np.full(self.max_length, self.pad_id, dtype=np.int64)
         token_ids[: len(ids)] = ids
         results["token_ids"] = torch.from_numpy(token_ids)
-        results["token_mask"] = torch.from_numpy(np.arange(self.max_length) < len(ids))
+        mask = token_ids != self.pad_id if self.mask_pad_id else np.arange(self.max_length) < len(ids)
+        results["token_mask"] = torch.from_numpy(mask)
         return results
 
     def tokens(self, ids: list[int]) -> list[str]:

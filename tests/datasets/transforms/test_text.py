@@ -24,6 +24,14 @@ def test_padding_has_the_id_that_is_asked_for(tokenizer_folder):
     assert mask == [id_ != 7 for id_ in ids]
 
 
+def test_a_token_with_the_id_of_the_padding_is_a_token_unless_it_is_to_be_masked(tokenizer_folder):
+    the = 4
+    ids, mask = tokens(tokenizer_folder, "the red car", max_length=6, pad_id=the)
+    assert ids == [2, the, 5, 8, 3, the] and mask == [True] * 5 + [False]
+    _, mask = tokens(tokenizer_folder, "the red car", max_length=6, pad_id=the, mask_pad_id=True)
+    assert mask == [True, False, True, True, True, False]
+
+
 def test_a_long_sentence_keeps_its_end(tokenizer_folder):
     ids, mask = tokens(tokenizer_folder, "the red car " * 170, max_length=6)
     assert ids == [2, 4, 5, 8, 4, 3]
