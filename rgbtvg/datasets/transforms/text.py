@@ -30,8 +30,8 @@ class Tokenize(BaseTransform):
         max_length: number of ids.
         pad_id: id of the padding. CLIP's own reference pads with 0, not with its tokenizer's pad token.
         lower: lower-case the sentence first, as all references do.
-        mask_pad_id: mask real tokens that have the padding's id as well. CLIP's pad id 0 is that of ``!`` before another
-            sign; HiVG and RGBT-VGNet were trained so.
+        mask_pad_id: mask real tokens that have the padding's id as well. CLIP's pad id 0 is that of ``!`` before
+            another sign; HiVG and RGBT-VGNet were trained so.
 
     Adds ``token_ids`` (max_length,) int64 and ``token_mask`` (max_length,) bool.
 
@@ -40,7 +40,9 @@ class Tokenize(BaseTransform):
         DataError: the expression is empty.
     """
 
-    def __init__(self, tokenizer: str | Path, max_length: int, pad_id: int = 0, lower: bool = True, mask_pad_id: bool = False) -> None:
+    def __init__(
+        self, tokenizer: str | Path, max_length: int, pad_id: int = 0, lower: bool = True, mask_pad_id: bool = False
+    ) -> None:
         self.tokenizer = load_tokenizer(tokenizer)
         self.max_length = max_length
         self.pad_id = pad_id
