@@ -50,10 +50,7 @@ def restore_file(method: str, source: str | Path, target: str | Path) -> None:
     """Write a checkpoint of ours under the reference's names, in the container that the authors' code reads."""
     checkpoint = load_file(source)
     state = get_converter(method).to_theirs(tensors_of(checkpoint, source))
-    if Path(target).suffix == ".safetensors":
-        save_file({name: tensor.contiguous() for name, tensor in state.items()}, target)
-    else:
-        torch.save({"model": state}, target)
+    write_weights(state, target, "model")
 
 
 def tensors_of(checkpoint: Any, source: str | Path) -> dict[str, Tensor]:
@@ -92,9 +89,21 @@ def check_streams(converted: Converted, model: Mapping[str, Any], source: str | 
 
 def save_state(state: Mapping[str, Tensor], target: str | Path, meta: dict[str, str]) -> None:
     """Write weights in MMEngine's container, or as safetensors with `meta` in the header."""
+    write_weights(state, target, "state_dict", meta=meta)
+
+
+def write_weights(state: Mapping[str, Tensor], target: str | Path, key: str, **beside: dict[str, str]) -> None:
+    """Write tensors as safetensors, or under `key` in a PyTorch file with what stands `beside` them.
+
+    Raises:
+        CheckpointError: the target is a folder.
+    """
+    target = Path(target)
+    if target.is_dir():
+        raise CheckpointError(f"{target} is a folder: name the file to write")
+    target.parent.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.contiguous() for name, tensor in state.items()}
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
-    if Path(target).suffix == ".safetensors":
-        save_file(state, target, metadata=meta)
+    if target.suffix == ".safetensors":
+        save_file(state, target, metadata=beside.get("meta"))
     else:
-        torch.save({"state_dict": state, "meta": meta}, target)
+        torch.save({key: state, **beside}, target)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
-
-from rgbtvg.checkpoints.convert import save_state, tensors_of
+from rgbtvg.checkpoints.convert import save_state, tensors_of, write_weights
 from rgbtvg.checkpoints.converters import get_converter
 from rgbtvg.checkpoints.safe_load import load_file
 from rgbtvg.checkpoints.surgery import State, rename_peft
@@ -47,9 +45,5 @@ def rename_peft_file(
     """Write a reference's checkpoint with the names of another peft version; see :func:`rename_peft`."""
     state = tensors_of(load_file(source), source)
     names = rename_peft(list(state), version, wrappers, targets)
-    renamed = {names[name]: tensor.contiguous() for name, tensor in state.items()}
-    if Path(target).suffix == ".safetensors":
-        save_state(renamed, target, {})
-    else:
-        torch.save({"model": renamed}, target)
-    return len(renamed)
+    write_weights({names[name]: tensor for name, tensor in state.items()}, target, "model")
+    return len(state)

@@ -88,6 +88,8 @@ def split_lora(state: Mapping[str, Tensor], ranks: Mapping[str, int], source: st
         ranks: new group -> its rank. The text encoder gets only the first, since it runs no thermal stream.
         source: group to split; may be left out where there is only one.
     """
+    if min(ranks.values()) < 1:
+        raise CheckpointError(f"ranks must be 1 or more, got {dict(ranks)}")
     groups = lora_groups(state)
     source = source or (groups[0] if len(groups) == 1 else None)
     if source not in groups:
@@ -143,10 +145,10 @@ def copy_to_thermal(state: Mapping[str, Tensor], modules: Sequence[str] = tuple(
     return copied
 
 
-def double_image_rows(state: Mapping[str, Tensor], text_first: bool = False) -> State:
+def double_image_rows(state: Mapping[str, Tensor]) -> State:
     """Joint positions from one stream to two side by side: the patches' rows are repeated for thermal."""
     table = state[JOINT_POSITIONS]
-    before, count = image_rows(state, 1, text_first)
+    before, count = image_rows(state, 1)
     end = before + count
     return {**state, JOINT_POSITIONS: torch.cat((table[:end], table[before:end], table[end:]))}
 
@@ -170,7 +172,6 @@ def resize_positions(
     image_size: int,
     patch_size: int,
     num_streams: int = 1,
-    text_first: bool = False,
     clip_table: bool = False,
 ) -> State:
     """Resample the position tables to another image size; class, regression and word rows are kept.
@@ -179,12 +180,13 @@ def resize_positions(
         state: weights.
         image_size, patch_size: in pixels.
         num_streams: streams that stand side by side in the joint sequence.
-        text_first: whether words come before the image there (CLIP-VG).
         clip_table: whether CLIP's own table is resampled as well, for an encoder whose `arch` has that image size. Ours
             with CLIP's size need it not: they resample at every pass.
     """
     grid = (image_size // patch_size,) * 2
-    before, count = image_rows(state, num_streams, text_first)
+    if not all(grid):
+        raise CheckpointError(f"{image_size} pixels are less than a patch of {patch_size}")
+    before, count = image_rows(state, num_streams)
     resized = dict(state)
     resized[JOINT_POSITIONS] = resize_grid_rows(state[JOINT_POSITIONS], before, count, num_streams, grid)
     if clip_table:
@@ -192,8 +194,11 @@ def resize_positions(
     return resized
 
 
-def image_rows(state: Mapping[str, Tensor], num_streams: int, text_first: bool) -> tuple[int, int]:
-    """(rows before the first patch, patches of one stream) in the joint position table."""
+def image_rows(state: Mapping[str, Tensor], num_streams: int) -> tuple[int, int]:
+    """(rows before the first patch, patches of one stream) in the joint position table.
+
+    CLIP-VG, which has no ``level_proj``, puts the words before the image.
+    """
     if JOINT_POSITIONS not in state or "text_encoder.position_embedding" not in state:
         raise CheckpointError("the file has no joint position table of a CLIP-based method (fusion.positions.weight)")
     words = len(state["text_encoder.position_embedding"])
@@ -204,6 +209,7 @@ def image_rows(state: Mapping[str, Tensor], num_streams: int, text_first: bool) 
             f"{patches} patch rows of the joint position table are not {num_streams} square grids; "
             "is the number of streams right?"
         )
+    text_first = not any(name.startswith("level_proj.") for name in state)
     return (2 + words if text_first else 2), count
 
 

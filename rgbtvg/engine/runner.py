@@ -166,6 +166,9 @@ def build_runner(config: Config, training: bool = True) -> Runner:
         hooks = [hook["type"] for hook in config.get("custom_hooks", [])]
         if config.get("strategy", {}).get("type") == "FSDPStrategy" and "EMAHook" in hooks:
             raise ConfigError("EMAHook averages whole parameters, of which FSDPStrategy leaves a process shares only")
+        adapter = config.get("model", {}).get("adapter") or {}
+        if adapter.get("type") == "AdaLoRA" and "RankAllocationHook" not in hooks:
+            raise ConfigError("AdaLoRA cuts no ranks without custom_hooks = [dict(type='RankAllocationHook')]")
     else:
         train_parts = ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "auto_scale_lr")
         for part in (*train_parts, "val_dataloader", "val_cfg", "val_evaluator"):

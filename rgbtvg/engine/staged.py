@@ -24,7 +24,14 @@ from rgbtvg.engine.samples import evaluation_dataloader, training_dataloader
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import LOOPS
 
-STAGE_KEYS = {"epochs", "lr", "max_layer", "text_max_layer", "image_size"}
+STAGE_VALUES = {
+    "epochs": "a whole number from 1 on",
+    "lr": "a number above 0",
+    "max_layer": "a number of layers, or a share of them from 0.0 to 1.0",
+    "text_max_layer": "a number of layers, or a share of them from 0.0 to 1.0",
+    "image_size": "a whole number from 1 on",
+}
+"""What a stage may say -> what that must be."""
 STAGE_MODES = ("in_process", "reload", "one_schedule")
 OPTIMIZERS = ("rebuild", "extend")
 STAGE = "stage"
@@ -45,7 +52,7 @@ class StagedTrainLoop(GroundingTrainLoop):
         stages: each ``dict(epochs=..., lr=..., max_layer=...)``: `max_layer` is the number of the encoders' layers
             that are open (or their share, a float); `text_max_layer`, where it differs, is the text encoder's;
             `image_size` is the side of the network input (the config's own `image_size` is what the finished model
-            takes); where it changes, the best checkpoint is chosen anew.
+            takes, so the last stage's is that one); where it changes, the best checkpoint is chosen anew.
         max_epochs: epochs in all, if other than the stages' own; every stage keeps its share, see :func:`stretched`.
         stage_mode: ``'in_process'`` goes on with the weights as they are. ``'reload'`` begins every stage with the best
             weights so far by validation, as the references do, whose stages are separate runs that feed each other.
@@ -70,7 +77,7 @@ class StagedTrainLoop(GroundingTrainLoop):
     ) -> None:
         if hasattr(runner, "strategy"):
             raise ConfigError("StagedTrainLoop wraps the model anew at every stage, which no strategy can do")
-        self.stages = [check_stage(stage, number) for number, stage in enumerate(stages)]
+        self.stages = check_stages(stages, runner.cfg.get("image_size"))
         if max_epochs is not None:
             self.stages = stretched(self.stages, max_epochs)
         for name, value, known in (("stage_mode", stage_mode, STAGE_MODES), ("optimizer", optimizer, OPTIMIZERS)):
@@ -139,6 +146,8 @@ class StagedTrainLoop(GroundingTrainLoop):
         one = self.stage_mode == "one_schedule"
         schedule = dict(self.schedule)
         length = self.max_epochs if one else stage["epochs"]
+        if not schedule.get("by_epoch", True):
+            length *= len(self.dataloader)
         schedule.setdefault("T_max" if schedule["type"].startswith("Cosine") else "end", length)
         runner.param_schedulers = runner.build_param_scheduler([schedule])
         if one:
@@ -205,15 +214,51 @@ class ResumesStage(Hook):
             self.loop.enter(facts[STAGE])
 
 
+def check_stages(stages: Sequence[Mapping[str, Any]], image_size: int | None) -> list[dict[str, Any]]:
+    """The stages, if they can be run.
+
+    Args:
+        stages: of the config.
+        image_size: of the finished model; None if unknown.
+
+    Raises:
+        ConfigError: naming the stage and what is wrong with it.
+    """
+    if not stages:
+        raise ConfigError("stages is empty: give at least one dict(epochs=..., lr=..., max_layer=...)")
+    checked = [check_stage(stage, number) for number, stage in enumerate(stages)]
+    sizes = [stage.get("image_size") for stage in checked]
+    if any(sizes) and (None in sizes or image_size not in (None, sizes[-1])):
+        raise ConfigError(
+            f"image_size of the stages is {sizes}: either all have one, and the last has the config's ({image_size}), "
+            "or none"
+        )
+    return checked
+
+
 def check_stage(stage: Mapping[str, Any], number: int) -> dict[str, Any]:
     """The stage, if it says what it must and nothing else."""
-    missing, unknown = {"epochs", "lr", "max_layer"} - set(stage), set(stage) - STAGE_KEYS
+    if not isinstance(stage, Mapping):
+        raise ConfigError(f"stage {number} must be a dict(epochs=..., lr=..., max_layer=...), got {stage!r}")
+    missing, unknown = {"epochs", "lr", "max_layer"} - set(stage), set(stage) - set(STAGE_VALUES)
     if missing or unknown:
         raise ConfigError(
             f"stage {number} {'lacks ' + ', '.join(sorted(missing)) if missing else ''}"
             f"{' and ' * bool(missing and unknown)}{'has unknown ' + ', '.join(sorted(unknown)) if unknown else ''}"
         )
+    for name, value in stage.items():
+        if not is_stage_value(name, value):
+            raise ConfigError(f"{name} of stage {number} must be {STAGE_VALUES[name]}, got {value!r}")
     return dict(stage)
+
+
+def is_stage_value(name: str, value: Any) -> bool:
+    """Whether a value is what :data:`STAGE_VALUES` says; without a `text_max_layer` it is `max_layer`."""
+    if value is None or isinstance(value, bool):
+        return value is None and name == "text_max_layer"
+    if isinstance(value, float):
+        return value > 0 if name == "lr" else "layer" in name and 0 <= value <= 1
+    return isinstance(value, int) and value >= (0 if "layer" in name else 1)
 
 
 def stretched(stages: Sequence[Mapping[str, Any]], max_epochs: int) -> list[dict[str, Any]]:

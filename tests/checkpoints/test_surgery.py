@@ -22,6 +22,7 @@ from rgbtvg.models.adapters import LowRank
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs
 from tests.models.tiny import IMAGE_SIZE, MAX_LENGTH, VOCABULARY
+from tests.models.tiny import clip_vg as tiny_clip_vg
 from tests.models.tiny import hivg as tiny_hivg
 from tests.models.tiny import rgbt_vgnet as tiny_vgnet
 from tests.run_tool import run_tool
@@ -122,6 +123,14 @@ def test_resized_positions_fit_a_model_of_the_other_size():
         resize_positions(double_image_rows(model_of(tiny_hivg.config("rgb")).state_dict()), 96, 16, num_streams=1)
 
 
+def test_words_before_the_image_stay_words():
+    small, large = tiny_clip_vg.config("rgb"), {**tiny_clip_vg.config("rgb"), "image_size": 96}
+    small, large = model_of(small), model_of(large)
+    large.load_state_dict(resize_positions(small.state_dict(), 96, 16))
+    before = 2 + MAX_LENGTH
+    assert torch.equal(large.fusion.positions.weight[:before], small.fusion.positions.weight[:before])
+
+
 def test_peft_names_go_both_ways():
     old = [
         "clip.base_model.model.base_model.model.text_model.encoder.layers.0.self_attn.q_proj.weight",
@@ -173,9 +182,18 @@ def test_the_command_chains_operations(tmp_path, capsys):
 
 def test_surgery_refuses_what_it_would_ignore(tmp_path, capsys):
     files = tmp_path / "a.pth", tmp_path / "b.pth"
-    for option in ("--to-reference", "--config=configs/hivg/hivg_b16.py"):
-        assert run_tool("convert_checkpoint.py", "hivg", *files, "--two-streams", option) != 0
-        assert "second call" in capsys.readouterr().err
+    for options, complaint in (
+        (["--two-streams", "--to-reference"], "second call"),
+        (["--two-streams", "--config=configs/hivg/hivg_b16.py"], "second call"),
+        (["--cfg-options", "modality=rgb"], "none is named"),
+        (["--clip-table"], "goes with --image-size"),
+        (["--peft", "0.7"], "goes with METHOD peft"),
+        (["--split-lora", "rgb=4", "rgb=5"], "each group once"),
+        (["--split-lora", "rgb=-3"], "GROUP=RANK"),
+        (["--image-size", "0"], "whole number from 1 on"),
+    ):
+        assert run_tool("convert_checkpoint.py", "hivg", *files, *options) != 0
+        assert complaint in capsys.readouterr().err
 
 
 def test_reference_names_survive_the_way_there_and_back(tmp_path):

@@ -141,6 +141,45 @@ def test_a_wrong_stage_is_named(tmp_path):
         train(staged_config(tmp_path / "run", {"stages": [dict(epochs=1, max_layer=0)]}))
     with pytest.raises(ConfigError, match="stage_mode"):
         train(staged_config(tmp_path / "other", {"stage_mode": "twice"}))
+    good = dict(epochs=1, lr=1e-3, max_layer=0)
+    for stages, complaint in (
+        ([], "stages is empty"),
+        ([5], "stage 0 must be a dict"),
+        ([good, dict(good, epochs=0)], "epochs of stage 1 must be a whole number"),
+        ([dict(good, lr="fast")], "lr of stage 0 must be a number above 0"),
+        ([dict(good, max_layer=3.0)], "max_layer of stage 0 must be a number of layers, or a share"),
+        ([dict(good, image_size=32), good], "either all have one"),
+        ([dict(good, image_size=64), dict(good, image_size=32)], "the last has the config's"),
+    ):
+        with pytest.raises(ConfigError, match=complaint):
+            train(staged_config(tmp_path / "wrong", {"stages": stages}))
+
+
+def test_a_schedule_by_steps_ends_with_its_stage(tmp_path):
+    schedule = dict(type="CosineAnnealingLR", by_epoch=False, eta_min=0.0)
+    options = {**KEEP, "stages": [dict(epochs=2, lr=1e-3, max_layer=0)], "train_cfg.schedule": schedule}
+    train(staged_config(tmp_path / "run", options))
+    rates = [load_file(tmp_path / "run" / f"epoch_{e}.pth")["optimizer"]["param_groups"][0]["lr"] for e in (1, 2)]
+    # MMEngine makes the run's last step with the rate before the end.
+    assert rates == [pytest.approx(1e-3 * (1 + math.cos(math.pi * step / 6)) / 2) for step in (3, 5)]
+
+
+def test_learned_updates_are_not_dropped_in_silence(whole_run, tmp_path):
+    options = {"model.adapter": None, "stages": [dict(epochs=1, lr=1e-3, max_layer=0)]}
+    start = whole_run / "epoch_4.pth"
+    options["default_hooks.matching_checkpoint.min_share"] = 0.1
+    with pytest.raises(CheckpointError, match="no LoRA there: fold it into the weights first"):
+        train(staged_config(tmp_path / "refused", options), load_from=start)
+    options["default_hooks.matching_checkpoint.anew"] = r"\.lora\."
+    train(staged_config(tmp_path / "without", options), load_from=start)
+
+
+def test_adalora_and_its_hook_go_together(tmp_path):
+    adapter = dict(type="AdaLoRA", groups=dict(rgb=dict(rank=2, streams=["rgb"])), target_rank=1)
+    with pytest.raises(ConfigError, match="AdaLoRA cuts no ranks without"):
+        train(staged_config(tmp_path / "one", {"model.adapter": dict(_delete_=True, **adapter)}))
+    with pytest.raises(ConfigError, match="needs a model whose adapter is an AdaLoRA"):
+        train(staged_config(tmp_path / "other", {"custom_hooks": [dict(type="RankAllocationHook")]}))
 
 
 def test_two_processes_agree_over_a_switch_and_resume_in_the_second_stage(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -27,7 +27,8 @@ class MatchingCheckpointHook(Hook):
 
     Args:
         min_share: smallest share of the model's tensors that a file to begin training from must have.
-        anew: regular expressions on names; tensors that match begin anew where the file has them in another shape.
+        anew: regular expressions on names; tensors that match begin anew where the file has them in another shape, and
+            low-rank updates that match are left out where the model has none.
 
     Raises:
         CheckpointError: naming the method in the file and the one that is wanted, or the tensor.
@@ -35,9 +36,9 @@ class MatchingCheckpointHook(Hook):
 
     priority = "VERY_HIGH"
 
-    def __init__(self, min_share: float = 0.5, anew: Sequence[str] = ()) -> None:
+    def __init__(self, min_share: float = 0.5, anew: str | Sequence[str] = ()) -> None:
         self.min_share = min_share
-        self.anew = [re.compile(pattern) for pattern in anew]
+        self.anew = [re.compile(pattern) for pattern in ([anew] if isinstance(anew, str) else anew)]
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare names and shapes before anything is loaded."""
@@ -59,12 +60,14 @@ class MatchingCheckpointHook(Hook):
         training = runner._train_loop is not None and not runner._resume
         if len(missing) <= (1 - self.min_share) * len(shapes) if training else not missing:
             self._check_shapes(runner, {name: (shapes[name], given[name].shape) for name in missing if name in given})
+            self._check_adapters(runner, shapes, given)
             return
-        unexpected = len(given.keys() - shapes.keys())
+        unexpected, first = len(given.keys() - shapes.keys()), missing[0]
+        shape = f", {tuple(given[first].shape)} where {tuple(shapes[first])} is wanted" if first in given else ""
         raise CheckpointError(
             f"{runner._load_from} is a checkpoint of {_method(checkpoint) or 'an unknown method'}, and "
             f"{type(model).__name__} is wanted: {len(missing)} of its {len(shapes)} tensors are missing or of another "
-            f"shape (the first one: {missing[0]}), and {unexpected} in the file are unknown to it"
+            f"shape (the first one: {first}{shape}), and {unexpected} in the file are unknown to it"
         )
 
     def _check_shapes(self, runner: Runner, differing: Mapping[str, tuple[torch.Size, torch.Size]]) -> None:
@@ -75,6 +78,18 @@ class MatchingCheckpointHook(Hook):
                     f"{name} is {tuple(given)} in {runner._load_from} and {tuple(wanted)} in the model: another image "
                     "size, modality, neck or rank. tools/convert_checkpoint.py fits a file to them (--image-size, "
                     "--two-streams, --split-lora); default_hooks.matching_checkpoint.anew=['NAME'] begins it anew"
+                )
+
+    def _check_adapters(self, runner: Runner, wanted: Collection[str], given: Collection[str]) -> None:
+        """Refuse low-rank updates of Linears that have none in the model: what they have learned would be lost."""
+        adapted = {name.split(".lora.")[0] for name in wanted if ".lora." in name}
+        for name in given:
+            linear, lora, _ = name.partition(".lora.")
+            if lora and linear not in adapted and not any(pattern.search(name) for pattern in self.anew):
+                raise CheckpointError(
+                    f"{runner._load_from} has {name}, and the model has no LoRA there: fold it into the weights first "
+                    "(tools/convert_checkpoint.py ours ... --merge-lora), or leave it out with "
+                    r"default_hooks.matching_checkpoint.anew=['\.lora\.']"
                 )
 
 

@@ -21,11 +21,19 @@ class RankAllocationHook(Hook):
 
     Args:
         interval: steps between two cuts.
+
+    Raises:
+        ConfigError: the model's adapter is no AdaLoRA.
     """
 
     def __init__(self, interval: int = 10) -> None:
         self.interval = interval
         self.watched: Optimizer | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Look at the model."""
+        if not isinstance(getattr(_module(runner), "adapter", None), AdaLoRA):
+            raise ConfigError("RankAllocationHook needs a model whose adapter is an AdaLoRA")
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Watch the optimizer; a stage may have begun a new one."""
@@ -33,7 +41,12 @@ class RankAllocationHook(Hook):
         if optimizer is self.watched:
             return
         updates = adaptive_updates(_module(runner))
-        optimizer.register_step_pre_hook(lambda *_: [update.observe() for update in updates] and None)
+
+        def observe(*_: Any) -> None:
+            for update in updates:
+                update.observe()
+
+        optimizer.register_step_pre_hook(observe)
         self.watched = optimizer
 
     def after_train_iter(
@@ -43,10 +56,7 @@ class RankAllocationHook(Hook):
         if not self.every_n_train_iters(runner, self.interval):
             return
         model = _module(runner)
-        adapter = getattr(model, "adapter", None)
-        if not isinstance(adapter, AdaLoRA):
-            raise ConfigError("RankAllocationHook needs a model whose adapter is an AdaLoRA")
-        kept = adapter.allocate(model, runner.iter / runner.max_iters)
+        kept = model.adapter.allocate(model, runner.iter / runner.max_iters)
         runner.message_hub.update_scalar("train/lora_rank", kept / max(len(adaptive_updates(model)), 1))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters.lora import LoRA, LowRank
 from rgbtvg.registry import MODELS
 
@@ -91,6 +92,13 @@ class AdaLoRA(LoRA):
         orthogonality_weight: float = 0.1,
     ) -> None:
         super().__init__(groups, alpha, dropout, targets, untrained_groups)
+        lowest = min(group["rank"] for group in self.groups.values())
+        if not 0 < target_rank <= lowest:
+            raise ConfigError(f"target_rank of AdaLoRA must be from 1 to the groups' rank {lowest}, got {target_rank}")
+        if min(warmup, cooldown) < 0 or warmup + cooldown >= 1:
+            raise ConfigError(
+                f"warmup and cooldown of AdaLoRA must leave time between them, got {warmup} and {cooldown}"
+            )
         self.target_rank = target_rank
         self.warmup = warmup
         self.cooldown = cooldown

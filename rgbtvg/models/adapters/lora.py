@@ -26,6 +26,7 @@ TARGETS = {
     "all_attention": r"_attn\.(q|k|v|out)_proj$",
 }
 """The projections of every self-attention; and those of the attentions in slots (HiVG's bridge) as well."""
+STREAMS = ("rgb", "ir", "text")
 
 
 class LowRank(nn.Module):
@@ -165,6 +166,9 @@ class LoRA:
         untrained_groups: groups whose updates act but never get a gradient. That is what the RGBT-VGNet reference
             does to its thermal group: switching adapters there also switches off the gradient of all others, and RGB
             comes last.
+
+    Raises:
+        ConfigError: one of these makes no sense.
     """
 
     update = LowRank
@@ -180,12 +184,18 @@ class LoRA:
         self.groups = {name: dict(group) for name, group in groups.items()}
         self.alpha = alpha
         self.dropout = dropout
-        self.targets = re.compile(TARGETS.get(targets, targets))
         self.untrained_groups = tuple(untrained_groups)
+        try:
+            self.targets = re.compile(TARGETS.get(targets, targets))
+        except re.error as error:
+            raise ConfigError(f"LoRA targets {targets!r} are no regular expression: {error}") from None
+        if not 0 <= dropout < 1:
+            raise ConfigError(f"dropout of LoRA must be from 0 to below 1, got {dropout}")
+        if not self.groups or set(self.untrained_groups) - set(self.groups):
+            raise ConfigError(f"LoRA needs groups, and untrained_groups of them; got {groups} and {untrained_groups}")
         self.stream_groups: dict[str, str] = {}
         for name, group in self.groups.items():
-            if set(group) - {"rank", "streams", "alpha"} or not {"rank", "streams"} <= set(group):
-                raise ConfigError(f"LoRA group {name!r} needs rank and streams (and may have alpha), got {group}")
+            check_group(name, {"alpha": alpha, **group})
             for stream in group["streams"]:
                 if stream in self.stream_groups:
                     raise ConfigError(
@@ -217,6 +227,20 @@ class LoRA:
         update = self.update(base.in_features, base.out_features, options["rank"], alpha, self.dropout)
         update.detached = group in self.untrained_groups
         return update
+
+
+def check_group(name: str, group: Mapping[str, Any]) -> None:
+    """Refuse a group that could not be made, or that would serve no stream."""
+    if set(group) != {"rank", "streams", "alpha"}:
+        raise ConfigError(f"LoRA group {name!r} needs rank and streams (and may have alpha), got {group}")
+    if not isinstance(group["rank"], int) or group["rank"] < 1:
+        raise ConfigError(f"rank of LoRA group {name!r} must be a whole number from 1 on, got {group['rank']!r}")
+    if not isinstance(group["alpha"], int | float) or group["alpha"] <= 0:
+        raise ConfigError(f"alpha of LoRA group {name!r} must be a number above 0, got {group['alpha']!r}")
+    if isinstance(group["streams"], str) or not group["streams"] or set(group["streams"]) - set(STREAMS):
+        raise ConfigError(
+            f"streams of LoRA group {name!r} must be a list of {', '.join(STREAMS)}, got {group['streams']!r}"
+        )
 
 
 def adapted_linears(module: nn.Module) -> Iterator[AdaptedLinear]:

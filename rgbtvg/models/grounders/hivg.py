@@ -19,9 +19,10 @@ from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_maps, split_st
 from rgbtvg.models.heads.sentence_heads import TokenAlignmentHead
 from rgbtvg.models.layers.positions import resize_grid_rows
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures, TextFeatures
+from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample, ImageFeatures, TextFeatures
 
 SENTENCE_TOKENS = ("end", "after_first_stream")
+PROJECTIONS = ("level_proj", "image_proj")
 
 
 @MODELS.register_module()
@@ -85,6 +86,11 @@ class HiVG(TwoEncoderGrounder):
         super().__init__(**kwargs)
         if sentence_token not in SENTENCE_TOKENS:
             raise ConfigError(f"sentence_token must be one of {', '.join(SENTENCE_TOKENS)}, got {sentence_token!r}")
+        if set(projections_per_stream) - set(PROJECTIONS) or set(frozen_guides) - set(MODALITY_STREAMS["rgbt"]):
+            raise ConfigError(
+                f"projections_per_stream are of {', '.join(PROJECTIONS)} and frozen_guides of rgb, ir; got "
+                f"{tuple(projections_per_stream)} and {tuple(frozen_guides)}"
+            )
         self.sentence_token = sentence_token
         self.max_length = max_length
         self.tuned_weights = tuned_weights
@@ -114,6 +120,10 @@ class HiVG(TwoEncoderGrounder):
         sizes = dict(width=arch["width"], num_heads=arch["heads"], mlp_width=arch["mlp_width"])
         if guide["type"] == "CrossModalBridge":
             sizes.update(text_width=text.arch["width"], text_length=text.arch["context_length"])
+        if not set(layers) <= set(range(len(self.image_encoder.layers))):
+            raise ConfigError(
+                f"guide_layers {tuple(layers)} are not all among the {len(self.image_encoder.layers)} layers, from 0"
+            )
         for index in layers:
             build = [MODELS.build({**sizes, **guide}) for _ in (self.streams if per_stream else [None])]
             module = PerStream(dict(zip(self.streams, build, strict=True)), self.routing) if per_stream else build[0]

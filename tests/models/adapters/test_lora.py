@@ -172,6 +172,23 @@ def test_groups_are_checked():
         LoRA(dict(a=dict(rank=2, streams=("rgb",)), b=dict(rank=2, streams=("rgb",))))
     with pytest.raises(ConfigError, match="rank and streams"):
         LoRA(dict(a=dict(rank=2)))
+    for group, complaint in (
+        (dict(rank=2, streams="ir"), "streams of LoRA group 'a'"),
+        (dict(rank=2, streams=("RGB",)), "streams of LoRA group 'a'"),
+        (dict(rank=0, streams=("rgb",)), "rank of LoRA group 'a'"),
+        (dict(rank="four", streams=("rgb",)), "rank of LoRA group 'a'"),
+        (dict(rank=2, streams=("rgb",), alpha=-4), "alpha of LoRA group 'a'"),
+    ):
+        with pytest.raises(ConfigError, match=complaint):
+            LoRA(dict(a=group))
+    for options in (dict(groups={}), dict(groups=DUAL, untrained_groups=("thermal",)), dict(groups=DUAL, dropout=1.5)):
+        with pytest.raises(ConfigError):
+            LoRA(**options)
+    with pytest.raises(ConfigError, match="no regular expression"):
+        LoRA(DUAL, targets="(")
+    for options in (dict(target_rank=3), dict(target_rank=1, warmup=0.5, cooldown=0.5)):
+        with pytest.raises(ConfigError, match="AdaLoRA"):
+            AdaLoRA(DUAL, **options)
     with pytest.raises(ConfigError, match="match no Linear"):
         make(LoRA(DUAL, targets="fc_in"))
 
