@@ -18,12 +18,14 @@ from tests.engine.staged_tiny import staged_config
 
 @pytest.mark.parametrize(("rows", "inner", "columns"), [(1, 64, 4), (20, 512, 512), (197, 768, 3072), (788, 3072, 768)])
 def test_linears_have_the_error_of_float32(rows, inner, columns):
+    torch.manual_seed(0)
     use_fast_linears()
     x, weight, bias = (torch.randn(size, requires_grad=True) for size in ((2, rows, inner), (columns, inner), columns))
     product = F.linear(x, weight, bias)
     product.backward(torch.ones_like(product))
     exact = F.linear(x.double(), weight.double(), bias.double())
-    assert (product - exact).abs().max() < 1e-6 * exact.abs().max()
+    # Sums of 3,072 products: 0.9e-6 in the median of sixty draws, 1.2e-6 at most. bfloat16 would be 1e-3.
+    assert (product - exact).abs().max() < 2e-6 * exact.abs().max()
     ones = torch.ones(2 * rows, columns, dtype=torch.float64)
     truths = (ones @ weight.double()).view(x.shape), ones.t() @ x.flatten(0, 1).double(), ones.sum(0)
     for gradient, truth in zip((x.grad, weight.grad, bias.grad), truths, strict=True):
