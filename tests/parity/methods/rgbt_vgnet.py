@@ -82,7 +82,7 @@ class RGBTVGNetParity(ParityMethod):
             groups=groups,
             alpha=lora["alpha"],
             targets="all_attention" if everywhere else "self_attention",
-            untrained_groups=("ir",),
+            untrained_groups=[group for group in groups if group == "ir"],
         )
 
     def model_config(self, case):
