@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -31,9 +32,13 @@ class RankAllocationHook(Hook):
         self.watched: Optimizer | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Look at the model."""
-        if not isinstance(getattr(_module(runner), "adapter", None), AdaLoRA):
+        """Look at the model; in a new training nothing has begun to learn, whatever the file of its start says."""
+        model = _module(runner)
+        if not isinstance(getattr(model, "adapter", None), AdaLoRA):
             raise ConfigError("RankAllocationHook needs a model whose adapter is an AdaLoRA")
+        if not runner._resume:
+            for update in adaptive_updates(model):
+                update.opened.fill_(math.inf)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Watch the optimizer; a stage may have begun a new one."""
