@@ -73,7 +73,7 @@ class MatchingCheckpointHook(Hook):
     def _check_shapes(self, runner: Runner, differing: Mapping[str, tuple[torch.Size, torch.Size]]) -> None:
         """Refuse tensors of another shape, by name -> (wanted, given), but those that may begin anew."""
         for name, (wanted, given) in differing.items():
-            if not any(pattern.search(name) for pattern in self.anew):
+            if not self._may_begin_anew(name):
                 raise CheckpointError(
                     f"{name} is {tuple(given)} in {runner._load_from} and {tuple(wanted)} in the model: another image "
                     "size, modality, neck or rank. tools/convert_checkpoint.py fits a file to them (--image-size, "
@@ -85,12 +85,15 @@ class MatchingCheckpointHook(Hook):
         adapted = {name.split(".lora.")[0] for name in wanted if ".lora." in name}
         for name in given:
             linear, lora, _ = name.partition(".lora.")
-            if lora and linear not in adapted and not any(pattern.search(name) for pattern in self.anew):
+            if lora and linear not in adapted and not self._may_begin_anew(name):
                 raise CheckpointError(
                     f"{runner._load_from} has {name}, and the model has no LoRA there: fold it into the weights first "
                     "(tools/convert_checkpoint.py ours ... --merge-lora), or leave it out with "
                     r"default_hooks.matching_checkpoint.anew=['\.lora\.']"
                 )
+
+    def _may_begin_anew(self, name: str) -> bool:
+        return any(pattern.search(name) for pattern in self.anew)
 
 
 def _shapes(runner: Runner, model: nn.Module) -> dict[str, torch.Size]:

@@ -20,13 +20,14 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters.routing import StreamRouting
 from rgbtvg.models.layers.dropout import dropout_linear
 from rgbtvg.registry import MODELS
+from rgbtvg.structures import MODALITY_STREAMS
 
 TARGETS = {
     "self_attention": r"(^|\.)self_attn\.(q|k|v|out)_proj$",
     "all_attention": r"_attn\.(q|k|v|out)_proj$",
 }
 """The projections of every self-attention; and those of the attentions in slots (HiVG's bridge) as well."""
-STREAMS = ("rgb", "ir", "text")
+STREAMS = (*MODALITY_STREAMS["rgbt"], "text")
 
 
 class LowRank(nn.Module):
