@@ -6,7 +6,13 @@ The published auxiliary losses expect a CLIP that is pre-trained. From scratch t
 what stands out in a picture; here the choice among the patches binds picture and sentence first (docs/results.md).
 """
 
-_base_ = ["rgbt_vgnet_b16.py"]
+_base_ = [
+    "../_base_/loaders/rgbt_ground.py",
+    "../_base_/pipelines/padded.py",
+    "../_base_/models/rgbt_vgnet.py",
+    "../_base_/schedules/adamw_staged.py",
+    "../_base_/runtime/default.py",
+]
 
 dataset = "rgbtvg_synthetic"
 data_root = "data/synthetic"
