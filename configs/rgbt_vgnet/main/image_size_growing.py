@@ -3,6 +3,7 @@
 _base_ = ["../rgbt_vgnet_b16.py"]
 
 image_size = 640
+stage_mode = "in_process"  # weights of another image size do not fit
 load_from = "pretrain_weights/hivg_b16_mixup_merged_rgbt_640.pth"  # see docs/experiments.md
 picture_cache = dict(size=1280)
 stages = [
