@@ -13,13 +13,13 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from rgbtvg.apis.explanation import Explanation, explain
 from rgbtvg.checkpoints import load_file
 from rgbtvg.checkpoints.convert import check_fit, tensors_of
+from rgbtvg.datasets.image_files import image_from_memory, read_image
 from rgbtvg.datasets.transforms import Tokenize, build_transforms
-from rgbtvg.datasets.transforms.loading import UNREADABLE, read_image
 from rgbtvg.engine.config import config_from_checkpoint, load_config, override
 from rgbtvg.engine.processor import use_fast_linears
 from rgbtvg.errors import ConfigError, DataError
@@ -205,28 +205,15 @@ class GroundingInferencer:
 
 
 def open_picture(source: ImageSource, name: str) -> Image.Image:
-    """A path, PIL image or array as a PIL image.
+    """Open a path, PIL image or array as an upright PIL image.
 
     Raises:
-        DataError: the file is missing or unreadable, or the array is no image.
+        DataError: the file is missing or unreadable, or the array is not an image.
     """
+    stream = "ir" if name == STREAM_NAMES["ir"] else "rgb"
     if isinstance(source, (str, Path)):
-        return read_image(source, stream="ir" if name == STREAM_NAMES["ir"] else "rgb")[0]
-    if isinstance(source, Image.Image):
-        try:
-            return ImageOps.exif_transpose(source)
-        except UNREADABLE as error:
-            raise DataError(f"the {name} image cannot be read: {error}") from error
-    array = np.asarray(source)
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
-    try:
-        return Image.fromarray(array)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"the {name} array of shape {array.shape} and type {array.dtype} is no image: "
-            "give (H, W, 3) uint8 for RGB, (H, W) uint8 or uint16 for thermal"
-        ) from error
+        return read_image(source, stream=stream)[0]
+    return image_from_memory(source, stream)
 
 
 def _config_and_checkpoint(

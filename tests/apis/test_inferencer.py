@@ -124,7 +124,7 @@ def test_a_missing_thermal_image_is_one_sentence(inferencer, images):
 
 
 def test_an_array_that_is_no_image_is_refused(inferencer, images):
-    with pytest.raises(DataError, match=r"the RGB array of shape \(4, 4, 7\)"):
+    with pytest.raises(DataError, match=r"the RGB image .* array of shape \(4, 4, 7\)"):
         inferencer(np.zeros((4, 4, 7)), images[1], SENTENCE)
 
 
