@@ -22,7 +22,6 @@ from rgbtvg.datasets.transforms import Tokenize, build_transforms
 from rgbtvg.datasets.transforms.loading import UNREADABLE, read_image
 from rgbtvg.datasets.transforms.text import check_expression
 from rgbtvg.engine.config import config_from_checkpoint, load_config, override
-from rgbtvg.engine.processor import use_fast_linears
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.registry import MODELS
@@ -105,7 +104,6 @@ class GroundingInferencer:
         device: str | torch.device | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        use_fast_linears()
         config, checkpoint = _config_and_checkpoint(config_or_checkpoint, checkpoint, options)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = _build_model(config, checkpoint).to(self.device).eval()

@@ -21,6 +21,17 @@ def test_a_box_in_pixels_of_the_image(inferencer, images, tmp_path):
     assert Image.open(tmp_path / "answer.png").width > 2 * 90
 
 
+def test_building_an_inferencer_leaves_pytorch_as_it_was(inferencer, images):
+    inferencer(*images, SENTENCE)
+    linear = torch.nn.Linear(64, 64)
+    x = torch.randn(64, 64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(linear(x).pow(3).sum(), x, create_graph=True)
+    gradient.sum().backward()
+    expected = 6 * (linear(x) * linear.weight.sum(1)) @ linear.weight
+    torch.testing.assert_close(x.grad, expected)
+    assert not [name for name in torch.library._impls if name.startswith("aten/") and name.endswith("CPU")]
+
+
 def test_paths_pictures_and_arrays_give_the_same(inferencer, images):
     expected = inferencer(str(images[0]), str(images[1]), SENTENCE).boxes
     pictures = [Image.open(path) for path in images]
