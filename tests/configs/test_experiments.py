@@ -85,7 +85,7 @@ def test_each_stage_trains_what_it_names(path):
     batch = collated_batch(config.modality, size=2)
     depth = len(model.image_encoder.layers)
     for number, stage in enumerate(config.stages):
-        model.open_layers(stage["max_layer"], stage.get("text_max_layer"))
+        model.unfreeze_layers(stage["max_layer"], stage.get("text_max_layer"))
         text = stage["max_layer"] if stage.get("text_max_layer") is None else stage["text_max_layer"]
         depths = dict(image_encoder=layers_up_to(stage["max_layer"], depth), text_encoder=layers_up_to(text, 12))
         model.zero_grad()
