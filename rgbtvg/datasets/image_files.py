@@ -218,6 +218,8 @@ def _decode_plain_png(data: bytes, image: Image.Image) -> Image.Image | None:
 
 
 def _from_array(array: NDArray[Any], stream: str) -> Image.Image:
+    if array.size == 0:
+        raise UnreadableImageError(f"it has no pixels, its shape is {array.shape}")
     deep_thermal = stream == "ir" and array.itemsize > 1
     if array.ndim == 3 and (array.shape[2] == 1 or (deep_thermal and array.shape[2] in (2, 3, 4))):
         array = array[..., 0]

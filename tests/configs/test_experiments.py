@@ -9,7 +9,7 @@ import torch
 
 from rgbtvg.checkpoints import load_file
 from rgbtvg.engine import load_config
-from rgbtvg.engine.hooks.activation_checkpointing_hook import compute_again
+from rgbtvg.engine.hooks.activation_checkpointing_hook import enable_activation_checkpointing
 from rgbtvg.models.adapters.tuning import layers_up_to
 from rgbtvg.registry import MODELS
 from tests.models.batches import collated_batch
@@ -81,11 +81,11 @@ def expected(name: str, config, depths: dict[str, int], is_lora: bool) -> bool:
 def test_each_stage_trains_what_it_names(path):
     config = load_config(path)
     model = tiny(config).train()
-    compute_again(model, config.get("activation_checkpointing", []))
+    enable_activation_checkpointing(model, config.get("activation_checkpointing", []))
     batch = collated_batch(config.modality, size=2)
     depth = len(model.image_encoder.layers)
     for number, stage in enumerate(config.stages):
-        model.open_layers(stage["max_layer"], stage.get("text_max_layer"))
+        model.unfreeze_layers(stage["max_layer"], stage.get("text_max_layer"))
         text = stage["max_layer"] if stage.get("text_max_layer") is None else stage["text_max_layer"]
         depths = dict(image_encoder=layers_up_to(stage["max_layer"], depth), text_encoder=layers_up_to(text, 12))
         model.zero_grad()
@@ -104,9 +104,10 @@ def start_files(tmp_path_factory) -> Path:
     """Folder of the files that training begins with, made as docs/experiments.md says, from a tiny HiVG."""
     folder = tmp_path_factory.mktemp("pretrain_weights")
     for name in ("hivg_b16_mixup", "hivg_l14_mixup"):
-        pretrained = tiny(load_config(ROOT / "configs" / "hivg" / f"{name}.py", {"modality": "rgb"}))
-        torch.save({"state_dict": pretrained.state_dict()}, folder / f"{name}.pth")
-    commands = re.findall(r"^ +python tools/convert_checkpoint\.py (ours .+)$", EXPERIMENTS, re.MULTILINE)
+        config = load_config(ROOT / "configs" / "hivg" / f"{name}.py", {"modality": "rgb"})
+        checkpoint = {"state_dict": tiny(config).state_dict(), "meta": {"cfg": config.pretty_text}}
+        torch.save(checkpoint, folder / f"{name}.pth")
+    commands = re.findall(r"^ +\S*python tools/convert_checkpoint\.py (ours .+)$", EXPERIMENTS, re.MULTILINE)
     for command in commands:
         words = shlex.split(command.replace("pretrain_weights", str(folder)))
         words = [str(GROWN[int(word)]) if word in ("640", "1280") else word for word in words]
