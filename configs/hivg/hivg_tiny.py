@@ -18,7 +18,6 @@ image_size = 64
 max_length = 24
 batch_size = 64
 num_workers = 1
-activation_checkpointing = []
 stages = [dict(epochs=12, lr=1e-3, max_layer=3)]
 
 adapter = dict(groups=dict(shared=dict(rank=8)), alpha=4, dropout=0.0)

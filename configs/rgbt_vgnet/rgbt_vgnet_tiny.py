@@ -23,7 +23,6 @@ image_size = 64
 max_length = 24
 batch_size = 32
 num_workers = 1
-activation_checkpointing = []
 find_unused_parameters = True  # without a contrastive loss nothing reads CLIP's own projection of the picture
 stages = [dict(epochs=12, lr=1e-3, max_layer=3)]  # 2e-3 diverges in the third epoch
 weight_decay = 0.01

@@ -19,7 +19,7 @@ from rgbtvg.apis.cost import (
     timed_parts,
     training_step,
 )
-from rgbtvg.engine.hooks.activation_checkpointing_hook import compute_again
+from rgbtvg.engine.hooks.activation_checkpointing_hook import enable_activation_checkpointing
 from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs
@@ -77,8 +77,8 @@ def measure(
     torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model: BaseGrounder = MODELS.build(copy.deepcopy(config.model)).to(device)
-    if hasattr(model, "open_layers"):
-        model.open_layers(max_layer)
+    if hasattr(model, "unfreeze_layers"):
+        model.unfreeze_layers(max_layer)
     figures = parameter_counts(model)
     sizes = (config.image_size, config.max_length)
     inputs = random_inputs(model, *sizes, batch_size, device)
@@ -94,7 +94,7 @@ def _training(
     model: BaseGrounder, inputs: GroundingInputs, recomputed: Sequence[str], device: str, rounds: int
 ) -> dict[str, float]:
     """Memory and time of a training step."""
-    compute_again(model.train(), recomputed)
+    enable_activation_checkpointing(model.train(), recomputed)
     samples = random_samples(inputs)
 
     def step() -> None:

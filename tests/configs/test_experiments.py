@@ -12,7 +12,7 @@ import yaml
 from rgbtvg.checkpoints import load_file
 from rgbtvg.engine import load_config
 from rgbtvg.engine.config import parse_options
-from rgbtvg.engine.hooks.activation_checkpointing_hook import compute_again
+from rgbtvg.engine.hooks.activation_checkpointing_hook import enable_activation_checkpointing
 from rgbtvg.evaluation.published import PUBLISHED
 from rgbtvg.models.adapters.tuning import layers_up_to
 from rgbtvg.registry import MODELS
@@ -27,12 +27,8 @@ FOLDERS = (ROOT / "configs" / "hivg", ROOT / "configs" / "rgbt_vgnet")
 ROWS = {row["name"]: row for table in yaml.safe_load(ROWS_FILE.read_text())["tables"] for row in table["rows"]}
 """Rows of the benchmark's tables, by name."""
 CASES = {
-    **{path.stem: (path, {}) for folder in FOLDERS for path in folder.rglob("*.py") if "tiny" not in path.stem},
-    **{
-        name: (ROOT / "configs" / row["config"], parse_options(row["options"]))
-        for name, row in ROWS.items()
-        if "options" in row
-    },
+    **{path.stem: (path, []) for folder in FOLDERS for path in folder.rglob("*.py") if "tiny" not in path.stem},
+    **{name: (ROOT / "configs" / row["config"], row["options"]) for name, row in ROWS.items() if "options" in row},
 }
 """Name -> config file and overrides, of every config and every row that is an override of one."""
 CONTINUE = ("hivg_b16_pretrain", "image_size_growing")
@@ -42,6 +38,11 @@ GROWN = {640: 2 * IMAGE_SIZE, 1280: 4 * IMAGE_SIZE}
 """Larger image sizes -> what stands for them here."""
 EXPERIMENTS = (ROOT / "docs" / "experiments.md").read_text()
 SIZES = dict(width=WIDTH, heads=2, mlp_width=32, embed_dim=WIDTH)
+
+
+def case_config(name: str):
+    path, options = CASES[name]
+    return load_config(path, parse_options(options))
 
 
 def shrink(value):
@@ -97,15 +98,15 @@ def expected(name: str, config, depths: dict[str, int], is_lora: bool) -> bool:
 
 @pytest.mark.parametrize("case", CASES)
 def test_each_stage_trains_what_it_names(case):
-    config = load_config(*CASES[case])
+    config = case_config(case)
     model = tiny(config).train()
-    compute_again(model, config.get("activation_checkpointing", []))
+    enable_activation_checkpointing(model, config.get("activation_checkpointing", []))
     if len(config.stages) > 1 and case not in CONTINUE and config.stage_mode != "one_schedule":
         assert config.stage_mode == "reload"
     batch = collated_batch(config.modality, size=2)
     depth = len(model.image_encoder.layers)
     for number, stage in enumerate(config.stages):
-        model.open_layers(stage["max_layer"], stage.get("text_max_layer"))
+        model.unfreeze_layers(stage["max_layer"], stage.get("text_max_layer"))
         text = stage["max_layer"] if stage.get("text_max_layer") is None else stage["text_max_layer"]
         depths = dict(image_encoder=layers_up_to(stage["max_layer"], depth), text_encoder=layers_up_to(text, 12))
         model.zero_grad()
@@ -124,9 +125,10 @@ def start_files(tmp_path_factory) -> Path:
     """Folder of the files that training begins with, made as docs/experiments.md says, from a tiny HiVG."""
     folder = tmp_path_factory.mktemp("pretrain_weights")
     for name in ("hivg_b16_mixup", "hivg_l14_mixup"):
-        pretrained = tiny(load_config(ROOT / "configs" / "hivg" / f"{name}.py", {"modality": "rgb"}))
-        torch.save({"state_dict": pretrained.state_dict()}, folder / f"{name}.pth")
-    commands = re.findall(r"^ +python tools/convert_checkpoint\.py (ours .+)$", EXPERIMENTS, re.MULTILINE)
+        config = load_config(ROOT / "configs" / "hivg" / f"{name}.py", {"modality": "rgb"})
+        checkpoint = {"state_dict": tiny(config).state_dict(), "meta": {"cfg": config.pretty_text}}
+        torch.save(checkpoint, folder / f"{name}.pth")
+    commands = re.findall(r"^ +\S*python tools/convert_checkpoint\.py (ours .+)$", EXPERIMENTS, re.MULTILINE)
     for command in commands:
         words = shlex.split(command.replace("pretrain_weights", str(folder)))
         words = [str(GROWN[int(word)]) if word in ("640", "1280") else word for word in words]
@@ -136,7 +138,7 @@ def start_files(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_file_that_a_row_begins_with_fits(case, start_files):
-    config = load_config(*CASES[case])
+    config = case_config(case)
     if not config.get("load_from"):
         return
     wanted = tiny(config, GROWN.get(config.image_size, IMAGE_SIZE)).state_dict()

@@ -1,8 +1,6 @@
 """HiVG on CLIP ViT-B/16: cross-modal bridges and one LoRA of rank 32 for both streams and the text."""
 
 clip = "pretrain_weights/clip-vit-base-patch16"
-# Three quarters of the memory for three tenths more time (docs/results.md); [] where memory suffices.
-activation_checkpointing = ["image_encoder.layers", "text_encoder.layers", "fusion.encoder.layers[:3]"]
 
 guide = dict(type="CrossModalBridge", num_text_levels=1)
 adapter = dict(

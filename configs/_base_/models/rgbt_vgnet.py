@@ -1,8 +1,6 @@
 """RGBT-VGNet v2 on CLIP ViT-B/16: a LoRA per stream (ranks 16 and 48), text-guided attention and exchange (LAVS)."""
 
 clip = "pretrain_weights/clip-vit-base-patch16"
-# Seven eighths of the memory for a tenth more time (docs/results.md); [] where memory suffices.
-activation_checkpointing = ["image_encoder.layers[:6]"]
 
 guide = dict(type="TextGuidedBlock")
 adapter = dict(
