@@ -13,8 +13,7 @@ _base_ = [
 clip = "pretrain_weights/clip-vit-base-patch16"
 tokenizer = "$clip"
 max_length = 77
-# Three quarters of the memory for three tenths more time (docs/results.md); [] where memory suffices.
-activation_checkpointing = ["image_encoder.layers", "text_encoder.layers", "fusion.encoder.layers[:3]"]
+activation_checkpointing = []
 stages = [
     dict(epochs=60, lr=2.5e-4, max_layer=0),
     dict(epochs=20, lr=1e-4, max_layer=5, text_max_layer=12),

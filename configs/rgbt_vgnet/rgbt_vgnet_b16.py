@@ -13,8 +13,7 @@ clip = "pretrain_weights/clip-vit-base-patch16"
 load_from = "pretrain_weights/hivg_b16_mixup_merged_rgbt.pth"  # docs/experiments.md says how it is made
 tokenizer = "$clip"
 max_length = 77
-# Seven eighths of the memory for a tenth more time (docs/results.md); [] where memory suffices.
-activation_checkpointing = ["image_encoder.layers[:6]"]
+activation_checkpointing = []
 stages = [
     dict(epochs=60, lr=5e-4, max_layer=0),
     dict(epochs=20, lr=1e-4, max_layer=5),

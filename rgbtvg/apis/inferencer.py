@@ -20,17 +20,17 @@ from rgbtvg.checkpoints import load_file
 from rgbtvg.checkpoints.convert import check_fit, tensors_of
 from rgbtvg.datasets.transforms import Tokenize, build_transforms
 from rgbtvg.datasets.transforms.loading import UNREADABLE, read_image
+from rgbtvg.datasets.transforms.text import check_expression
 from rgbtvg.engine.config import config_from_checkpoint, load_config, override
-from rgbtvg.engine.processor import use_fast_linears
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample
 from rgbtvg.visualization import draw_grounding, save_picture
+from rgbtvg.visualization.drawing import STREAM_TITLES
 
 ImageSource = str | Path | Image.Image | NDArray[Any]
 
-STREAM_NAMES = {"rgb": "RGB", "ir": "thermal"}
 NEEDS_TRUTH = ("CheckBoxes", "LoadMasks")
 """Transforms of a test pipeline that only concern the annotation."""
 BATCH_SIZE = 16
@@ -65,8 +65,16 @@ class GroundingResult:
         )
 
     def save(self, path: str | Path) -> None:
-        """Draw and write the picture."""
+        """Draw the result and write it as an image file."""
         save_picture(self.draw(), path)
+
+    def summary(self) -> str:
+        """One line of text per box."""
+        lines = [
+            f"box x0 y0 x1 y1: {' '.join(f'{value:.1f}' for value in box)}  score {score:.3f}"
+            for box, score in zip(self.boxes, self.scores, strict=True)
+        ]
+        return "\n".join(lines or ["nothing found"])
 
 
 class GroundingInferencer:
@@ -96,7 +104,6 @@ class GroundingInferencer:
         device: str | torch.device | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        use_fast_linears()
         config, checkpoint = _config_and_checkpoint(config_or_checkpoint, checkpoint, options)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = _build_model(config, checkpoint).to(self.device).eval()
@@ -133,12 +140,14 @@ class GroundingInferencer:
         given = {"rgb": rgb, "ir": thermal}
         loaded = self._loaded({stream: self._picture(stream, given[stream]) for stream in self.streams})
         shown = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
-        sentences = [expression] if isinstance(expression, str) else expression
+        sentences = list(expression) if isinstance(expression, (list, tuple)) else [expression]
+        for sentence in sentences:
+            check_expression(sentence)
         results = []
         for start in range(0, len(sentences), BATCH_SIZE):
             samples = [self._sample(loaded, sentence) for sentence in sentences[start : start + BATCH_SIZE]]
             results += [_result(sample, shown) for sample in self.model.test_step(pseudo_collate(samples))]
-        return results[0] if isinstance(expression, str) else results
+        return results if isinstance(expression, (list, tuple)) else results[0]
 
     @torch.inference_mode()
     def explain(
@@ -185,9 +194,9 @@ class GroundingInferencer:
 
     def _picture(self, stream: str, source: ImageSource | None) -> Image.Image:
         if source is None:
-            reads = " and ".join(STREAM_NAMES[name] for name in self.streams)
-            raise DataError(f"this model reads {reads}, but no {STREAM_NAMES[stream]} image was given")
-        return open_picture(source, STREAM_NAMES[stream])
+            reads = " and ".join(STREAM_TITLES[name] for name in self.streams)
+            raise DataError(f"this model reads {reads}, but no {STREAM_TITLES[stream]} image was given")
+        return open_picture(source, stream)
 
     def _loaded(self, images: Mapping[str, Image.Image]) -> dict[str, Any]:
         """The record of a question, without sentence and truth, with its pictures in 8 bits."""
@@ -204,15 +213,21 @@ class GroundingInferencer:
         return results
 
 
-def open_picture(source: ImageSource, name: str) -> Image.Image:
+def open_picture(source: ImageSource, stream: str) -> Image.Image:
     """A path, PIL image or array as a PIL image.
 
+    Args:
+        source: the image.
+        stream: ``'rgb'`` or ``'ir'``.
+
     Raises:
-        DataError: the file is missing or unreadable, or the array is no image.
+        DataError: the file is missing or unreadable, or the array has no pixels or is not an image.
     """
+    name = STREAM_TITLES[stream]
     if isinstance(source, (str, Path)):
-        return read_image(source, stream="ir" if name == STREAM_NAMES["ir"] else "rgb")[0]
+        return read_image(source, stream=stream)[0]
     if isinstance(source, Image.Image):
+        _check_size(source.size, name)
         try:
             return ImageOps.exif_transpose(source)
         except UNREADABLE as error:
@@ -220,13 +235,19 @@ def open_picture(source: ImageSource, name: str) -> Image.Image:
     array = np.asarray(source)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
+    _check_size(array.shape[:2], name)
     try:
         return Image.fromarray(array)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"the {name} array of shape {array.shape} and type {array.dtype} is no image: "
+            f"the {name} array of shape {array.shape} and type {array.dtype} is not an image: "
             "give (H, W, 3) uint8 for RGB, (H, W) uint8 or uint16 for thermal"
         ) from error
+
+
+def _check_size(size: tuple[int, ...], name: str) -> None:
+    if 0 in size or not size:
+        raise DataError(f"the {name} image has no pixels: its size is {' x '.join(map(str, size)) or '0'}")
 
 
 def _config_and_checkpoint(

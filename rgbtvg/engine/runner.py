@@ -22,7 +22,6 @@ from rgbtvg.engine.hooks.durable_checkpoint_hook import LAST
 from rgbtvg.engine.hooks.termination_hook import TERMINATED, was_terminated
 from rgbtvg.engine.loggers import LogsAsConfigured
 from rgbtvg.engine.optim import schedulers_in_reach
-from rgbtvg.engine.processor import keep_freed_memory, use_fast_linears
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.evaluation.sample_metric import SampleMetric
 from rgbtvg.registry import METRICS, SCOPE
@@ -155,13 +154,10 @@ def build_runner(config: Config, training: bool = True) -> Runner:
         config: changed in place.
         training: without it, only what a test needs is built.
     """
-    use_fast_linears()
     distributed = config.get("launcher", "none") != "none"
     if distributed and not torch.cuda.is_available():
         _prepare_cpu_processes(config)
     if training:
-        if not torch.cuda.is_available():
-            keep_freed_memory()
         _set_accumulation(config)
         hooks = [hook["type"] for hook in config.get("custom_hooks", [])]
         if config.get("strategy", {}).get("type") == "FSDPStrategy" and "EMAHook" in hooks:

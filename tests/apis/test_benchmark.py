@@ -49,7 +49,5 @@ class SmallYardstick:
     def inference(self) -> None:
         self.matrix @ self.matrix
 
-    fast_inference = inference
-
     def training(self) -> None:
         (self.matrix @ self.matrix).sum().backward()

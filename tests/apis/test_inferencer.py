@@ -1,83 +1,15 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 from PIL import Image
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
-from transformers import PreTrainedTokenizerFast
 
 import rgbtvg
 from rgbtvg.datasets.thermal import get_thermal_normalisation
-from rgbtvg.engine.config import override
 from rgbtvg.errors import CheckpointError, ConfigError, DataError
-from rgbtvg.registry import MODELS
-from tests.models import tiny
-from tests.models.tiny import transvg
+from tests.apis.conftest import make_config
 from tests.run_tool import run_tool
 
 SENTENCE = "the warm car"
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory):
-    words = ["[PAD]", "[UNK]", "the", "warm", "cold", "car", "person"]
-    plain = Tokenizer(WordLevel({word: index for index, word in enumerate(words)}, unk_token="[UNK]"))
-    plain.pre_tokenizer = Whitespace()
-    folder = tmp_path_factory.mktemp("tokenizer")
-    PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
-    return folder
-
-
-def make_config(modality, tokenizer):
-    pipeline = [
-        dict(type="LoadImages", modality=modality, thermal_normalisation="$thermal_normalisation"),
-        dict(type="LoadMasks"),
-        dict(type="ResizeLongSide", size=tiny.IMAGE_SIZE),
-        dict(type="PadToSquare", size=tiny.IMAGE_SIZE),
-        dict(type="Tokenize", tokenizer=str(tokenizer), max_length=tiny.MAX_LENGTH),
-        dict(type="PackGroundingInputs"),
-    ]
-    preprocessor = dict(type="GroundingPreprocessor", modality=modality, thermal_normalisation="$thermal_normalisation")
-    return override(
-        Config(
-            dict(
-                thermal_normalisation="dataset",
-                model=transvg.config(modality),
-                data_preprocessor=preprocessor,
-                test_dataloader=dict(dataset=dict(type="ConcatDataset", datasets=[dict(type="X", pipeline=pipeline)])),
-            )
-        ),
-        None,
-    )
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory, tokenizer):
-    """Modality -> checkpoint of a model with random weights that carries its config."""
-    folder, paths = tmp_path_factory.mktemp("checkpoints"), {}
-    for modality in ("rgb", "ir", "rgbt"):
-        torch.manual_seed(0)
-        config = make_config(modality, tokenizer)
-        state = MODELS.build(config.model.to_dict()).state_dict()
-        paths[modality] = folder / f"{modality}.pth"
-        torch.save({"state_dict": state, "meta": {"cfg": config.pretty_text}}, paths[modality])
-    return paths
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    """A pair as files, thermal of 16 bits."""
-    folder, generator = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
-    Image.fromarray(generator.integers(0, 255, (60, 90, 3), dtype=np.uint8)).save(folder / "rgb.png")
-    Image.fromarray(generator.integers(0, 65535, (60, 90), dtype=np.uint16)).save(folder / "ir.png")
-    return folder / "rgb.png", folder / "ir.png"
-
-
-@pytest.fixture(scope="module")
-def inferencer(checkpoints):
-    return rgbtvg.GroundingInferencer(checkpoints["rgbt"], device="cpu")
 
 
 def test_a_box_in_pixels_of_the_image(inferencer, images, tmp_path):
@@ -88,6 +20,17 @@ def test_a_box_in_pixels_of_the_image(inferencer, images, tmp_path):
     assert 0 <= x0 < x1 <= 90 and 0 <= y0 < y1 <= 60
     result.save(tmp_path / "answer.png")
     assert Image.open(tmp_path / "answer.png").width > 2 * 90
+
+
+def test_building_an_inferencer_leaves_pytorch_as_it_was(inferencer, images):
+    inferencer(*images, SENTENCE)
+    linear = torch.nn.Linear(64, 64)
+    x = torch.randn(64, 64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(linear(x).pow(3).sum(), x, create_graph=True)
+    gradient.sum().backward()
+    expected = 6 * (linear(x) * linear.weight.sum(1)) @ linear.weight
+    torch.testing.assert_close(x.grad, expected)
+    assert not [name for name in torch.library._impls if name.startswith("aten/") and name.endswith("CPU")]
 
 
 def test_paths_pictures_and_arrays_give_the_same(inferencer, images):
@@ -121,6 +64,22 @@ def test_one_camera_is_enough_for_its_model(checkpoints, images, modality, used)
 def test_a_missing_thermal_image_is_one_sentence(inferencer, images):
     with pytest.raises(DataError, match="this model reads RGB and thermal, but no thermal image was given"):
         inferencer(images[0], None, SENTENCE)
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0, 3), (0,), (5, 0), ()])
+@pytest.mark.parametrize("stream", [0, 1])
+def test_an_array_without_pixels_is_refused(inferencer, images, shape, stream):
+    given = list(images)
+    given[stream] = np.zeros(shape, np.uint8) if shape else Image.new("RGB", (0, 4))
+    with pytest.raises(DataError, match=f"the {('RGB', 'thermal')[stream]} image has no pixels"):
+        inferencer(*given, SENTENCE)
+
+
+@pytest.mark.parametrize("expression", [None, 5, b"the car", iter(["the car"]), [SENTENCE, None], "the \ud800 car"])
+def test_an_expression_that_is_not_text_is_refused(inferencer, images, expression):
+    for ask in (inferencer, inferencer.explain):
+        with pytest.raises(DataError, match=r"an expression must be a string, got|is not valid Unicode"):
+            ask(*images, expression)
 
 
 def test_an_array_that_is_no_image_is_refused(inferencer, images):

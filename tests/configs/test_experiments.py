@@ -9,7 +9,7 @@ import torch
 
 from rgbtvg.checkpoints import load_file
 from rgbtvg.engine import load_config
-from rgbtvg.engine.hooks.activation_checkpointing_hook import compute_again
+from rgbtvg.engine.hooks.activation_checkpointing_hook import enable_activation_checkpointing
 from rgbtvg.models.adapters.tuning import layers_up_to
 from rgbtvg.registry import MODELS
 from tests.models.batches import collated_batch
@@ -81,7 +81,7 @@ def expected(name: str, config, depths: dict[str, int], is_lora: bool) -> bool:
 def test_each_stage_trains_what_it_names(path):
     config = load_config(path)
     model = tiny(config).train()
-    compute_again(model, config.get("activation_checkpointing", []))
+    enable_activation_checkpointing(model, config.get("activation_checkpointing", []))
     batch = collated_batch(config.modality, size=2)
     depth = len(model.image_encoder.layers)
     for number, stage in enumerate(config.stages):

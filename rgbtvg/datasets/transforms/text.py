@@ -37,7 +37,7 @@ class Tokenize(BaseTransform):
 
     Raises:
         ConfigError: no such tokenizer, saying which files to put where.
-        DataError: the expression is empty.
+        DataError: the expression is empty or not a string of valid Unicode.
     """
 
     def __init__(
@@ -71,15 +71,30 @@ class Tokenize(BaseTransform):
         return expression.lower() if self.lower else expression
 
     def _encode(self, expression: str) -> np.ndarray:
-        if expression in self._cache:
+        if isinstance(expression, str) and expression in self._cache:
             return self._cache[expression]
-        if not expression.strip():
-            raise DataError("the expression is empty")
+        check_expression(expression)
         text = self._prepared(expression)
         ids = np.array(self.tokenizer(text, truncation=True, max_length=self.max_length)["input_ids"], dtype=np.int32)
         if len(self._cache) < CACHED_SENTENCES:
             self._cache[expression] = ids
         return ids
+
+
+def check_expression(expression: object) -> None:
+    """Check that an expression can be tokenized.
+
+    Raises:
+        DataError: it is not a string, is empty, or holds half of a surrogate pair.
+    """
+    if not isinstance(expression, str):
+        raise DataError(f"an expression must be a string, got {type(expression).__name__}")
+    if not expression.strip():
+        raise DataError("the expression is empty")
+    try:
+        expression.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"the expression {expression!r} is not valid Unicode: {error.reason}") from error
 
 
 def load_tokenizer(tokenizer: str | Path) -> Any:

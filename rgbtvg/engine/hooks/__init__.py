@@ -10,6 +10,7 @@ from rgbtvg.engine.hooks.provenance_hook import ProvenanceHook
 from rgbtvg.engine.hooks.rank_allocation_hook import RankAllocationHook
 from rgbtvg.engine.hooks.steady_logger_hook import SteadyLoggerHook
 from rgbtvg.engine.hooks.termination_hook import TerminationHook
+from rgbtvg.engine.hooks.training_progress_hook import TrainingProgressHook
 from rgbtvg.engine.hooks.unreadable_samples_hook import UnreadableSamplesHook
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "RankAllocationHook",
     "SteadyLoggerHook",
     "TerminationHook",
+    "TrainingProgressHook",
     "UnreadableSamplesHook",
 ]

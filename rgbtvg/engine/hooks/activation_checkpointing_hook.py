@@ -37,10 +37,12 @@ class ActivationCheckpointingHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Wrap the forward passes."""
-        compute_again(runner.model.module if is_model_wrapper(runner.model) else runner.model, self.modules)
+        enable_activation_checkpointing(
+            runner.model.module if is_model_wrapper(runner.model) else runner.model, self.modules
+        )
 
 
-def compute_again(model: nn.Module, names: Sequence[str]) -> None:
+def enable_activation_checkpointing(model: nn.Module, names: Sequence[str]) -> None:
     """Wrap the forward passes of the submodules `names`; see :class:`ActivationCheckpointingHook`."""
     contexts = partial(_contexts, _routing_of(model))
     for name in names:

@@ -18,7 +18,6 @@ from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters.routing import StreamRouting
-from rgbtvg.models.layers.dropout import dropout_linear
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import MODALITY_STREAMS
 
@@ -67,7 +66,7 @@ class LowRank(nn.Module):
         The product is left to the Linear, so FSDP must not make a unit of this module alone.
         """
         down, up = self.factors()
-        return dropout_linear(x, down, self.dropout, self.training).flatten(0, -2), up
+        return F.linear(F.dropout(x, self.dropout, self.training), down).flatten(0, -2), up
 
 
 class AdaptedLinear(nn.Linear):

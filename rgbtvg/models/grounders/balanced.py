@@ -15,8 +15,6 @@ from rgbtvg.models.losses.attention_balance import BalanceTerms, balance_terms, 
 from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy
 
-MOMENTUM = "momentum."
-
 
 class AttentionBalance(nn.Module):
     """The extra losses of AttBalance and the momentum copy that they need. Inference does not use it.
@@ -69,13 +67,13 @@ class AttentionBalance(nn.Module):
         self.momentum = copy.deepcopy(grounder, memo).requires_grad_(False)
 
     def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
-        """Position in the training, counted from 0; called by :class:`TrainingProgressHook`."""
+        """See :meth:`BaseGrounder.set_progress`."""
         self.active = epoch < self.epochs
         self.alpha = self.final_alpha * (1.0 if epoch else (iteration + 1) / iterations_per_epoch)
 
     @torch.no_grad()
     def update(self, grounder: BalancedGrounder) -> None:
-        """Move the copy towards the network; called by :class:`TrainingProgressHook` once per optimizer step."""
+        """Move the copy towards the network."""
         if self.momentum is None:
             return
         online = dict(grounder.named_parameters())
@@ -125,11 +123,20 @@ class AttentionBalance(nn.Module):
 
 
 def _drop_momentum(module: AttentionBalance, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Leave the momentum copy of a checkpoint out of a model that has none, and keep ours where a file has none."""
-    stem = prefix + MOMENTUM
+    """Leave a checkpoint's momentum copy out of a model that has none."""
     if module.momentum is None:
-        for name in [name for name in state if name.startswith(stem)]:
+        for name in [name for name in state if name.startswith(f"{prefix}momentum.")]:
             del state[name]
+
+
+def _copy_anew(module: BalancedGrounder, keys: Any) -> None:
+    """Make the momentum copy again after weights without one were loaded."""
+    stem = "attention_balance.momentum."
+    missing = [name for name in keys.missing_keys if name.startswith(stem)]
+    if missing:
+        if module.attention_balance.start_equal:
+            module.attention_balance.start(module)
+        keys.missing_keys[:] = [name for name in keys.missing_keys if name not in missing]
 
 
 def cell_layout(streams: dict[str, ImageFeatures], num_cells: int) -> tuple[list[tuple[int, int]], int]:
@@ -151,6 +158,9 @@ class BalancedGrounder(TwoEncoderGrounder):
     def __init__(self, attention_balance: dict | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.attention_balance = None if attention_balance is None else AttentionBalance(**attention_balance)
+        if self.attention_balance is not None:
+            self.training_only = ("attention_balance.momentum.",)
+            self.register_load_state_dict_post_hook(_copy_anew)
 
     @abstractmethod
     def encode(self, inputs: GroundingInputs, return_attention: bool = False) -> dict[str, Any]:
@@ -161,6 +171,16 @@ class BalancedGrounder(TwoEncoderGrounder):
         super().init_weights()
         if self.attention_balance is not None:
             self.attention_balance.start(self)
+
+    def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
+        """Set the share of the distillation, and switch the extra terms off late in training."""
+        if self.attention_balance is not None:
+            self.attention_balance.set_progress(epoch, iteration, iterations_per_epoch)
+
+    def begin_step(self) -> None:
+        """Move the momentum copy."""
+        if self.attention_balance is not None:
+            self.attention_balance.update(self)
 
     def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """Loss terms; with AttBalance the attention's too, and box losses weighted by difficulty."""

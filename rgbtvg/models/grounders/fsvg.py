@@ -78,6 +78,10 @@ class FSVG(BaseGrounder):
             "pred_boxes": self.head(token),
         }
 
+    def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
+        """Set the keep rate of the epoch."""
+        self.selection.set_epoch(epoch)
+
     def word_weights(self, words: TextFeatures) -> Tensor:
         """(B, L) weight of each position in the patches' scores."""
         return words.mask.float() if self.selection.words_only else torch.ones_like(words.mask, dtype=torch.float32)

@@ -9,14 +9,10 @@ from rgbtvg.models.layers.slots import Slots
 
 
 class QuickGELU(nn.Module):
-    """CLIP's activation ``x * sigmoid(1.702 x)``.
-
-    Written through SiLU, which keeps one tensor for the backward pass instead of two. Its result is not among them, so
-    it is divided in place.
-    """
+    """CLIP's activation ``x * sigmoid(1.702 x)``, written with SiLU, which saves one tensor for the backward pass."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.silu(1.702 * x).div_(1.702)
+        return F.silu(1.702 * x) / 1.702
 
 
 class CLIPAttention(nn.Module):

@@ -53,8 +53,8 @@ class PatchSelection(nn.Module):
         self.evaluate_at_epoch_rate = evaluate_at_epoch_rate
         self.epoch_rate = keep_rate
 
-    def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
-        """Set the keep rate of a training epoch, counted from 0; called by :class:`TrainingProgressHook`."""
+    def set_epoch(self, epoch: int) -> None:
+        """Set the keep rate of a training epoch, counted from 0."""
         self.epoch_rate = scheduled_keep_rate(epoch, self.keep_rate, self.start, self.warmup)
 
     @property

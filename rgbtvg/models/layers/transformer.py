@@ -7,9 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
-from rgbtvg.models.layers.dropout import Dropout, dropout, relu_dropout
 from rgbtvg.models.layers.slots import Slots
 from rgbtvg.structures import TextFeatures
 
@@ -36,20 +34,19 @@ class Attention(nn.Module):
     def forward(self, query: Tensor, key: Tensor, value: Tensor, key_mask: Tensor | None = None) -> Tensor:
         """(B, Q, D), (B, K, D), (B, K, D) and key_mask (B, K), True where ignored -> (B, Q, D)."""
         q, k, v = self._project(query, key, value)
-        if self.training and self.dropout and q.device.type == "cpu":
-            # PyTorch has no fused kernel for this; all the weights would be kept three times, and are cheap to make.
-            x = checkpoint(self._values, q, k, v, key_mask, use_reentrant=False)
-        else:
-            mask = None if key_mask is None else ~key_mask[:, None, None, :]
-            x = F.scaled_dot_product_attention(q, k, v, mask, dropout_p=self.dropout if self.training else 0.0)
+        mask = None if key_mask is None else ~key_mask[:, None, None, :]  # (B, 1, 1, K), True where attended to
+        x = F.scaled_dot_product_attention(q, k, v, mask, dropout_p=self.dropout if self.training else 0.0)
         return self.out_proj(x.transpose(1, 2).flatten(2))
 
     def forward_with_weights(
         self, query: Tensor, key: Tensor, value: Tensor, key_mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The same, with the attention weights (B, Q, K) as they were used, averaged over the heads."""
+        """Same as :meth:`forward`, plus the attention weights (B, Q, K), averaged over the heads."""
         q, k, v = self._project(query, key, value)
-        weights = self._weights(q, k, key_mask)
+        scores = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).float()  # (B, heads, Q, K)
+        if key_mask is not None:
+            scores = scores.masked_fill(key_mask[:, None, None, :], -torch.inf)
+        weights = F.dropout(scores.softmax(-1), self.dropout, self.training)
         x = weights.to(v.dtype) @ v
         return self.out_proj(x.transpose(1, 2).flatten(2)), weights.mean(1)
 
@@ -60,15 +57,6 @@ class Attention(nn.Module):
         # The mean over heads of their products is the product of all channels over the number of heads.
         scale = (q.shape[-1] / self.num_heads) ** -0.5 / self.num_heads
         return (q * scale) @ k.transpose(-1, -2)
-
-    def _values(self, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor | None) -> Tensor:
-        return self._weights(q, k, key_mask).to(v.dtype) @ v  # (B, heads, Q, D / heads)
-
-    def _weights(self, q: Tensor, k: Tensor, key_mask: Tensor | None) -> Tensor:
-        scores = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).float()  # (B, heads, Q, K)
-        if key_mask is not None:
-            scores = scores.masked_fill(key_mask[:, None, None, :], -torch.inf)
-        return dropout(scores.softmax(-1), self.dropout, self.training)
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
         """Queries, keys and values of every head, each (B, heads, tokens, D / heads)."""
@@ -101,7 +89,7 @@ class TransformerEncoderLayer(nn.Module):
         self.linear2 = nn.Linear(ffn_width, width)
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.slots = Slots()
 
     def forward(
@@ -138,7 +126,7 @@ class TransformerEncoderLayer(nn.Module):
         return (out, self.self_attn.mean_logits(query[:, :1], key)[:, 0]) if return_logits else out
 
     def _feed_forward(self, x: Tensor) -> Tensor:
-        return self.linear2(relu_dropout(self.linear1(x), self.dropout.p, self.training))
+        return self.linear2(self.dropout(self.linear1(x).relu()))
 
 
 class TransformerEncoder(nn.Module):
