@@ -52,7 +52,11 @@ class MatchingCheckpointHook(Hook):
             )
         given = {name.removeprefix("module."): tensor for name, tensor in given.items()}
         if not runner._resume:
-            shapes = {name: shape for name, shape in shapes.items() if not name.startswith(model.training_only)}
+            shapes = {
+                name: shape
+                for name, shape in shapes.items()
+                if not name.startswith(getattr(model, "training_only", ()))
+            }
         missing = [name for name, shape in shapes.items() if name not in given or given[name].shape != shape]
         if runner._resume and not missing and "optimizer" not in checkpoint:
             raise CheckpointError(

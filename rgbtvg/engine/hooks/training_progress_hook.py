@@ -9,6 +9,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.optim import Optimizer
 
+from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import HOOKS
 
 
@@ -30,6 +31,8 @@ class TrainingProgressHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Tell the model where the training is."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if not isinstance(model, BaseGrounder):
+            return
         model.set_progress(runner.epoch, batch_idx, len(runner.train_dataloader))
         if self.begins:
             model.begin_step()

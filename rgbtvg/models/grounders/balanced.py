@@ -131,8 +131,9 @@ def _drop_momentum(module: AttentionBalance, state: dict[str, Any], prefix: str,
 
 def _copy_anew(module: BalancedGrounder, keys: Any) -> None:
     """Make the momentum copy again after weights without one were loaded."""
-    stem = "attention_balance.momentum."
-    missing = [name for name in keys.missing_keys if name.startswith(stem)]
+    if module.attention_balance is None:  # the copy itself
+        return
+    missing = [name for name in keys.missing_keys if name.startswith(module.training_only)]
     if missing:
         if module.attention_balance.start_equal:
             module.attention_balance.start(module)
