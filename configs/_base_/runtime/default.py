@@ -13,6 +13,7 @@ default_hooks = dict(
         save_best="grounding/acc@0.5",
         rule="greater",
     ),
+    sync_buffers=dict(type="SyncBuffersHook"),
     matching_checkpoint=dict(type="MatchingCheckpointHook"),
     exact_resume=dict(type="ExactResumeHook"),
     termination=dict(type="TerminationHook"),
@@ -23,6 +24,7 @@ default_hooks = dict(
     progress_bar=dict(type="ProgressBarHook"),
 )
 custom_hooks = []
+sync_bn = None  # 'torch': BatchNorm over the batches of all processes (GPUs)
 log_processor = dict(window_size=50, by_epoch=True)
 loggers = None  # TensorBoard where it is installed; or a list of 'tensorboard', 'wandb', 'mlflow'
 

@@ -5,9 +5,9 @@ from rgbtvg.models.adapters.clip_adapter import CLIPAdapter
 from rgbtvg.models.adapters.conditional import ConditionalMap, ConditionalTokens, ConditionGate
 from rgbtvg.models.adapters.guides import CrossModalBridge, TextGuidedBlock
 from rgbtvg.models.adapters.lora import AdaptedLinear, LoRA, LowRank, adapted_linears
+from rgbtvg.models.adapters.per_stream import PerStream
 from rgbtvg.models.adapters.query_modulation import QueryModulation
-from rgbtvg.models.adapters.routing import PerStream, StreamRouting
-from rgbtvg.models.adapters.tuning import open_layers, slot_modules
+from rgbtvg.models.adapters.tuning import slot_modules, unfreeze_layers
 
 __all__ = [
     "AdaLoRA",
@@ -21,9 +21,8 @@ __all__ = [
     "LowRank",
     "PerStream",
     "QueryModulation",
-    "StreamRouting",
     "TextGuidedBlock",
     "adapted_linears",
-    "open_layers",
     "slot_modules",
+    "unfreeze_layers",
 ]

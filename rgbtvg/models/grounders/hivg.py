@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
-from rgbtvg.models.adapters import AdaLoRA, PerStream, StreamRouting, adapted_linears, open_layers, slot_modules
+from rgbtvg.models.adapters import AdaLoRA, PerStream, adapted_linears, slot_modules, unfreeze_layers
 from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
 from rgbtvg.models.backbones.text_cache import TextCache
 from rgbtvg.models.fusion.joint_encoder import JointFeatures
 from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_maps, split_streams
 from rgbtvg.models.heads.sentence_heads import TokenAlignmentHead
+from rgbtvg.models.layers.linear import Linear
 from rgbtvg.models.layers.positions import resize_grid_rows
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample, ImageFeatures, TextFeatures
@@ -30,7 +31,7 @@ class HiVG(TwoEncoderGrounder):
     """CLIP adapted by low-rank updates, guided by the sentence from inside, and one joint transformer.
 
     Both streams of a pair pass through the same CLIP in one batched pass, and part only where they have weights of
-    their own. Everything outside CLIP learns; of CLIP itself, :meth:`open_layers` decides what learns.
+    their own. Everything outside CLIP learns; of CLIP itself, :meth:`unfreeze_layers` decides what learns.
 
     Args:
         fusion: config of :class:`JointEncoder`; token counts are filled in.
@@ -45,8 +46,8 @@ class HiVG(TwoEncoderGrounder):
         adapter: config of :class:`LoRA` or :class:`AdaLoRA`; None for none.
         level_adapter: config of :class:`CLIPAdapter` on the levels, one per stream: ``dict(type='CLIPAdapter',
             levels=[0])`` with indices into `out_levels`; None for none.
-        tuned_weights: which pre-trained weights learn in open layers, see :func:`open_layers`.
-        image_depth, text_depth: open layers at the start, see :meth:`open_layers`.
+        tuned_weights: which pre-trained weights learn in open layers, see :func:`unfreeze_layers`.
+        image_depth, text_depth: open layers at the start, see :meth:`unfreeze_layers`.
         projections_per_stream: of ``'level_proj'`` and ``'image_proj'``, those that thermal has a copy of.
         frozen_guides: streams whose guides do not learn. The reference with two bridges leaves the thermal one at
             random.
@@ -95,7 +96,6 @@ class HiVG(TwoEncoderGrounder):
         self.max_length = max_length
         self.tuned_weights = tuned_weights
         self.frozen_guides = tuple(frozen_guides)
-        self.routing = StreamRouting()
         self.text_cache = TextCache()
         self.register_load_state_dict_pre_hook(lambda model, *_: model.text_cache.clear())
         if len(self.streams) == 1:  # passes unchanged, so the neck has nothing to learn from
@@ -103,13 +103,13 @@ class HiVG(TwoEncoderGrounder):
         self._build_guides(guide, guide_layers, guide_per_stream)
         self.adapter = None if adapter is None else MODELS.build(adapter)
         if self.adapter is not None:
-            self.adapter.attach(self.image_encoder, self.routing, self.streams)
-            self.adapter.attach(self.text_encoder, self.routing, ("text",))
+            self.adapter.attach(self.image_encoder, self.streams)
+            self.adapter.attach(self.text_encoder, ("text",))
         self._build_level_adapters(level_adapter)
         self._build_fusion(fusion, projections_per_stream, image_size, max_length)
         sizes = dict(width=self.fusion.width, text_width=self.text_encoder.embed_dim)
         self.patch_choice = None if patch_choice is None else MODELS.build({**sizes, **patch_choice})
-        self.open_layers(image_depth, text_depth)
+        self.unfreeze_layers(image_depth, text_depth)
 
     def _build_guides(self, guide: dict | None, layers: Sequence[int], per_stream: bool) -> None:
         """Put a guide into every named layer's slot."""
@@ -126,7 +126,7 @@ class HiVG(TwoEncoderGrounder):
             )
         for index in layers:
             build = [MODELS.build({**sizes, **guide}) for _ in (self.streams if per_stream else [None])]
-            module = PerStream(dict(zip(self.streams, build, strict=True)), self.routing) if per_stream else build[0]
+            module = PerStream(dict(zip(self.streams, build, strict=True))) if per_stream else build[0]
             self.image_encoder.layers[index].slots["guide"] = module
         if not guide.get("num_text_levels"):
             self.guide_proj = nn.Linear(text.embed_dim, arch["width"])
@@ -142,7 +142,7 @@ class HiVG(TwoEncoderGrounder):
                 stream: MODELS.build(dict(options, width=self.image_encoder.level_widths[0])) for stream in self.streams
             }
             index = range(len(self.image_encoder.out_levels))[level]
-            self.level_adapters[str(index)] = PerStream(adapters, self.routing)
+            self.level_adapters[str(index)] = PerStream(adapters)
 
     def _build_fusion(self, fusion: dict, per_stream: Sequence[str], image_size: int, max_length: int) -> None:
         rows, columns = self.image_encoder.grid_of((image_size, image_size))
@@ -150,13 +150,13 @@ class HiVG(TwoEncoderGrounder):
         sizes = dict(num_image=num_image, num_text=max_length, image_grid=(rows, columns))
         self.fusion = MODELS.build({**sizes, **fusion})
         width, encoder = self.fusion.width, self.image_encoder
-        self.level_proj = nn.Linear(sum(encoder.level_widths), encoder.embed_dim)
-        self.image_proj = nn.Linear(encoder.embed_dim, width)
+        self.level_proj = Linear(sum(encoder.level_widths), encoder.embed_dim)
+        self.image_proj = Linear(encoder.embed_dim, width)
         self.text_proj = nn.Linear(self.text_encoder.embed_dim, width)
         for name in per_stream:
             linear = getattr(self, name)
-            copies = {stream: nn.Linear(linear.in_features, linear.out_features) for stream in self.streams}
-            setattr(self, name, PerStream(copies, self.routing))
+            copies = {stream: Linear(linear.in_features, linear.out_features) for stream in self.streams}
+            setattr(self, name, PerStream(copies))
 
     def init_weights(self) -> None:
         """Pre-trained CLIP, and the projection of the levels as the sum of CLIP's own projections of each."""
@@ -168,7 +168,7 @@ class HiVG(TwoEncoderGrounder):
 
     # What learns, and how the weights are stored
 
-    def open_layers(self, image_depth: int | float, text_depth: int | float | None = None) -> None:
+    def unfreeze_layers(self, image_depth: int | float, text_depth: int | float | None = None) -> None:
         """Let CLIP's first layers learn (adapters, and weights by `tuned_weights`) and freeze the rest; stages call
         this.
 
@@ -177,8 +177,8 @@ class HiVG(TwoEncoderGrounder):
             text_depth: layers of the text encoder; like `image_depth` by default.
         """
         text_depth = image_depth if text_depth is None else text_depth
-        open_layers(self.image_encoder, image_depth, self.tuned_weights)
-        open_layers(self.text_encoder, text_depth, self.tuned_weights)
+        unfreeze_layers(self.image_encoder, image_depth, self.tuned_weights)
+        unfreeze_layers(self.text_encoder, text_depth, self.tuned_weights)
         for module in slot_modules(self.image_encoder):
             module.requires_grad_(True)
             for stream in self.frozen_guides:
@@ -262,10 +262,9 @@ class HiVG(TwoEncoderGrounder):
 
     def encode_text(self, inputs: GroundingInputs) -> TextFeatures:
         """Words (B, L, E) in the image-text space."""
-        with self.routing.use("text"):
-            if self.training or torch.is_grad_enabled():
-                return self.text_encoder(inputs.token_ids, inputs.token_mask)
-            return self.text_cache(self.text_encoder, inputs.token_ids, inputs.token_mask)
+        if self.training or torch.is_grad_enabled():
+            return self.text_encoder(inputs.token_ids, inputs.token_mask)
+        return self.text_cache(self.text_encoder, inputs.token_ids, inputs.token_mask)
 
     def project_text(self, words: TextFeatures) -> TextFeatures:
         """Words (B, L, D) at the fusion's width."""
@@ -276,17 +275,17 @@ class HiVG(TwoEncoderGrounder):
         images = torch.cat([inputs.images[stream] for stream in self.streams])  # (S*B, C, H, W)
         mask = inputs.padding_mask.repeat(len(self.streams), 1, 1)
         language = words if self.guide_proj is None else replace(words, tokens=self.guide_proj(words.tokens))
-        with self.routing.use(*self.streams):
-            features = self.image_encoder(images, mask, language)
-            levels = self.adapt_levels(features.levels)
-            tokens = self.image_proj(self.level_proj(torch.cat(levels, dim=-1)))
+        features = self.image_encoder(images, mask, language, groups=self.streams)
+        levels = self.adapt_levels(features.levels)
+        tokens = self.level_proj(torch.cat(levels, dim=-1), groups=self.streams)
+        tokens = self.image_proj(tokens, groups=self.streams)
         features = replace(features, tokens=tokens, levels=levels)
         return dict(zip(self.streams, split_streams(features, len(self.streams)), strict=True))
 
     def adapt_levels(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Levels (S*B, 1 + h*w, width) behind their bottleneck adapters, where there are any."""
         return tuple(
-            self.level_adapters[str(index)](level) if str(index) in self.level_adapters else level
+            self.level_adapters[str(index)](level, groups=self.streams) if str(index) in self.level_adapters else level
             for index, level in enumerate(levels)
         )
 

@@ -41,7 +41,7 @@ class OneRef(BaseGrounder):
         super().__init__(head=dict(head, width=tower.width), **kwargs)
         self.backbone = tower
         if adapter is not None:
-            MODELS.build(adapter).attach(tower, tower.routing, self.streams)
+            MODELS.build(adapter).attach(tower, self.streams)
         self.mask_head = None if mask_head is None else MODELS.build(dict(mask_head, width=tower.width))
         self.pretraining = None if pretraining is None else MODELS.build(dict(pretraining, width=tower.width))
 
