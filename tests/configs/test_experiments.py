@@ -104,9 +104,10 @@ def start_files(tmp_path_factory) -> Path:
     """Folder of the files that training begins with, made as docs/experiments.md says, from a tiny HiVG."""
     folder = tmp_path_factory.mktemp("pretrain_weights")
     for name in ("hivg_b16_mixup", "hivg_l14_mixup"):
-        pretrained = tiny(load_config(ROOT / "configs" / "hivg" / f"{name}.py", {"modality": "rgb"}))
-        torch.save({"state_dict": pretrained.state_dict()}, folder / f"{name}.pth")
-    commands = re.findall(r"^ +python tools/convert_checkpoint\.py (ours .+)$", EXPERIMENTS, re.MULTILINE)
+        config = load_config(ROOT / "configs" / "hivg" / f"{name}.py", {"modality": "rgb"})
+        checkpoint = {"state_dict": tiny(config).state_dict(), "meta": {"cfg": config.pretty_text}}
+        torch.save(checkpoint, folder / f"{name}.pth")
+    commands = re.findall(r"^ +\S*python tools/convert_checkpoint\.py (ours .+)$", EXPERIMENTS, re.MULTILINE)
     for command in commands:
         words = shlex.split(command.replace("pretrain_weights", str(folder)))
         words = [str(GROWN[int(word)]) if word in ("640", "1280") else word for word in words]
