@@ -42,6 +42,8 @@ def build(method: str, modality: str, initialise: bool = True, **options: Any) -
     model = MODELS.build(dict(config, data_preprocessor=dict(PREPROCESSOR, modality=modality)))
     if initialise:
         model.init_weights()
+    if hasattr(model, "unfreeze_layers"):
+        model.unfreeze_layers(1.0)
     return model
 
 
