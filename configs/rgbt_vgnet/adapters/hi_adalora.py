@@ -10,4 +10,3 @@ adapter = dict(
     alpha=8,
     dropout=0.0,
 )
-custom_hooks = [dict(type="RankAllocationHook")]
