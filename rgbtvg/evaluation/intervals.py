@@ -103,7 +103,7 @@ def mean(values: ArrayLike, images: ArrayLike | None = None, limits: tuple[float
         return Estimate(value, None, None, count)
     if np.ptp(numbers) == 0:
         return _around_equal_values(value, count, limits)
-    sums, sizes = np.bincount(codes, weights=numbers), np.bincount(codes).astype(float)  # (images,)
+    sums, sizes = _sums(codes, numbers), _sums(codes, np.ones(count))
     return Estimate(value, *_fieller(value, sums, sizes, limits), count)
 
 
@@ -116,7 +116,7 @@ def ratio(numerators: ArrayLike, denominators: ArrayLike, images: ArrayLike | No
     value = float(upper.sum()) / total if total > 0 else 0.0
     if not _enough(count, images_count) or total == 0:
         return Estimate(value, None, None, count)
-    sums, sizes = np.bincount(codes, weights=upper), np.bincount(codes, weights=lower)
+    sums, sizes = _sums(codes, upper), _sums(codes, lower)
     return Estimate(value, *_fieller(value, sums, sizes, (0.0, 1.0)), count)
 
 
@@ -145,6 +145,11 @@ def _samples(values: ArrayLike, images: ArrayLike | None) -> tuple[NDArray[np.fl
     return numbers, codes
 
 
+def _sums(images: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of the values of each image; (images,)."""
+    return np.bincount(images, weights=values).astype(np.float64)
+
+
 def _enough(count: int, images: int) -> bool:
     return count >= MIN_COUNT and images >= MIN_IMAGES
 
@@ -159,7 +164,7 @@ def _design_effect(hits: NDArray[np.float64], codes: NDArray[np.int64]) -> float
 
 def variance_of_mean(values: NDArray[np.float64], images: NDArray[np.int64]) -> float:
     """Variance of the mean of (N,) values, from independent images; `images` as in :func:`proportion`."""
-    residuals = np.bincount(images, weights=values - values.mean())  # (images,)
+    residuals = _sums(images, values - values.mean())
     return float(len(residuals) / (len(residuals) - 1) * (residuals**2).sum() / values.size**2)
 
 

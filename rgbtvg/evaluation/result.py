@@ -71,7 +71,7 @@ class EvaluationResult:
 
     def summary(self) -> dict[str, float]:
         """``split/metric`` -> fraction where there are several splits, then metric name -> fraction of all samples."""
-        values = {}
+        values: dict[str, float] = {}
         if len(self.splits) > 1:
             for result in self.splits:
                 values |= {f"{result.group.split}/{name}": e.value for name, e in result.scores.items()}
