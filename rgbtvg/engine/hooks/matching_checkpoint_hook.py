@@ -58,6 +58,9 @@ class MatchingCheckpointHook(Hook):
         else:
             checkpoint.clear()
             checkpoint.update(given)
+        if not runner._resume:
+            left_out = getattr(model, "training_only", ())
+            shapes = {name: shape for name, shape in shapes.items() if not name.startswith(left_out)}
         missing = [name for name, shape in shapes.items() if name not in given or given[name].shape != shape]
         if runner._resume and not missing and "optimizer" not in checkpoint:
             raise CheckpointError(
