@@ -1,17 +1,4 @@
-"""Tables of trained models: every row is trained and tested with several seeds, and held against another row.
-
-A table is a Python file of plain values:
-
-- ``rows``: name -> ``dict(config=..., options={...}, against=..., modalities=[...])``. `options` are overrides as
-  ``--cfg-options`` takes them; `against` is the row that this one is compared with, in the same modality or, where
-  that row lacks it, in its first.
-- ``modalities``: of the rows that do not name their own (``['rgbt']`` if left out).
-- ``seeds``: of every row (``[0]`` if left out).
-- ``options``: overrides for all rows; those of a row go before them.
-- ``baseline_modality``: rows without `against` are compared with themselves in this modality.
-- ``before``: commands that make what the rows begin with, ``dict(makes=PATH, command='tools/train.py ...')``; each runs
-  once, if its file is not there yet.
-"""
+"""Train and test every row of a table of models; the table's format is documented in `sweep_table.py`."""
 
 from __future__ import annotations
 
@@ -23,162 +10,27 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from rgbtvg.errors import ConfigError, RGBTVGError
+from rgbtvg.benchmarking.sweep_report import SweepLine, markdown, paper_table, split_scores, sweep_lines
+from rgbtvg.benchmarking.sweep_table import SweepRun, SweepTable
+from rgbtvg.errors import RGBTVGError
 from rgbtvg.files import replacing
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-RECORD = "run.json"
 LOG = "output.log"
-TABLE_KEYS = {"rows", "modalities", "seeds", "options", "baseline_modality", "before"}
-ROW_KEYS = {"config", "options", "modalities", "against"}
 
 
 class SweepError(RGBTVGError):
     """Runs or commands of a table have failed."""
-
-
-@dataclass(frozen=True)
-class SweepRun:
-    """One training with its test.
-
-    Args:
-        row, modality, seed: which one it is.
-        config: config file.
-        options: overrides of the config.
-        work_dir: where it writes; the test writes to ``test`` below.
-    """
-
-    row: str
-    modality: str
-    seed: int
-    config: str
-    options: dict[str, Any]
-    work_dir: Path
-
-    @property
-    def name(self) -> str:
-        return f"{self.row} {self.modality} seed {self.seed}"
-
-    def settings(self) -> dict[str, Any]:
-        """What makes this run another one, as its record keeps it."""
-        return json.loads(json.dumps({"config": self.config, "options": self.options, "seed": self.seed}))
-
-    def record(self) -> dict[str, Any] | None:
-        """What a finished run has left; None before.
-
-        Raises:
-            ConfigError: the folder holds a run of other settings.
-        """
-        path = self.work_dir / RECORD
-        if not path.is_file():
-            return None
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["settings"] != self.settings():
-            raise ConfigError(
-                f"{self.work_dir} holds a finished run with other settings; remove it or give another --out"
-            )
-        return record
-
-
-@dataclass(frozen=True)
-class SweepTable:
-    """A table file, read: see the module."""
-
-    rows: dict[str, dict[str, Any]]
-    modalities: list[str] = field(default_factory=lambda: ["rgbt"])
-    seeds: list[int] = field(default_factory=lambda: [0])
-    options: dict[str, Any] = field(default_factory=dict)
-    baseline_modality: str | None = None
-    before: list[dict[str, str]] = field(default_factory=list)
-
-    @classmethod
-    def read(cls, path: str | Path) -> SweepTable:
-        """Read a table file.
-
-        Raises:
-            ConfigError: there is no such file, or something in it is unknown or missing.
-        """
-        from mmengine.config import Config
-
-        if not Path(path).is_file():
-            raise ConfigError(f"no such table: {path}")
-        values = Config.fromfile(str(path)).to_dict()
-        unknown = set(values) - TABLE_KEYS
-        if unknown or not values.get("rows"):
-            raise ConfigError(f"{path} {f'has unknown {sorted(unknown)}' if unknown else 'has no rows'}")
-        for name, row in values["rows"].items():
-            if set(row) - ROW_KEYS or "config" not in row or row.get("against", name) not in values["rows"]:
-                raise ConfigError(
-                    f"row {name!r} of {path} needs a config and may have options, modalities and against (a row); "
-                    f"got {row}"
-                )
-        return cls(**values)
-
-    def runs(self, out: Path, options: Mapping[str, Any]) -> list[SweepRun]:
-        """Every run, seed by seed, so that a sweep broken off has whole seeds; `options` override the table's."""
-        return [
-            SweepRun(
-                name,
-                modality,
-                seed,
-                row["config"],
-                {**row.get("options", {}), **self.options, **options, "modality": modality},
-                out / f"{name}_{modality}_{seed}",
-            )
-            for seed in self.seeds
-            for name, row in self.rows.items()
-            for modality in self.modalities_of(name)
-        ]
-
-    def modalities_of(self, row: str) -> list[str]:
-        """Modalities that a row is trained in."""
-        return self.rows[row].get("modalities", self.modalities)
-
-    def baseline(self, row: str, modality: str) -> tuple[str, str] | None:
-        """(row, modality) that a line is compared with."""
-        against = self.rows[row].get("against")
-        if against is not None:
-            known = self.modalities_of(against)
-            return against, modality if modality in known else known[0]
-        if self.baseline_modality in (None, modality):
-            return None
-        return row, self.baseline_modality
-
-
-@dataclass(frozen=True)
-class SweepLine:
-    """A line of the printed table: one row in one modality, over its seeds.
-
-    Args:
-        row, modality: which one.
-        accuracy: mean Acc@0.5 of the test split, in [0, 1]; `seeds`: of every seed.
-        subsets: subset -> mean Acc@0.5.
-        baseline: what it is compared with, "row modality"; `difference`: to it, with its paired 95 % interval.
-        parameters: how many learn at the end of training.
-        steps: optimizer steps of a run.
-        seconds, cpu_seconds: mean over the seeds, of training; None where a run was resumed.
-    """
-
-    row: str
-    modality: str
-    accuracy: float
-    seeds: list[float]
-    subsets: dict[str, float]
-    baseline: str | None
-    difference: dict[str, Any] | None
-    parameters: int
-    steps: int
-    seconds: float | None
-    cpu_seconds: float | None
 
 
 def sweep(
@@ -187,31 +39,43 @@ def sweep(
     options: Mapping[str, Any] | None = None,
     jobs: int = 1,
     threads: int = 1,
+    gpus: Sequence[str] = (),
+    dry_run: bool = False,
     report: Callable[[str], None] = print,
 ) -> list[SweepLine]:
-    """Run what is not finished yet, then write ``table.json`` and ``table.md`` and return the lines.
+    """Run everything that is not finished, then write ``table.json`` and ``table.md`` and return the lines.
 
     Args:
         path: table file.
         out: folder of all runs.
         options: overrides for every run.
-        jobs: runs at once, each in a process of its own; 0 only makes the table of what is finished.
-        threads: CPU threads of each.
-        report: gets a line per run, and the table.
+        jobs: number of runs at once, each in its own process; 0 only writes the table of the finished runs.
+        threads: CPU threads of each run.
+        gpus: indices of GPUs, one run on each at a time; they replace `jobs`.
+        dry_run: report the remaining runs with their estimated cost and return.
+        report: receives each line of output.
 
     Raises:
-        SweepError: a command or runs have failed. The other runs are finished and the table has them.
+        ConfigError: the table is wrong, or a folder holds a run with other settings.
+        SweepError: a command or runs have failed. The other runs are finished and in the table.
     """
     table, out = SweepTable.read(path), Path(out)
     runs = table.runs(out, options or {})
+    jobs = len(gpus) or jobs
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    for step in table.before if jobs else []:
-        prepare(step, report)
     waiting = [run for run in runs if run.record() is None]
     report(f"{len(runs)} runs, {len(runs) - len(waiting)} of them finished before")
-    failed = run_all(waiting, jobs, report) if jobs else []
-    lines = sweep_lines(table, [run for run in runs if run.record() is not None])
-    text = markdown(lines)
+    if dry_run:
+        from rgbtvg.benchmarking.estimate import report_estimate
+
+        report_estimate(waiting, jobs, report)
+        return []
+    for step in table.before if jobs else []:
+        prepare(step, report)
+    failed = run_all(waiting, jobs, report, gpus) if jobs else []
+    finished = [run for run in runs if run.record() is not None]
+    lines = sweep_lines(table, finished)
+    text = paper_table(table, finished) + "\n\n" + markdown(lines) if table.datasets else markdown(lines)
     with replacing(out / "table.json") as file:
         json.dump([asdict(line) for line in lines], file, indent=1, ensure_ascii=False)
     with replacing(out / "table.md") as file:
@@ -224,7 +88,7 @@ def sweep(
 
 
 def prepare(step: Mapping[str, str], report: Callable[[str], None]) -> None:
-    """Run a command that makes a file, unless the file is there."""
+    """Run a command that creates a file, unless the file exists."""
     if Path(step["makes"]).is_file():
         return
     report(f"{step['makes']}: python {step['command']}")
@@ -234,20 +98,28 @@ def prepare(step: Mapping[str, str], report: Callable[[str], None]) -> None:
         raise SweepError(f"python {step['command']} made no {step['makes']}: {''.join(last)}")
 
 
-def run_all(runs: list[SweepRun], jobs: int, report: Callable[[str], None]) -> list[SweepRun]:
-    """Run in `jobs` processes at a time; gives back those that failed."""
-    # A server that has imported everything once forks each run, so that runs of seconds are not mostly imports.
+def run_all(
+    runs: Sequence[SweepRun], jobs: int, report: Callable[[str], None], gpus: Sequence[str] = ()
+) -> list[SweepRun]:
+    """Run in `jobs` processes at a time, one per GPU if `gpus` are given; return the runs that failed."""
+    # The fork server imports everything once, so that short runs are not dominated by imports.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["rgbtvg.engine"])
 
     running: set[BaseProcess] = set()
+    free: SimpleQueue[str | None] = SimpleQueue()
+    for gpu in gpus or [None] * jobs:
+        free.put(gpu)
 
     def run_one(run: SweepRun) -> int | None:
-        process = context.Process(target=perform, args=(run,))
+        gpu = free.get()
+        run.write_record()
+        process = context.Process(target=perform, args=(run, gpu))
         process.start()
         running.add(process)
         process.join()
         running.discard(process)
+        free.put(gpu)
         return process.exitcode
 
     failed, start = [], time.monotonic()
@@ -266,18 +138,21 @@ def run_all(runs: list[SweepRun], jobs: int, report: Callable[[str], None]) -> l
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(running):
-                process.terminate()  # it saves a checkpoint, from which the next sweep goes on
+                process.terminate()  # it saves a checkpoint, from which the next sweep resumes
             raise
     return failed
 
 
-def perform(run: SweepRun) -> None:
-    """Train and test one run and leave its record; what it prints goes to its log."""
+def perform(run: SweepRun, gpu: str | None = None) -> None:
+    """Train and test one run and write its record; its output goes to its log."""
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # before CUDA is initialised in this process
     from rgbtvg.engine import load_config, test, train
     from rgbtvg.engine.runner import newest_checkpoint
+    from rgbtvg.evaluation import load_predictions
 
     def config(work_dir: Path) -> Config:
-        return load_config(run.config, copy.deepcopy(run.options), work_dir)  # merging takes `_delete_` out
+        return load_config(run.config, copy.deepcopy(run.options), work_dir)  # loading consumes `_delete_`
 
     send_output_to(run.work_dir / LOG)
     resumed = newest_checkpoint(run.work_dir) is not None
@@ -288,91 +163,25 @@ def perform(run: SweepRun) -> None:
     checkpoint = best if best.is_file() else newest_checkpoint(run.work_dir)
     if checkpoint is None:
         raise SweepError(f"{run.work_dir} has no checkpoint after its training")
-    metrics = test(config(run.work_dir / "test"), checkpoint, splits=["test"])
-    record = {
-        "settings": run.settings(),
-        "accuracy": metrics["grounding/acc@0.5"],
-        "parameters": sum(p.numel() for p in runner.model.parameters() if p.requires_grad),
-        "steps": runner.iter,
-        "seconds": seconds,
-        "cpu_seconds": cpu_seconds,
-        "resumed": resumed,
-    }
-    with replacing(run.work_dir / RECORD) as file:
-        json.dump(record, file, indent=1)
+    test(config(run.work_dir / "test"), checkpoint, splits=run.splits)
+    scores = split_scores(load_predictions(run.work_dir / "test").values())
+    run.write_record(
+        {
+            "accuracy": scores["test"],
+            "scores": scores,
+            "parameters": sum(p.numel() for p in runner.model.parameters() if p.requires_grad),
+            "steps": runner.iter,
+            "seconds": seconds,
+            "cpu_seconds": cpu_seconds,
+            "resumed": resumed,
+        }
+    )
 
 
 def send_output_to(path: Path) -> None:
-    """Send everything that this process prints, its last traceback too, to the end of a file."""
+    """Append all output of this process, including its last traceback, to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", encoding="utf-8") as file:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
             os.dup2(file.fileno(), stream.fileno())
-
-
-def sweep_lines(table: SweepTable, runs: list[SweepRun]) -> list[SweepLine]:
-    """Lines of the rows that have finished runs, in the table's order."""
-    from rgbtvg.evaluation import compare_runs, load_predictions
-    from rgbtvg.evaluation.comparison import Rows
-
-    members: dict[tuple[str, str], list[SweepRun]] = {}
-    for run in runs:
-        members.setdefault((run.row, run.modality), []).append(run)
-    predictions = {key: [load_predictions(run.work_dir / "test") for run in group] for key, group in members.items()}
-    lines = []
-    for key in sorted(members, key=lambda key: list(table.rows).index(key[0])):
-        name, baseline = " ".join(key), table.baseline(*key)
-        compared: dict[str, Sequence[Rows]] = {name: predictions[key]}
-        if baseline in predictions:
-            compared = {" ".join(baseline): predictions[baseline], **compared}
-        comparison = compare_runs(compared, split="test")
-        whole = next(group for group in comparison.groups if group.group.is_split)
-        records = [record for run in members[key] if (record := run.record()) is not None]
-        measured = not any(record["resumed"] for record in records)
-        lines.append(
-            SweepLine(
-                *key,
-                whole.means[name],
-                comparison.seeds[name],
-                {g.group.value: g.means[name] for g in comparison.groups if g.group.by == "subset"},
-                " ".join(baseline) if baseline in predictions else None,
-                asdict(whole.differences[name]) if name in whole.differences else None,
-                records[0]["parameters"],
-                records[0]["steps"],
-                mean(record["seconds"] for record in records) if measured else None,
-                mean(record["cpu_seconds"] for record in records) if measured else None,
-            )
-        )
-    return lines
-
-
-def mean(values: Iterable[float]) -> float:
-    """Of at least one value."""
-    values = list(values)
-    return sum(values) / len(values)
-
-
-def markdown(lines: list[SweepLine]) -> str:
-    """The lines as a Markdown table."""
-    from rgbtvg.evaluation.comparison import Difference
-    from rgbtvg.evaluation.table import text_table
-
-    subsets = list(dict.fromkeys(name for line in lines for name in line.subsets))
-    rows = [
-        [
-            line.row,
-            line.modality,
-            line.baseline or "",
-            f"{100 * line.accuracy:.2f}",
-            Difference(**line.difference).points() if line.difference else "",
-            ", ".join(f"{100 * value:.1f}" for value in line.seeds),
-            *(f"{100 * line.subsets[name]:.2f}" if name in line.subsets else "" for name in subsets),
-            f"{line.parameters / 1e6:.2f} M",
-            str(line.steps),
-            "" if line.cpu_seconds is None else f"{line.cpu_seconds:.0f}",
-        ]
-        for line in lines
-    ]
-    headers = ["row", "modality", "against", "Acc@0.5", "difference, paired 95 %", "seeds", *subsets]
-    return text_table([*headers, "learn", "steps", "CPU s"], rows, left=3)

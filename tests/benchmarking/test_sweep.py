@@ -1,12 +1,18 @@
 import json
+from pathlib import Path
 
 import pytest
 
-from rgbtvg.benchmarking.sweep import SweepTable, markdown, sweep_lines
+from rgbtvg.benchmarking.sweep import run_all
+from rgbtvg.benchmarking.sweep_report import markdown, sweep_lines
+from rgbtvg.benchmarking.sweep_table import SweepTable
+from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
 from rgbtvg.errors import ConfigError
 from tests.engine.tiny import tiny_config
 from tests.run_tool import run_tool
 
+ROOT = Path(__file__).parents[2]
+QUICKSTART = ROOT / "configs/quickstart/quickstart.py"
 TABLE = """
 rows = dict(
     low=dict(config='{config}', options=dict(lr=0.001)),
@@ -45,7 +51,21 @@ def test_a_table_is_run_written_and_gone_on_with(table, tmp_path, capsys):
     assert "4 runs, 4 of them finished before" in capsys.readouterr().out
 
     assert run_tool("analysis/sweep.py", table, "--out", tmp_path / "out", "--cfg-options", "lr=0.1") == 1
-    assert "finished run with other settings" in capsys.readouterr().err
+    assert "was started with other settings (lr: 0.001 -> 0.1)" in capsys.readouterr().err
+
+
+def test_settings_of_an_interrupted_run_cannot_change(table, tmp_path, capsys):
+    """A run that has not finished keeps the settings it was started with: it would resume with the old optimizer."""
+    run = SweepTable.read(table).runs(tmp_path / "out", {})[0]
+    run.write_record()
+    assert run.record() is None
+    (run.work_dir / "epoch_1.pth").touch()
+    assert run_tool("analysis/sweep.py", table, "--out", tmp_path / "out", "--cfg-options", "weight_decay=0.9") == 1
+    error = capsys.readouterr().err
+    assert f"{run.work_dir} was started with other settings (weight_decay: unset -> 0.9)" in error
+    (run.work_dir / "run.json").unlink()
+    with pytest.raises(ConfigError, match="has checkpoints but no run"):
+        run.record()
 
 
 def test_a_failed_run_is_named_and_the_others_are_finished(table, tmp_path, capsys):
@@ -87,3 +107,76 @@ def test_rows_are_compared_with_another_row_or_another_modality():
     assert table.baseline("a", "rgb") is None
     assert table.baseline("b", "rgbt") == ("a", "rgbt")
     assert markdown(sweep_lines(table, [])).startswith("| row")
+
+
+BENCHMARK = """
+rows = dict(
+    one=dict(config=dict(rgb='{config}', rgbt='{config}')),
+    two=dict(config='{config}', options={{'lr': 0.001}}, modalities=['rgbt'], against='one'),
+)
+modalities = ['rgb', 'rgbt']
+datasets = ['rgbtvg_synthetic']
+splits = ['val', 'test']
+baseline_modality = 'rgb'
+options = {options}
+"""
+
+
+def test_a_benchmark_of_two_methods(tmp_path, capsys):
+    """Every method, modality and dataset: an estimate first, then a table with the paper's columns."""
+    make_synthetic(tmp_path / "data", SyntheticSpec(train=16, val=4, test=8), workers=1, progress=False)
+    folder = str(tmp_path / "data")
+    options = {"data_root": folder, "split_root": f"{folder}/splits", "tokenizer": f"{folder}/tokenizer"}
+    options |= {"batch_size": 8, "num_workers": 0, "persistent_workers": False, "max_epochs": 1, "loggers": []}
+    path = tmp_path / "benchmark.py"
+    path.write_text(BENCHMARK.format(config=QUICKSTART, options=options))
+
+    arguments = ("analysis/sweep.py", path, "--out", tmp_path / "out")
+    assert run_tool(*arguments, "--dry-run") == 0, capsys.readouterr()
+    printed = capsys.readouterr().out
+    assert "one rgbt rgbtvg_synthetic seed 0" in printed and "3 runs, about 0.0 hours of one" in printed
+    assert not (tmp_path / "out").exists()
+
+    assert run_tool(*arguments, "--jobs", 2) == 0, capsys.readouterr()
+    lines = (tmp_path / "out" / "table.md").read_text().splitlines()
+    names = [cell.strip() for cell in lines[0].strip("| ").split("|")]
+    assert names[:4] == ["method", "modality", "synthetic val", "synthetic test"]
+    assert [tuple(cell.strip() for cell in line.split("|")[1:3]) for line in lines[2:5]] == [
+        ("one", "rgb"),
+        ("one", "rgbt"),
+        ("two", "rgbt"),
+    ]
+    record = json.loads((tmp_path / "out" / "two_rgbt_rgbtvg_synthetic_0" / "run.json").read_text())
+    assert record["settings"]["options"]["lr"] == 0.001
+    assert {"val", "test"} <= set(record["scores"])
+    assert run_tool(*arguments) == 0
+    assert "3 runs, 3 of them finished before" in capsys.readouterr().out
+
+
+def test_every_method_is_in_the_benchmark():
+    table = SweepTable.read(ROOT / "configs/comparisons/rgbt_ground.py")
+    tiny = SweepTable.read(ROOT / "configs/comparisons/methods.py")
+    assert set(table.rows) == set(tiny.rows)
+    runs = table.runs(Path("out"), {})
+    assert len(runs) == 3 * 3 * len(table.rows)
+    assert len({run.work_dir for run in runs}) == len(runs)
+    assert all((ROOT / run.config).is_file() for run in runs)
+
+
+def test_gpus_are_given_to_runs(monkeypatch, tmp_path):
+    """Each run sees one GPU, and no two runs at a time share one."""
+    seen = []
+
+    class Process:
+        exitcode = 1
+
+        def __init__(self, target, args):
+            seen.append(args[1])
+
+        start = join = terminate = lambda self: None
+
+    monkeypatch.setattr("multiprocessing.context.ForkServerContext.Process", Process)
+    rows = {name: dict(config="a.py") for name in "abcd"}
+    failed = run_all(SweepTable(rows).runs(tmp_path, {}), 2, print, ["3", "5"])
+    assert len(failed) == 4
+    assert set(seen) == {"3", "5"}

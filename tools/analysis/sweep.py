@@ -2,8 +2,9 @@
 
 python tools/analysis/sweep.py configs/comparisons/lora.py
 python tools/analysis/sweep.py configs/comparisons/methods.py --jobs 2 --cfg-options max_epochs=2
+python tools/analysis/sweep.py configs/comparisons/rgbt_ground.py --gpus 0 1 2 3 --dry-run
 
-`rgbtvg/benchmarking/sweep.py` says what a table file holds. Given again, the command goes on where it was broken off.
+docs/experiments.md documents the format of a table file. Given again, the command resumes where it stopped.
 """
 
 import argparse
@@ -18,11 +19,13 @@ from rgbtvg.cli import add_cfg_options, run
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", help="table file, such as configs/comparisons/methods.py")
-    parser.add_argument("--out", help="folder of the runs and of the table (default: work_dirs/<name of the table>)")
+    parser.add_argument("--out", help="output folder (default: work_dirs/<name of the table>)")
     parser.add_argument(
-        "--jobs", type=int, default=1, help="runs at once (default 1); 0: only the table of what is finished"
+        "--jobs", type=int, default=1, help="number of runs at once (default 1); 0: only the table of the finished runs"
     )
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each (default 1)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each run (default 1)")
+    parser.add_argument("--gpus", nargs="+", default=[], metavar="INDEX", help="GPUs, one run on each at a time")
+    parser.add_argument("--dry-run", action="store_true", help="only list the remaining runs and estimate their cost")
     add_cfg_options(parser)
     return parser.parse_args()
 
@@ -33,9 +36,10 @@ def main() -> None:
     from rgbtvg.engine.config import parse_options
 
     out = args.out or Path("work_dirs", Path(args.table).stem)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without ending the runs
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # end the runs too
     report = partial(print, flush=True)
-    sweep(args.table, out, parse_options(args.cfg_options), args.jobs, args.threads, report)
+    options = parse_options(args.cfg_options)
+    sweep(args.table, out, options, args.jobs, args.threads, args.gpus, args.dry_run, report)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,140 @@
+"""The result tables of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rgbtvg.benchmarking.sweep_table import SweepRun, SweepTable, label
+
+SUBSETS = ("val", "test", "testA", "testB", "testC")
+"""Columns of a dataset in the paper's table."""
+
+
+@dataclass(frozen=True)
+class SweepLine:
+    """A line of the printed table: one row in one modality on one dataset, over its seeds.
+
+    Args:
+        row, modality, dataset: identify the line.
+        accuracy: mean Acc@0.5 of the test split, in [0, 1].
+        seeds: Acc@0.5 of every seed.
+        subsets: subset -> mean Acc@0.5.
+        baseline: name of the line that it is compared with.
+        difference: to the baseline, with its paired 95 % interval.
+        parameters: number of parameters that are trained at the end.
+        steps: optimizer steps of a run.
+        seconds, cpu_seconds: mean training time over the seeds; None if a run was resumed.
+    """
+
+    row: str
+    modality: str
+    dataset: str
+    accuracy: float
+    seeds: list[float]
+    subsets: dict[str, float]
+    baseline: str | None
+    difference: dict[str, float] | None
+    parameters: int
+    steps: int
+    seconds: float | None
+    cpu_seconds: float | None
+
+
+def sweep_lines(table: SweepTable, runs: Iterable[SweepRun]) -> list[SweepLine]:
+    """Lines of the rows that have finished `runs`, in the table's order."""
+    from rgbtvg.evaluation import compare_runs, load_predictions
+    from rgbtvg.evaluation.comparison import Rows
+
+    members: dict[tuple[str, str, str], list[SweepRun]] = {}
+    for run in runs:
+        members.setdefault(run.key, []).append(run)
+    predictions = {key: [load_predictions(run.work_dir / "test") for run in group] for key, group in members.items()}
+    lines = []
+    for key in sorted(members, key=lambda key: list(table.rows).index(key[0])):
+        name, against = label(key), table.baseline(*key[:2])
+        baseline = None if against is None else (*against, key[2])
+        compared: dict[str, Sequence[Rows]] = {name: predictions[key]}
+        if baseline in predictions:
+            compared = {label(baseline): predictions[baseline], **compared}
+        comparison = compare_runs(compared, split="test")
+        whole = next(group for group in comparison.groups if group.group.is_split)
+        records = [record for run in members[key] if (record := run.record()) is not None]
+        measured = not any(record["resumed"] for record in records)
+        lines.append(
+            SweepLine(
+                *key,
+                whole.means[name],
+                comparison.seeds[name],
+                {g.group.value: g.means[name] for g in comparison.groups if g.group.by == "subset"},
+                label(baseline) if baseline in predictions else None,
+                asdict(whole.differences[name]) if name in whole.differences else None,
+                records[0]["parameters"],
+                records[0]["steps"],
+                mean(record["seconds"] for record in records) if measured else None,
+                mean(record["cpu_seconds"] for record in records) if measured else None,
+            )
+        )
+    return lines
+
+
+def split_scores(rows: Iterable[dict[str, Any]]) -> dict[str, float]:
+    """Split or subset -> Acc@0.5 of predictions' rows."""
+    from rgbtvg.evaluation.groups import bucket
+
+    groups = {group: found for group, found in bucket(rows).items() if group.is_split or group.by == "subset"}
+    return {group.value or group.split: mean(row["iou"] >= 0.5 for row in found) for group, found in groups.items()}
+
+
+def mean(values: Iterable[float]) -> float:
+    """Mean of at least one value."""
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def markdown(lines: Sequence[SweepLine]) -> str:
+    """The lines as a Markdown table."""
+    from rgbtvg.evaluation.comparison import Difference
+    from rgbtvg.evaluation.table import text_table
+
+    subsets = list(dict.fromkeys(name for line in lines for name in line.subsets))
+    rows = [
+        [
+            " ".join(part for part in (line.row, line.dataset) if part),
+            line.modality,
+            line.baseline or "",
+            f"{100 * line.accuracy:.2f}",
+            Difference(**line.difference).points() if line.difference else "",
+            ", ".join(f"{100 * value:.1f}" for value in line.seeds),
+            *(f"{100 * line.subsets[name]:.2f}" if name in line.subsets else "" for name in subsets),
+            f"{line.parameters / 1e6:.2f} M",
+            str(line.steps),
+            "" if line.cpu_seconds is None else f"{line.cpu_seconds:.0f}",
+        ]
+        for line in lines
+    ]
+    headers = ["row", "modality", "against", "Acc@0.5", "difference, paired 95 %", "seeds", *subsets]
+    return text_table([*headers, "learn", "steps", "CPU s"], rows, left=3)
+
+
+def paper_table(table: SweepTable, runs: Iterable[SweepRun]) -> str:
+    """The benchmark's layout: a line per method and modality, the splits of every dataset as columns; Acc@0.5 in %."""
+    from rgbtvg.evaluation.table import text_table
+
+    scores: dict[tuple[str, str, str], list[dict[str, float]]] = {}
+    for run in runs:
+        record = run.record()
+        if record is not None:
+            scores.setdefault(run.key, []).append(record["scores"])
+    columns = [(dataset, split) for dataset in table.datasets for split in SUBSETS]
+    rows = []
+    for row in table.rows:
+        for modality in table.modalities_of(row):
+            cells = []
+            for dataset, split in columns:
+                found = [seed[split] for seed in scores.get((row, modality, dataset), []) if split in seed]
+                cells.append(f"{100 * mean(found):.2f}" if found else "")
+            rows.append([row, modality, *cells])
+    headers = [f"{dataset.removeprefix('rgbtvg_')} {split}" for dataset, split in columns]
+    return text_table(["method", "modality", *headers], rows, left=2)
