@@ -21,7 +21,8 @@ from rgbtvg.checkpoints.convert import check_fit, tensors_of
 from rgbtvg.datasets.transforms import Tokenize, build_transforms
 from rgbtvg.datasets.transforms.loading import UNREADABLE, read_image
 from rgbtvg.datasets.transforms.text import check_expression
-from rgbtvg.engine.config import config_from_checkpoint, load_config, override
+from rgbtvg.engine.checkpoint_config import building, config_from_checkpoint
+from rgbtvg.engine.config import load_config, override
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.registry import MODELS
@@ -270,7 +271,8 @@ def _build_model(config: Config, checkpoint: str | Path) -> BaseGrounder:
     settings = config.model.to_dict()
     if "data_preprocessor" in config:
         settings.setdefault("data_preprocessor", config.data_preprocessor.to_dict())
-    model = MODELS.build(settings)
+    with building(config, checkpoint):
+        model = MODELS.build(settings)
     state = tensors_of(load_file(checkpoint), checkpoint)
     check_fit(state, model.state_dict(), checkpoint)
     model.load_state_dict(state, strict=False)

@@ -12,11 +12,13 @@ from typing import Any
 import torch
 from mmengine._strategy import BaseStrategy
 from mmengine.config import Config
-from mmengine.dist import is_distributed
+from mmengine.dist import is_distributed, is_main_process
 from mmengine.logging import MMLogger, print_log
 from mmengine.runner import FlexibleRunner, Runner
 
 from rgbtvg.checkpoints import load_file
+from rgbtvg.engine.checkpoint_config import building
+from rgbtvg.engine.config import RunConfig, override
 from rgbtvg.engine.hooks.activation_checkpointing_hook import ActivationCheckpointingHook
 from rgbtvg.engine.hooks.durable_checkpoint_hook import LAST
 from rgbtvg.engine.hooks.termination_hook import TERMINATED, was_terminated
@@ -38,7 +40,21 @@ LOG_FILE_ONLY = (
 """Beginnings of MMEngine's messages that would bury the console; the log file has them all."""
 
 
-class GroundingRunner(LogsAsConfigured, Runner):
+class WritesConfig:
+    """Mixin of a runner: next to the config, ``<name>_resolved.txt`` shows it with every reference replaced."""
+
+    cfg: Config
+    work_dir: str
+
+    def dump_config(self) -> None:
+        """Write both into the work dir."""
+        super().dump_config()
+        if is_main_process() and isinstance(self.cfg, RunConfig):
+            text = f"# For reading only; {self.cfg.filename} is the config.\n{self.cfg.resolved_text}"
+            Path(self.work_dir, f"{Path(self.cfg.filename).stem}_resolved.txt").write_text(text, encoding="utf-8")
+
+
+class GroundingRunner(WritesConfig, LogsAsConfigured, Runner):
     """MMEngine's Runner with a console that can be read."""
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
@@ -54,7 +70,7 @@ class GroundingRunner(LogsAsConfigured, Runner):
         return super().build_param_scheduler(schedulers_in_reach(scheduler, self.max_epochs, self.max_iters))
 
 
-class GroundingFlexibleRunner(LogsAsConfigured, FlexibleRunner):
+class GroundingFlexibleRunner(WritesConfig, LogsAsConfigured, FlexibleRunner):
     """MMEngine's runner of a config with a ``strategy``."""
 
     def build_strategy(self, strategy: Any = None, **kwargs: Any) -> BaseStrategy:
@@ -160,25 +176,28 @@ def build_runner(config: Config, training: bool = True) -> Runner:
     if training:
         _set_accumulation(config)
         hooks = [hook["type"] for hook in config.get("custom_hooks", [])]
-        if config.get("strategy", {}).get("type") == "FSDPStrategy" and "EMAHook" in hooks:
+        if (config.get("strategy") or {}).get("type") == "FSDPStrategy" and "EMAHook" in hooks:
             raise ConfigError("EMAHook averages whole parameters, of which FSDPStrategy leaves a process shares only")
         adapter = config.get("model", {}).get("adapter") or {}
         if adapter.get("type") == "AdaLoRA" and "RankAllocationHook" not in hooks:
             raise ConfigError("AdaLoRA cuts no ranks without custom_hooks = [dict(type='RankAllocationHook')]")
     else:
-        train_parts = ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "auto_scale_lr")
-        for part in (*train_parts, "val_dataloader", "val_cfg", "val_evaluator"):
-            config.pop(part, None)
-        if not distributed:
-            config.pop("strategy", None)
-        # Beside the config of the training, which would be lost where both share a work dir.
-        name = config.get("config_name") or Path(config.filename or "config").stem
-        config = Config(config.to_dict(), cfg_text="# resolved", filename=f"{name}_test.py")
-    runner = (GroundingFlexibleRunner if "strategy" in config else GroundingRunner).from_cfg(config)
+        config = _for_test(config, distributed)
+    with building(config, config.get("load_from")):
+        runner = (GroundingFlexibleRunner if config.get("strategy") else GroundingRunner).from_cfg(config)
     # The line stays in the resolved config, which is written by now, and MMEngine must not act on it as well.
     if again := runner.cfg.pop("activation_checkpointing", None):
         runner.register_hook(ActivationCheckpointingHook(again))
     return runner
+
+
+def _for_test(config: Config, distributed: bool) -> Config:
+    """A copy without the parts of training, under a name of its own: both may share a work dir."""
+    config = config if isinstance(config, RunConfig) else override(config, None)
+    parts = ["train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "auto_scale_lr"]
+    parts += ["val_dataloader", "val_cfg", "val_evaluator"] + ["strategy"] * (not distributed)
+    name = config.get("config_name") or Path(config.filename or "config").stem
+    return config.without(parts, f"{name}_test.py")
 
 
 def newest_checkpoint(work_dir: str | Path) -> Path | None:
@@ -207,10 +226,10 @@ def _prepare_cpu_processes(config: Config) -> None:
     """MMEngine takes a GPU for granted in both of these."""
     if not is_distributed():
         torch.distributed.init_process_group("gloo")
-    if "strategy" not in config:
+    if not config.get("strategy"):
         wrapper = dict(type="MMDistributedDataParallel", device_ids=None, broadcast_buffers=False)
         wrapper["find_unused_parameters"] = config.get("find_unused_parameters", False)
-        config.model_wrapper_cfg = {**wrapper, **config.get("model_wrapper_cfg", {})}
+        config.model_wrapper_cfg = {**wrapper, **(config.get("model_wrapper_cfg") or {})}
 
 
 def _set_accumulation(config: Config) -> None:

@@ -41,7 +41,7 @@ def main() -> None:
         figures = cost_table(args.cfg_options, args.threads, args.rounds, print)
     else:
         from rgbtvg.apis.benchmark import measure
-        from rgbtvg.engine.config import load_config, parse_options
+        from rgbtvg.engine import load_config, parse_options
 
         figures = measure(
             load_config(args.config, parse_options(args.cfg_options)),

@@ -29,7 +29,7 @@ def main() -> None:
 
     from rgbtvg.datasets.measure_statistics import image_files, measure_statistics, statistics_line, training_records
     from rgbtvg.datasets.statistics import get_statistics
-    from rgbtvg.engine.config import load_config, parse_options
+    from rgbtvg.engine import load_config, parse_options
     from rgbtvg.errors import ConfigError
     from rgbtvg.structures import MODALITY_STREAMS
 
