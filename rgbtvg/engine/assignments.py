@@ -75,4 +75,3 @@ def _assigned_by(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     return names.union(*(_assigned_by(base) for base in _bases(path, tree)))
-

@@ -19,10 +19,10 @@ from mmengine.registry import Registry
 from rgbtvg.checkpoints import load_file
 from rgbtvg.engine.allocation import limited_allocation
 from rgbtvg.engine.arguments import own_arguments, typed_parts
-from rgbtvg.engine.config import RunConfig, finish, with_overrides
+from rgbtvg.engine.config import RunConfig, finish, load_config, with_overrides
 from rgbtvg.engine.config_text import parse_config_text
 from rgbtvg.engine.references import Values, expand_reference, references_in
-from rgbtvg.errors import CheckpointError, RGBTVGError
+from rgbtvg.errors import CheckpointError, ConfigError, RGBTVGError
 from rgbtvg.registry import DATASETS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
 
 TEST_RUNTIME: Values = dict(
@@ -135,6 +135,26 @@ def config_from_text(
     _check(config.to_dict(), path)
     object.__setattr__(config, "weights", weights)
     return config
+
+
+def config_of_weights(
+    checkpoint: str | Path, config: str | Path | None = None, options: Mapping[str, Any] | None = None
+) -> RunConfig | None:
+    """The config of a checkpoint: its own, or the one of a file for a checkpoint that has none.
+
+    Returns:
+        None if there is neither.
+
+    Raises:
+        ConfigError: both exist and describe different models.
+    """
+    own = config_from_checkpoint(checkpoint, options) if carried_text(load_file(checkpoint)) else None
+    if config is None:
+        return own
+    given = load_config(config, options)
+    if own is not None and own.model != given.model:
+        raise ConfigError(f"{config} describes another model than the config in {checkpoint}: leave --config out")
+    return given
 
 
 def carried_text(checkpoint: Any) -> str | None:

@@ -10,7 +10,6 @@ from PIL import Image
 import rgbtvg
 from rgbtvg.apis import Explanation
 from rgbtvg.engine import load_config
-from rgbtvg.errors import ConfigError
 from rgbtvg.evaluation import MISTAKES, load_predictions
 from rgbtvg.visualization import select_rows
 from tests.run_tool import run_tool

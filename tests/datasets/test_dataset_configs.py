@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rgbtvg.engine import load_config
-from rgbtvg.engine import config_from_checkpoint, parse_options
+from rgbtvg.engine import config_from_checkpoint, load_config, parse_options
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.registry import DATASETS
 from tests.datasets.classic import SEQTR_FOLDERS, write_classic_sets

@@ -131,10 +131,19 @@ def test_an_override_reaches_a_written_out_config_as_it_reaches_its_source(confi
         ("filename = 1\nmodel = '$filename'", "filename is reserved"),
         ("default_scope = 'os'", "default_scope must be 'rgbtvg', got 'os'"),
         ("model = dict(type='RESC')", "model has the unknown type 'RESC'; did you mean ReSC"),
-        ("model = dict(type='ReSC', fusion=dict(type='SubQueryFusion', num_round=4))", "did you mean num_rounds.*takes"),
-        ("optim_wrapper = dict(type='GuardedOptimWrapper', optimizer=dict(type='AdamW', lrr=1))", "does not take 'lrr'"),
+        (
+            "model = dict(type='ReSC', fusion=dict(type='SubQueryFusion', num_round=4))",
+            "did you mean num_rounds.*takes",
+        ),
+        (
+            "optim_wrapper = dict(type='GuardedOptimWrapper', optimizer=dict(type='AdamW', lrr=1))",
+            "does not take 'lrr'",
+        ),
         ("default_hooks = dict(timer=dict(type='IterTimerHook', intervall=1))", "does not take 'intervall'"),
-        ("max_epochs = 3\nmax_epoch = 4\ntrain_cfg = dict(max_epochs='$max_epochs')", "nothing reads; did you mean max_"),
+        (
+            "max_epochs = 3\nmax_epoch = 4\ntrain_cfg = dict(max_epochs='$max_epochs')",
+            "nothing reads; did you mean max_",
+        ),
     ],
 )
 def test_bad_config_is_one_sentence(tmp_path, text, message):
@@ -242,7 +251,11 @@ def test_a_wrong_option_is_one_sentence(item):
 
 def test_known_options_and_added_ones_are_accepted(tmp_path, monkeypatch):
     items = ["model.fusion.num_rounds=5", "train_dataloader.dataset.indices=8", "effective_batch_size=128", "+mine=1"]
-    items += ["default_hooks.checkpoint.interval_iters=5", "strategy.type=FSDPStrategy", "randomness.diff_rank_seed=true"]
+    items += [
+        "default_hooks.checkpoint.interval_iters=5",
+        "strategy.type=FSDPStrategy",
+        "randomness.diff_rank_seed=true",
+    ]
     items += ["optim_wrapper.paramwise_cfg.custom_keys={'a.b': dict(lr_mult=0.1)}", "dataset='2024'", "lr=1"]
     items += ["custom_hooks=[dict(type='EMAHook', momentum=0.1)]", "model.head={'type': 'BoxHead', '_delete_': True}"]
     config = load_config(QUICKSTART, parse_options(items))

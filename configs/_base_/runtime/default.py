@@ -14,6 +14,7 @@ default_hooks = dict(
         save_best="grounding/acc@0.5",
         rule="greater",
     ),
+    sync_buffers=dict(type="SyncBuffersHook"),
     matching_checkpoint=dict(type="MatchingCheckpointHook"),
     exact_resume=dict(type="ExactResumeHook"),
     termination=dict(type="TerminationHook"),
@@ -24,6 +25,7 @@ default_hooks = dict(
 )
 custom_hooks = []
 custom_imports = dict(imports=[], allow_failed_imports=False)  # modules with classes of your own
+sync_bn = None  # 'torch': BatchNorm over the batches of all processes (GPUs)
 log_processor = dict(window_size=50, by_epoch=True)
 log_level = "INFO"
 loggers = None  # TensorBoard where it is installed; or a list of 'tensorboard', 'wandb', 'mlflow'
