@@ -109,8 +109,9 @@ class GroundingInferencer:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = _build_model(config, checkpoint).to(self.device).eval()
         self.streams: tuple[str, ...] = self.model.streams
-        steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
-        self._load, *self._pipeline = build_transforms(steps)
+        with building(config, checkpoint):
+            steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
+            self._load, *self._pipeline = build_transforms(steps)
 
     @overload
     def __call__(self, rgb: ImageSource | None, thermal: ImageSource | None, expression: str) -> GroundingResult: ...

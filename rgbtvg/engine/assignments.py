@@ -17,8 +17,9 @@ SECTIONS = {
     *("visualizer", "vis_backends", "log_processor", "log_level", "env_cfg", "randomness", "experiment_name"),
     *("strategy", "model_wrapper_cfg", "find_unused_parameters", "effective_batch_size", "activation_checkpointing"),
     *("sync_bn", "compile", "loggers", "_base_"),
+    *("dataset", "modality", "image_size", "max_length", "thermal_normalisation", "thermal_range"),
 }
-"""Top-level values that MMEngine and this project read; every other one is there to be referred to."""
+"""Top-level values that MMEngine, the runner and the tools read by name; every other one is there to be referred to."""
 
 
 def check_assignments(path: Path, values: dict[str, Any]) -> None:

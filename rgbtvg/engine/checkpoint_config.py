@@ -101,7 +101,7 @@ def config_from_checkpoint(
     checkpoint = load_file(path)
     text = carried_text(checkpoint)
     if text is None:
-        raise CheckpointError(f"{path} has no config in it: give a config file before --load-from")
+        raise CheckpointError(f"{path} carries no config: give a config file before --load-from")
     return config_from_text(text, path, options, work_dir, count_elements(checkpoint))
 
 
@@ -211,8 +211,11 @@ def _taken(values: Values) -> Values:
             for metric in metrics
             if isinstance(metric, dict)
         ]
-    while missing := (references_in(kept) & values.keys()) - kept.keys():
-        kept |= {name: values[name] for name in missing}
+    missing = references_in(kept) & values.keys() - kept.keys()
+    while missing:
+        added = {name: values[name] for name in missing}
+        kept |= added
+        missing = references_in(added) & values.keys() - kept.keys()
     return kept
 
 

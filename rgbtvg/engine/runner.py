@@ -183,6 +183,8 @@ def build_runner(config: Config, training: bool = True) -> Runner:
         config = _for_test(config, distributed)
     with building(config, config.get("load_from")):
         runner = (GroundingFlexibleRunner if config.get("strategy") else GroundingRunner).from_cfg(config)
+        if not training and not config.get("strategy"):
+            _ = runner.test_loop  # builds the data and the metrics
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     for hook in getattr(model, "training_hooks", ()) if training else ():
         runner.register_hook(hook)

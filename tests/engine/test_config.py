@@ -177,7 +177,7 @@ def test_every_form_is_written_and_read():
 
 def test_a_checkpoint_without_a_config_is_one_sentence(tmp_path):
     torch.save({"model": {}}, tmp_path / "x.pth")
-    with pytest.raises(CheckpointError, match=r"x\.pth has no config"):
+    with pytest.raises(CheckpointError, match=r"x\.pth carries no config"):
         config_from_checkpoint(tmp_path / "x.pth")
 
 

@@ -12,12 +12,12 @@ import argparse
 import json
 from pathlib import Path
 
-from rgbtvg.cli import add_cfg_options, run
+from rgbtvg.cli import add_cfg_options, add_config, run
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", nargs="?")
+    add_config(parser)
     parser.add_argument("--all", action="store_true", help="a table of every method at its own image size")
     add_cfg_options(parser)
     parser.add_argument("--batch-size", type=int, default=1, help="of an inference (default 1)")
