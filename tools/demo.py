@@ -33,10 +33,7 @@ def main() -> None:
     inferencer = GroundingInferencer(*weights, device=args.device, options=parse_options(args.cfg_options))
     rgb, thermal = (None if path in ("-", "none") else path for path in (args.rgb, args.thermal))
     result = inferencer(rgb, thermal, args.expression)
-    for box, score in zip(result.boxes, result.scores, strict=True):
-        print(f"box x0 y0 x1 y1: {' '.join(f'{value:.1f}' for value in box)}  score {score:.3f}")
-    if not len(result.boxes):
-        print("nothing found")
+    print(result.summary())
     if args.out:
         result.save(args.out)
         print(f"wrote {args.out}")

@@ -19,8 +19,7 @@ from rgbtvg.apis.cost import (
     timed_parts,
     training_step,
 )
-from rgbtvg.engine.hooks.activation_checkpointing_hook import compute_again
-from rgbtvg.engine.processor import keep_freed_memory, stock_linears, use_fast_linears
+from rgbtvg.engine.hooks.activation_checkpointing_hook import enable_activation_checkpointing
 from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs
@@ -47,15 +46,9 @@ class PlainCLIP:
             self.ids = torch.arange(1, 78).expand(4, -1)
 
     @torch.no_grad()
-    def fast_inference(self) -> None:
-        """With our Linears."""
+    def inference(self) -> None:
         self.model(input_ids=self.ids[:1], pixel_values=self.images[:1])
 
-    @stock_linears()
-    def inference(self) -> None:
-        self.fast_inference()
-
-    @stock_linears()
     def training(self) -> None:
         self.model.zero_grad()
         output = self.model(input_ids=self.ids, pixel_values=self.images)
@@ -82,12 +75,10 @@ def measure(
         training: measure a training step too.
     """
     torch.set_num_threads(threads)
-    use_fast_linears()
-    keep_freed_memory()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model: BaseGrounder = MODELS.build(copy.deepcopy(config.model)).to(device)
-    if hasattr(model, "open_layers"):
-        model.open_layers(max_layer)
+    if hasattr(model, "unfreeze_layers"):
+        model.unfreeze_layers(max_layer)
     figures = parameter_counts(model)
     sizes = (config.image_size, config.max_length)
     inputs = random_inputs(model, *sizes, batch_size, device)
@@ -103,7 +94,7 @@ def _training(
     model: BaseGrounder, inputs: GroundingInputs, recomputed: Sequence[str], device: str, rounds: int
 ) -> dict[str, float]:
     """Memory and time of a training step."""
-    compute_again(model.train(), recomputed)
+    enable_activation_checkpointing(model.train(), recomputed)
     samples = random_samples(inputs)
 
     def step() -> None:
@@ -130,11 +121,9 @@ def _inference(model: BaseGrounder, inputs: GroundingInputs, device: str, rounds
         return model.encode(inputs)
 
     clip = PlainCLIP(device)
-    with stock_linears():
-        figures = {"gflops": gflops(run), "C1_gflops": gflops(clip.inference)}
+    figures = {"gflops": gflops(run), "C1_gflops": gflops(clip.inference)}
     apart = run()["pred_boxes"]
-    runs = {"C1": clip.inference, "C1_fast": clip.fast_inference, "inference": run, "stock": stock_linears()(run)}
-    times = timed(runs, rounds)
+    times = timed({"C1": clip.inference, "inference": run}, rounds)
     figures |= {f"{name}_ms": ms for name, ms in times.items()}
     figures["inference_in_C1"] = times["inference"] / times["C1"]
     figures |= {f"part_{name}_ms": ms for name, ms in timed_parts(model, run, rounds).items()}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from mmengine.dist import get_world_size
 from mmengine.evaluator import Evaluator
 from mmengine.runner import EpochBasedTrainLoop, Runner, TestLoop, ValLoop
+from torch import nn
 from torch.utils.data import DataLoader
 
 from rgbtvg.engine.random_state import preserved_random_state
@@ -32,9 +32,11 @@ class GroundingTrainLoop(EpochBasedTrainLoop):
     def __init__(self, runner: Runner, dataloader: dict, **kwargs: Any) -> None:
         super().__init__(runner, training_dataloader(dataloader), **kwargs)
         check_steps(self.dataloader)
+        if isinstance(runner.model, nn.Module):  # a strategy builds its model later
+            check_batch_norm(runner.model, self.dataloader)
         end_workers_at_exit()
 
-    def run(self) -> torch.nn.Module:
+    def run(self) -> nn.Module:
         """Train until the last epoch, or until a hook sets ``stop_training``."""
         self.runner.call_hook("before_train")
         done = self.runner.message_hub.get_info("last_validation", 0)
@@ -90,6 +92,23 @@ def check_steps(loader: DataLoader) -> None:
             f"{len(loader.dataset)} training rows, fewer than its batch of {loader.batch_size}, and "
             "train_dataloader.drop_last leaves an incomplete batch out; lower the batch size or set drop_last=False"
         )
+
+
+def check_batch_norm(model: nn.Module, loader: DataLoader) -> None:
+    """Refuse batches of a single sample for a model that normalises vectors over the batch.
+
+    Raises:
+        ConfigError: every batch, or the last one of an epoch, has one sample, of which no variance can be computed.
+    """
+    name = next((name for name, part in model.named_modules() if isinstance(part, nn.BatchNorm1d)), None)
+    drops_last = getattr(loader.batch_sampler, "drop_last", False)
+    if name is None or (loader.batch_size > 1 and (drops_last or len(loader.sampler) % loader.batch_size != 1)):
+        return
+    which = "every batch" if loader.batch_size == 1 else "the last batch of an epoch"
+    raise ConfigError(
+        f"{which} of a process has one sample, and {name} (BatchNorm1d) needs two or more: raise the batch size"
+        + " or set train_dataloader.drop_last=True" * (loader.batch_size > 1)
+    )
 
 
 class SteadyEvaluation:

@@ -1,83 +1,21 @@
+import dataclasses
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 from PIL import Image
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
-from transformers import PreTrainedTokenizerFast
 
 import rgbtvg
+from rgbtvg.datasets.masks import decode_union
 from rgbtvg.datasets.thermal import get_thermal_normalisation
-from rgbtvg.engine.config import override
 from rgbtvg.errors import CheckpointError, ConfigError, DataError
-from rgbtvg.registry import MODELS
-from tests.models import tiny
-from tests.models.tiny import transvg
+from tests.apis.conftest import make_config
 from tests.run_tool import run_tool
 
 SENTENCE = "the warm car"
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory):
-    words = ["[PAD]", "[UNK]", "the", "warm", "cold", "car", "person"]
-    plain = Tokenizer(WordLevel({word: index for index, word in enumerate(words)}, unk_token="[UNK]"))
-    plain.pre_tokenizer = Whitespace()
-    folder = tmp_path_factory.mktemp("tokenizer")
-    PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
-    return folder
-
-
-def make_config(modality, tokenizer):
-    pipeline = [
-        dict(type="LoadImages", modality=modality, thermal_normalisation="$thermal_normalisation"),
-        dict(type="LoadMasks"),
-        dict(type="ResizeLongSide", size=tiny.IMAGE_SIZE),
-        dict(type="PadToSquare", size=tiny.IMAGE_SIZE),
-        dict(type="Tokenize", tokenizer=str(tokenizer), max_length=tiny.MAX_LENGTH),
-        dict(type="PackGroundingInputs"),
-    ]
-    preprocessor = dict(type="GroundingPreprocessor", modality=modality, thermal_normalisation="$thermal_normalisation")
-    return override(
-        Config(
-            dict(
-                thermal_normalisation="dataset",
-                model=transvg.config(modality),
-                data_preprocessor=preprocessor,
-                test_dataloader=dict(dataset=dict(type="ConcatDataset", datasets=[dict(type="X", pipeline=pipeline)])),
-            )
-        ),
-        None,
-    )
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory, tokenizer):
-    """Modality -> checkpoint of a model with random weights that carries its config."""
-    folder, paths = tmp_path_factory.mktemp("checkpoints"), {}
-    for modality in ("rgb", "ir", "rgbt"):
-        torch.manual_seed(0)
-        config = make_config(modality, tokenizer)
-        state = MODELS.build(config.model.to_dict()).state_dict()
-        paths[modality] = folder / f"{modality}.pth"
-        torch.save({"state_dict": state, "meta": {"cfg": config.pretty_text}}, paths[modality])
-    return paths
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    """A pair as files, thermal of 16 bits."""
-    folder, generator = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
-    Image.fromarray(generator.integers(0, 255, (60, 90, 3), dtype=np.uint8)).save(folder / "rgb.png")
-    Image.fromarray(generator.integers(0, 65535, (60, 90), dtype=np.uint16)).save(folder / "ir.png")
-    return folder / "rgb.png", folder / "ir.png"
-
-
-@pytest.fixture(scope="module")
-def inferencer(checkpoints):
-    return rgbtvg.GroundingInferencer(checkpoints["rgbt"], device="cpu")
 
 
 def test_a_box_in_pixels_of_the_image(inferencer, images, tmp_path):
@@ -88,6 +26,17 @@ def test_a_box_in_pixels_of_the_image(inferencer, images, tmp_path):
     assert 0 <= x0 < x1 <= 90 and 0 <= y0 < y1 <= 60
     result.save(tmp_path / "answer.png")
     assert Image.open(tmp_path / "answer.png").width > 2 * 90
+
+
+def test_building_an_inferencer_leaves_pytorch_as_it_was(inferencer, images):
+    inferencer(*images, SENTENCE)
+    linear = torch.nn.Linear(64, 64)
+    x = torch.randn(64, 64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(linear(x).pow(3).sum(), x, create_graph=True)
+    gradient.sum().backward()
+    expected = 6 * (linear(x) * linear.weight.sum(1)) @ linear.weight
+    torch.testing.assert_close(x.grad, expected)
+    assert not [name for name in torch.library._impls if name.startswith("aten/") and name.endswith("CPU")]
 
 
 def test_paths_pictures_and_arrays_give_the_same(inferencer, images):
@@ -123,14 +72,138 @@ def test_a_missing_thermal_image_is_one_sentence(inferencer, images):
         inferencer(images[0], None, SENTENCE)
 
 
+@pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0, 3), (0,), (5, 0), ()])
+@pytest.mark.parametrize("stream", [0, 1])
+def test_an_array_without_pixels_is_refused(inferencer, images, shape, stream):
+    given = list(images)
+    given[stream] = np.zeros(shape, np.uint8) if shape else Image.new("RGB", (0, 4))
+    with pytest.raises(DataError, match=f"the {('RGB', 'thermal')[stream]} image .*has no pixels"):
+        inferencer(*given, SENTENCE)
+
+
+@pytest.mark.parametrize("expression", [None, 5, b"the car", iter(["the car"]), [SENTENCE, None], "the \ud800 car"])
+def test_an_expression_that_is_not_text_is_refused(inferencer, images, expression):
+    for ask in (inferencer, inferencer.explain):
+        with pytest.raises(DataError, match=r"an expression must be a string, got|is not valid Unicode"):
+            ask(*images, expression)
+
+
 def test_an_array_that_is_no_image_is_refused(inferencer, images):
-    with pytest.raises(DataError, match=r"the RGB array of shape \(4, 4, 7\)"):
+    with pytest.raises(DataError, match=r"the RGB image .* array of shape \(4, 4, 7\)"):
         inferencer(np.zeros((4, 4, 7)), images[1], SENTENCE)
 
 
 def test_an_empty_sentence_is_refused(inferencer, images):
     with pytest.raises(DataError, match="expression is empty"):
         inferencer(*images, "  ")
+
+
+def test_pairs_in_one_call_are_answered_in_order_and_in_batches(inferencer, images, monkeypatch):
+    rgb, thermal = (Image.open(path) for path in images)
+    turned = rgb.transpose(Image.Transpose.FLIP_LEFT_RIGHT), thermal.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    sizes, test_step = [], inferencer.model.test_step
+    monkeypatch.setattr(
+        inferencer.model, "test_step", lambda batch: sizes.append(len(batch["data_samples"])) or test_step(batch)
+    )
+    count = 9
+    results = inferencer([rgb, turned[0]] * count, [thermal, turned[1]] * count, [SENTENCE, "the cold person"] * count)
+    assert sizes == [16, 2]
+    alone = inferencer(*turned, "the cold person")
+    assert [result.expression for result in results[:2]] == [SENTENCE, "the cold person"]
+    assert np.allclose(results[1].boxes, alone.boxes, atol=1e-3) and np.allclose(
+        results[-1].boxes, alone.boxes, atol=1e-3
+    )
+    assert len(inferencer([rgb] * 3, [thermal] * 3, SENTENCE)) == 3
+    with pytest.raises(DataError, match="2 RGB images, 1 thermal images"):
+        inferencer([rgb] * 2, [thermal], SENTENCE)
+    with pytest.raises(DataError, match="need a list of thermal images too"):
+        inferencer([rgb] * 2, thermal, SENTENCE)
+
+
+def test_result_as_plain_data_table_and_picture(inferencer, images):
+    result = inferencer(*images, SENTENCE)
+    fields = json.loads(json.dumps(result.to_dict()))
+    assert fields["boxes"] == result.boxes.tolist() and fields["warnings"] == []
+    masked = dataclasses.replace(result, mask=np.eye(60, 90, dtype=bool)).to_dict()["mask"]
+    assert np.array_equal(decode_union([masked], (60, 90)), np.eye(60, 90, dtype=bool))
+    assert Image.open(io.BytesIO(result._repr_png_())).width > 90
+    assert SENTENCE in repr(result) and "Image" not in repr(result)
+    table = result.to_pandas()
+    assert list(table.columns) == ["expression", "x0", "y0", "x1", "y1", "score"]
+    assert np.allclose(table.loc[0, ["x0", "y0", "x1", "y1"]].astype(float), result.boxes[0])
+
+
+def test_an_inferencer_says_what_it_is(inferencer, checkpoints):
+    text = repr(inferencer)
+    assert (
+        text == f"GroundingInferencer(TransVG, modality='rgbt', device='cpu', checkpoint={str(checkpoints['rgbt'])!r})"
+    )
+
+
+@pytest.mark.parametrize(
+    "change, warning",
+    [
+        ({}, None),
+        ({"thermal": np.full((60, 90), np.nan, np.float32)}, "the thermal image has no finite value"),
+        ({"thermal": np.full((60, 90), 7000, np.uint16)}, "the thermal image is blank"),
+        ({"rgb": np.zeros((60, 90, 3), np.uint8)}, "the RGB image is blank"),
+        ({"expression": "the car " * 40}, "the expression is cut after"),
+        ({"expression": "the xqzv car"}, "the model does not know the words xqzv"),
+        ({"expression": "машина the car"}, "letters of another script"),
+    ],
+)
+def test_reasons_to_distrust_a_result_are_on_it(inferencer, images, change, warning):
+    given = {"rgb": images[0], "thermal": images[1], "expression": SENTENCE, **change}
+    result = inferencer(**given)
+    assert len(result.boxes) == 1
+    assert bool(result.warnings) == (warning is not None)
+    assert warning is None or (warning in " ".join(result.warnings) and warning in result.summary())
+
+
+def test_nan_weights_are_a_warning_and_no_box(checkpoints, images, caplog):
+    find = rgbtvg.GroundingInferencer(checkpoints["rgbt"], device="cpu")
+    with torch.no_grad():
+        next(find.model.head.parameters()).fill_(float("nan"))
+    result = find(*images, SENTENCE)
+    assert result.boxes.shape == (0, 4) and "output is NaN" in result.warnings[0]
+    result.draw()
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:99", "gpu", "mps:3", "", "cpu:x"])
+def test_a_device_that_is_not_there_is_one_sentence(checkpoints, images, device, capsys):
+    if device in ("cuda", "cuda:0") and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert run_tool("demo.py", *images, SENTENCE, "--load-from", checkpoints["rgbt"], "--device", device) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.startswith(f"error: there is no device {device!r} here") and "\n" not in error
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+def test_prefixes_of_wrappers_are_stripped(checkpoints, images, inferencer, prefix, tmp_path):
+    saved = torch.load(checkpoints["rgbt"])
+    saved["state_dict"] = {f"{prefix}{name}": tensor for name, tensor in saved["state_dict"].items()}
+    torch.save(saved, tmp_path / "wrapped.pth")
+    find = rgbtvg.GroundingInferencer(tmp_path / "wrapped.pth", device="cpu")
+    assert np.array_equal(find(*images, SENTENCE).boxes, inferencer(*images, SENTENCE).boxes)
+
+
+def test_the_test_command_strips_the_same_prefixes(quickstart_run, tmp_path):
+    saved = torch.load(quickstart_run / "best.pth", weights_only=False)
+    saved["state_dict"] = {f"module._orig_mod.{name}": tensor for name, tensor in saved["state_dict"].items()}
+    torch.save(saved, tmp_path / "wrapped.pth")
+    assert run_tool("test.py", "--load-from", tmp_path / "wrapped.pth", "--work-dir", tmp_path / "test") == 0
+
+
+def test_eight_threads_build_and_ask_at_once(checkpoints, images, inferencer):
+    def answer(number):
+        find = rgbtvg.GroundingInferencer(checkpoints["rgbt"], device="cpu")
+        return find(*images, SENTENCE).boxes, inferencer(*images, f"the {'warm' if number % 2 else 'cold'} car").boxes
+
+    expected = {number: inferencer(*images, f"the {'warm' if number else 'cold'} car").boxes for number in (0, 1)}
+    with ThreadPoolExecutor(8) as threads:
+        for number, (own, shared) in enumerate(threads.map(answer, range(16))):
+            assert np.allclose(own, expected[1], atol=1e-3)
+            assert np.allclose(shared, expected[number % 2], atol=1e-3)
 
 
 def test_config_beside_checkpoint(checkpoints, images, tokenizer, inferencer):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.dist import all_gather
 from mmengine.hooks import Hook
@@ -21,18 +22,19 @@ from tests.models.batches import collated_batch
 KEEP = {"default_hooks.checkpoint.max_keep_ckpts": -1}
 """Options of a run that keeps the checkpoint of every epoch."""
 BASE = Path(__file__).parents[2] / "configs" / "_base_"
-CONFIG = """
-_base_ = ['{base}/runtime/default.py', '{base}/schedules/adamw_staged.py']
-
-loggers = []
-image_size = 64
+STAGES = """
 stages = [
     dict(epochs=1, lr=1e-3, max_layer=0),
     dict(epochs=2, lr=5e-4, max_layer=1),
     dict(epochs=1, lr=2e-4, max_layer=2),
 ]
+"""
+CONFIG = """
+_base_ = ['{base}/runtime/default.py', '{base}/schedules/{schedule}.py']
+
+loggers = []
+image_size = 64
 model = {model}
-model['image_size'] = '$image_size'
 train_dataloader = dict(
     batch_size=2,
     num_workers=0,
@@ -46,7 +48,8 @@ val_dataloader = dict(
     dataset=dict(type='PairRecords', pipeline=[dict(type='Resize', size='$image_size')], test_mode=True),
 )
 val_evaluator = dict(type='GroundingMetric')
-test_cfg = None
+test_dataloader = '$val_dataloader'
+test_evaluator = '$val_evaluator'
 """
 
 
@@ -87,22 +90,34 @@ class PairRecords(BaseDataset):
         return dict(inputs=inputs, data_samples=sample)
 
 
-def staged_config(work_dir: Path, options: dict[str, Any] | None = None):
+def pairs_config(
+    work_dir: Path, model: dict[str, Any], options: dict[str, Any] | None = None, schedule: str = "adamw_step"
+) -> Config:
+    """Config of a model of `tests/models/tiny` in rgbt on the pairs in memory."""
+    statistics = dict(rgb=dict(mean=[0.3] * 3, std=[0.3] * 3), ir=dict(mean=[0.3], std=[0.3]))
+    preprocessor = dict(type="GroundingPreprocessor", modality="rgbt", statistics=statistics)
+    text = CONFIG.format(base=BASE, schedule=schedule, model=dict(model, data_preprocessor=preprocessor))
+    path = work_dir.parent / f"{work_dir.name}_config.py"
+    path.write_text(text + STAGES * (schedule == "adamw_staged"))
+    return load_config(path, options, work_dir)
+
+
+def staged_config(work_dir: Path, options: dict[str, Any] | None = None) -> Config:
+    """Config of three stages of RGBT-VGNet."""
     from tests.models.tiny.rgbt_vgnet import config
 
-    model = config("rgbt")
-    statistics = dict(rgb=dict(mean=[0.3] * 3, std=[0.3] * 3), ir=dict(mean=[0.3], std=[0.3]))
-    model["data_preprocessor"] = dict(type="GroundingPreprocessor", modality="rgbt", statistics=statistics)
-    model["image_depth"] = 0
-    path = work_dir.parent / f"{work_dir.name}_config.py"
-    path.write_text(CONFIG.format(base=BASE, model=model))
-    return load_config(path, options, work_dir)
+    return pairs_config(work_dir, dict(config("rgbt"), image_size="$image_size"), options, "adamw_staged")
 
 
 def train_staged_in_group(work_dir: str, options: dict[str, Any], resume: bool = False) -> None:
     """One process of a group."""
     torch.use_deterministic_algorithms(True)
     train(staged_config(Path(work_dir), {**KEEP, **options}), resume=resume, launcher="pytorch")
+
+
+def train_pairs_in_group(work_dir: str, model: dict[str, Any], options: dict[str, Any]) -> None:
+    """One process of a group, any model."""
+    train(pairs_config(Path(work_dir), model, options), launcher="pytorch")
 
 
 @HOOKS.register_module()

@@ -46,7 +46,7 @@ def test_gradients_are_those_of_one_large_batch(tmp_path, processes, options):
         torch.testing.assert_close(one[name], many[name], rtol=1e-6, atol=1e-7)
 
 
-def test_activations_computed_again_change_nothing(tmp_path):
+def test_activation_checkpointing_changes_nothing(tmp_path):
     log, options = tmp_path / "log", {"rows": 12, "max_epochs": 2}
     again = {**options, "activation_checkpointing": ["layers"]}
     assert call(train_tiny, str(tmp_path / "once"), options, output=log) == 0, log.read_text()[-3000:]
@@ -58,7 +58,7 @@ def test_activations_computed_again_change_nothing(tmp_path):
     assert load_config(resolved, {"activation_checkpointing": []}).activation_checkpointing == []
 
 
-def test_unknown_module_to_compute_again_is_one_sentence(tmp_path):
+def test_an_unknown_module_in_activation_checkpointing_is_one_sentence(tmp_path):
     log = tmp_path / "log"
     assert call(train_tiny, str(tmp_path / "run"), {"activation_checkpointing": "encoder"}, output=log) == 1
     assert "error: activation_checkpointing names 'encoder', but the model has" in log.read_text()

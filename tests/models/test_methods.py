@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
 
 import rgbtvg.models  # noqa: F401
-from rgbtvg.engine.hooks.activation_checkpointing_hook import compute_again
+from rgbtvg.engine.hooks.activation_checkpointing_hook import enable_activation_checkpointing
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters import LowRank
 from rgbtvg.models.grounders import BaseGrounder
@@ -34,11 +35,15 @@ def grounder_files() -> dict[str, str]:
 METHODS = sorted(set(grounder_files().values()))
 
 
-def build(method: str, modality: str) -> BaseGrounder:
+def build(method: str, modality: str, initialise: bool = True, **options: Any) -> BaseGrounder:
+    """The tiny model of a method, `options` in place of its config's."""
     torch.manual_seed(0)
-    config = importlib.import_module(f"tests.models.tiny.{method}").config(modality)
+    config = importlib.import_module(f"tests.models.tiny.{method}").config(modality) | options
     model = MODELS.build(dict(config, data_preprocessor=dict(PREPROCESSOR, modality=modality)))
-    model.init_weights()
+    if initialise:
+        model.init_weights()
+    if hasattr(model, "unfreeze_layers"):
+        model.unfreeze_layers(1.0)
     return model
 
 
@@ -148,10 +153,10 @@ def test_state_dict_round_trip_is_exact(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_activations_computed_again_give_the_same_gradients(method):
+def test_activation_checkpointing_gives_the_same_gradients(method):
     plain, again = build(method, "rgbt").train(), build(method, "rgbt").train()
     lists = [name for name, part in again.named_modules() if isinstance(part, torch.nn.ModuleList)]
-    compute_again(again, [name for name in lists if name.endswith(".layers")] or ["image_encoder"])
+    enable_activation_checkpointing(again, [name for name in lists if name.endswith(".layers")] or ["image_encoder"])
     batch = collated_batch("rgbt", size=2)
     for model in (plain, again):
         torch.manual_seed(1)
@@ -161,9 +166,9 @@ def test_activations_computed_again_give_the_same_gradients(method):
         torch.testing.assert_close(parameter.grad, other.grad, rtol=1e-5, atol=1e-7, msg=name)
 
 
-def test_part_of_a_list_of_layers_is_computed_again() -> None:
+def test_part_of_a_list_of_layers_is_checkpointed() -> None:
     model = build("clip_vg", "rgb")
-    compute_again(model, ["image_encoder.layers[:1]"])
+    enable_activation_checkpointing(model, ["image_encoder.layers[:1]"])
     assert ["forward" in vars(layer) for layer in model.image_encoder.layers][:2] == [True, False]
     with pytest.raises(ConfigError, match=r"image_encoder\[:1\].*no list of layers"):
-        compute_again(model, ["image_encoder[:1]"])
+        enable_activation_checkpointing(model, ["image_encoder[:1]"])

@@ -31,7 +31,6 @@ from harness import Listener, ParityMethod
 
 from rgbtvg.checkpoints.converters import get_converter
 from rgbtvg.checkpoints.rules import Converted
-from rgbtvg.engine.processor import use_fast_linears
 
 BOX_ATOL = 1e-4
 LOSS_RTOL = 1e-4
@@ -80,7 +79,6 @@ class Report:
 
 def run_case(path: str | Path) -> Report:
     """Run one case file and compare everything that it holds."""
-    use_fast_linears()  # as in every run and every inference
     case = cases.load(path)
     report = Report(case.name)
     method: ParityMethod = importlib.import_module(f"methods.{case.spec['method']}").METHOD

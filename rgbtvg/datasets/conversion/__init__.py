@@ -1,6 +1,6 @@
 """Converters of detection sets to records, and of records to the formats of other tools."""
 
-from rgbtvg.datasets.conversion.annotation_files import LabelledObject, image_size, read_bbgt, read_voc, read_yolo
+from rgbtvg.datasets.conversion.annotation_files import LabelledObject, read_bbgt, read_voc, read_yolo
 from rgbtvg.datasets.conversion.detection import (
     M3FD,
     MFAD,
@@ -41,7 +41,6 @@ __all__ = [
     "RecordWriter",
     "SiblingFolders",
     "YOLOBoxes",
-    "image_size",
     "read_bbgt",
     "read_voc",
     "read_yolo",

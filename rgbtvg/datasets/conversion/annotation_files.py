@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from PIL import ExifTags, Image
 
 from rgbtvg.datasets.records import read_lines, read_text
-from rgbtvg.datasets.transforms.loading import QUARTER_TURNS, UNREADABLE
 from rgbtvg.errors import DataError
 
 Size = tuple[int, int]
@@ -202,21 +200,6 @@ def yolo_names(folders: Sequence[Path]) -> list[str]:
         f"{folders[0]} has YOLO text files, whose classes are numbers: put their names, one a line, "
         f"into {folders[-1] / 'classes.txt'}"
     )
-
-
-def image_size(path: str | Path) -> Size:
-    """(height, width) of an upright image, from its header.
-
-    Raises:
-        DataError: it is missing or no image, naming it.
-    """
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in QUARTER_TURNS
-    except UNREADABLE as error:
-        raise DataError(f"image {path} cannot be read: {error}") from error
-    return (width, height) if turned else (height, width)
 
 
 def _finite(text: str | None, what: str) -> float:

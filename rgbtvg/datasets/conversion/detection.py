@@ -15,12 +15,12 @@ import numpy as np
 from rgbtvg.datasets.conversion.annotation_files import (
     LabelledObject,
     Size,
-    image_size,
     read_voc,
     read_yolo,
     yolo_names,
 )
 from rgbtvg.datasets.conversion.split_lists import assign_splits, list_key
+from rgbtvg.datasets.image_files import image_size
 from rgbtvg.datasets.records.box_sets import BoxReader, diagnose_boxes
 from rgbtvg.datasets.records.names import is_image, stem
 from rgbtvg.errors import DataError

@@ -11,11 +11,11 @@ from typing import Any
 from rgbtvg.datasets.conversion.annotation_files import (
     LabelledObject,
     Size,
-    image_size,
     read_yolo,
     yolo_names,
 )
 from rgbtvg.datasets.conversion.detection import UNSPLIT, AnnotatedPair, DetectionReader, by_stem, folders_in
+from rgbtvg.datasets.image_files import image_size
 from rgbtvg.datasets.image_folder import ImageFolders
 from rgbtvg.datasets.records import (
     BoxReader,
@@ -231,9 +231,10 @@ class CSVBoxes(_Tabled):
     """
 
     def rows(self) -> Iterator[tuple]:
-        path = (
-            self.root if self.root.is_file() else next(iter(sorted(self.root.glob("*.csv"))), self.root / "boxes.csv")
-        )
+        tables = [self.root] if self.root.is_file() else sorted(self.root.glob("*.csv"))
+        if len(tables) != 1:
+            raise DataError(f"{self.root} has {len(tables)} .csv files: name one")
+        path = tables[0]
         with open_text(path) as file:
             head = file.readline()
             separator = max(",;\t", key=head.count)

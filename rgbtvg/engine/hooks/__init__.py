@@ -9,7 +9,9 @@ from rgbtvg.engine.hooks.progress_bar_hook import ProgressBarHook
 from rgbtvg.engine.hooks.provenance_hook import ProvenanceHook
 from rgbtvg.engine.hooks.rank_allocation_hook import RankAllocationHook
 from rgbtvg.engine.hooks.steady_logger_hook import SteadyLoggerHook
+from rgbtvg.engine.hooks.sync_buffers_hook import SyncBuffersHook
 from rgbtvg.engine.hooks.termination_hook import TerminationHook
+from rgbtvg.engine.hooks.training_progress_hook import TrainingProgressHook
 from rgbtvg.engine.hooks.unreadable_samples_hook import UnreadableSamplesHook
 
 __all__ = [
@@ -22,6 +24,8 @@ __all__ = [
     "ProvenanceHook",
     "RankAllocationHook",
     "SteadyLoggerHook",
+    "SyncBuffersHook",
     "TerminationHook",
+    "TrainingProgressHook",
     "UnreadableSamplesHook",
 ]

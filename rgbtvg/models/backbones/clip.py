@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.clip_weights import load_clip_weights
 from rgbtvg.models.layers.clip import CLIPLayer
+from rgbtvg.models.layers.linear import Groups, Linear
 from rgbtvg.models.layers.masks import patch_mask
 from rgbtvg.models.layers.positions import POSITION_STARTS, resize_grid_table, sine_grid
 from rgbtvg.registry import MODELS
@@ -78,12 +79,12 @@ class CLIPTower(BaseModule):
         )
 
     def run_layers(
-        self, x: Tensor, language: TextFeatures | None = None, causal: bool = False
+        self, x: Tensor, language: TextFeatures | None = None, groups: Groups = (), causal: bool = False
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """x (B, N, D) -> the last hidden state and those of `out_levels`."""
         hidden = {0: x}
         for index, layer in enumerate(self.layers, start=1):
-            x = layer(x, language, causal)
+            x = layer(x, language, groups, causal)
             if index in self.out_levels:
                 hidden[index] = x
         return x, tuple(hidden[level] for level in self.out_levels)
@@ -125,6 +126,8 @@ class CLIPVisionEncoder(CLIPTower):
             does with the class token, instead of the raw last hidden state.
         in_channels: channels of the images. Weights of a file for three are carried over (`clip_weights.py`).
         patch_size: another patch size than the architecture's; weights of a file are resampled.
+        image_size: side of the input in pixels that the position table is for, if other than the architecture's; the
+            table of a file is resampled when it is read.
         position_jitter: in training, shift every patch's place in the position table by up to this many patches,
             uniformly ("fuzzy" positions, ViTAR, Fan et al. 2024, with 0.5). It softens a change of the image size.
         stem_widths: channels of convolutions of stride 2 that stand before the patch embedding, which then covers as
@@ -144,12 +147,14 @@ class CLIPVisionEncoder(CLIPTower):
         project_tokens: bool = False,
         in_channels: int = 3,
         patch_size: int | None = None,
+        image_size: int | None = None,
         position_jitter: float = 0.0,
         stem_widths: Sequence[int] = (),
         position_start: str = "normal",
         pretrained: str | None = None,
     ) -> None:
         arch = resolve_arch(arch, VISION_ARCHS)
+        arch["image_size"] = image_size or arch["image_size"]
         super().__init__(arch, out_levels, project_tokens, pretrained)
         if position_start not in POSITION_STARTS:
             raise ConfigError(f"position_start must be one of {', '.join(POSITION_STARTS)}, got {position_start!r}")
@@ -164,7 +169,7 @@ class CLIPVisionEncoder(CLIPTower):
         self.position_embedding = nn.Parameter(torch.empty(1 + side * side, arch["width"]))
         self.pre_layernorm = nn.LayerNorm(arch["width"])
         self.post_layernorm = nn.LayerNorm(arch["width"])
-        self.projection = nn.Linear(arch["width"], self.embed_dim, bias=False)
+        self.projection = Linear(arch["width"], self.embed_dim, bias=False)
         for parameter in (self.class_embedding, self.position_embedding, self.projection.weight):
             nn.init.normal_(parameter, std=arch["width"] ** -0.5)
 
@@ -197,21 +202,24 @@ class CLIPVisionEncoder(CLIPTower):
             return jittered_grid_table(self.position_embedding, grid, self.position_jitter)
         return resize_grid_table(self.position_embedding, grid, num_prefix=1)
 
-    def forward(self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None) -> ImageFeatures:
+    def forward(
+        self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None, groups: Groups = ()
+    ) -> ImageFeatures:
         """Encode images.
 
         Args:
             images: (B, C, H, W), H and W multiples of the patch size.
             padding_mask: (B, H, W) bool, True where padded.
-            language: handed to the modules in the layers' slots.
+            language: passed to the modules in the layers' slots.
+            groups: streams that the equal parts of the batch belong to, for adapters: ``('rgb', 'ir')``.
         """
         grid = self.grid_of(tuple(images.shape[-2:]))
-        last, levels = self.run_layers(self.pre_layernorm(self.embed(images)), language)
+        last, levels = self.run_layers(self.pre_layernorm(self.embed(images)), language, groups)
         if self.project_tokens:
-            tokens = self.projection(self.post_layernorm(last))
+            tokens = self.projection(self.post_layernorm(last), groups)
             pooled = tokens[:, 0]
         else:
-            tokens, pooled = last, self.projection(self.post_layernorm(last[:, 0]))
+            tokens, pooled = last, self.projection(self.post_layernorm(last[:, 0]), groups)
         mask = F.pad(patch_mask(padding_mask, grid), (1, 0), value=False)
         return ImageFeatures(tokens, mask, grid, num_prefix=1, levels=levels, pooled=pooled)
 
@@ -242,12 +250,12 @@ class CLIPTextEncoder(CLIPTower):
         self.token_embedding = nn.Embedding(arch["vocabulary_size"], arch["width"])
         self.position_embedding = nn.Parameter(torch.empty(arch["context_length"], arch["width"]))
         self.final_layer_norm = nn.LayerNorm(arch["width"])
-        self.projection = nn.Linear(arch["width"], self.embed_dim, bias=False)
+        self.projection = Linear(arch["width"], self.embed_dim, bias=False)
         nn.init.normal_(self.token_embedding.weight, std=0.02)
         nn.init.normal_(self.position_embedding, std=0.01)
         nn.init.normal_(self.projection.weight, std=arch["width"] ** -0.5)
 
-    def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
+    def forward(self, token_ids: Tensor, token_mask: Tensor, groups: Groups = ("text",)) -> TextFeatures:
         """token_ids (B, L) int64, token_mask (B, L) True at tokens; the largest id ends the sentence and pools it."""
         length = token_ids.shape[1]
         if length > len(self.position_embedding):
@@ -255,9 +263,9 @@ class CLIPTextEncoder(CLIPTower):
                 f"{length} tokens are more than the {len(self.position_embedding)} that CLIP's text encoder takes"
             )
         x = self.token_embedding(token_ids) + self.position_embedding[:length]
-        last, levels = self.run_layers(x, causal=True)
+        last, levels = self.run_layers(x, groups=groups, causal=True)
         tokens = self.final_layer_norm(last)
-        projected = self.projection(tokens)
+        projected = self.projection(tokens, groups)
         pooled = projected[torch.arange(len(projected)), token_ids.argmax(dim=-1)]
         return TextFeatures(projected if self.project_tokens else tokens, token_mask, levels=levels, pooled=pooled)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rgbtvg.models.layers.dropout import Dropout, relu_dropout
 from rgbtvg.models.layers.transformer import Attention
 
 
@@ -53,8 +52,8 @@ class TransformerDecoderLayer(nn.Module):
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
         self.norm3 = nn.LayerNorm(width)
-        self.dropout = Dropout(dropout)
-        self.attention_dropout = Dropout(attention_dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.attention_dropout = nn.Dropout(attention_dropout)
 
     def forward(
         self,
@@ -77,7 +76,7 @@ class TransformerDecoderLayer(nn.Module):
         attended, weights = self._look(query, memory + memory_positions, memory, memory_mask, need_weights)
         residual = query if self.positions_in_residual else x
         x = self.norm2(residual + self.attention_dropout(attended))
-        hidden = relu_dropout(self.linear1(x), self.dropout.p, self.training)
+        hidden = self.dropout(self.linear1(x).relu())
         return self.norm3(x + self.dropout(self.linear2(hidden))), weights
 
     def _look(
