@@ -213,9 +213,25 @@ class Converter:
         return theirs
 
 
-def unwrap(checkpoint: Mapping) -> Mapping[str, Tensor]:
-    """The state dict inside an authors' checkpoint (``model``, ``state_dict``, ``module`` or the file itself)."""
+def unwrap(checkpoint: Mapping) -> dict[str, Tensor]:
+    """The state dict inside a checkpoint (``model``, ``state_dict``, ``module`` or the file itself), without the
+    prefixes of wrappers."""
     for key in ("model", "state_dict", "model_state_dict", "module"):
         if isinstance(checkpoint.get(key), Mapping):
-            return checkpoint[key]
-    return {name: value for name, value in checkpoint.items() if isinstance(value, Tensor)}
+            return strip_wrappers(checkpoint[key])
+    return strip_wrappers({name: value for name, value in checkpoint.items() if isinstance(value, Tensor)})
+
+
+def strip_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict without the prefixes of DistributedDataParallel (``module.``) and torch.compile (``_orig_mod.``).
+
+    A prefix is removed only if every name has it, except for ``_orig_mod.``, which also occurs inside names.
+    """
+    stripped = {
+        name.replace("_orig_mod.", ""): tensor
+        for name, tensor in state.items()
+        if isinstance(name, str) and isinstance(tensor, Tensor)
+    }
+    while stripped and all(name.startswith("module.") for name in stripped):
+        stripped = {name.removeprefix("module."): tensor for name, tensor in stripped.items()}
+    return stripped

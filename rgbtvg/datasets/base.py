@@ -10,10 +10,10 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 
-from rgbtvg.checkpoints.safe_load import load_file
 from rgbtvg.datasets.published import report_rows
 from rgbtvg.datasets.transforms import build_transforms
 from rgbtvg.errors import CheckpointError, ConfigError, DataError
+from rgbtvg.safe_load import load_file
 from rgbtvg.structures import MODALITY_STREAMS
 
 TARGETS = ("any", "one")

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rgbtvg.checkpoints.safe_load import load_pickle
 from rgbtvg.datasets.base import NO_TARGET, GroundingDataset, read_json, read_json_rows
 from rgbtvg.datasets.image_folder import ImageFolders
 from rgbtvg.datasets.image_places import IMAGE_PLACES, image_name
 from rgbtvg.datasets.masks import encode_segmentations
 from rgbtvg.errors import CheckpointError, DataError
 from rgbtvg.registry import DATASETS
+from rgbtvg.safe_load import load_pickle
 from rgbtvg.structures import MODALITY_STREAMS
 
 
