@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from rgbtvg.errors import CheckpointError
 
 ONE_STREAM = "of the other stream or of both together, and the model has one stream"
 """Why a tensor is left out of a model of one stream; a model of two must have a place for it."""
+WRAPPER = re.compile(r"^(module\.)+")
 PLACEHOLDER = re.compile(r"\{(\w+)(\*?)\}")
 
 
@@ -214,24 +216,21 @@ class Converter:
 
 
 def unwrap(checkpoint: Mapping) -> dict[str, Tensor]:
-    """The state dict inside a checkpoint (``model``, ``state_dict``, ``module`` or the file itself), without the
-    prefixes of wrappers."""
+    """The state dict in a checkpoint (``model``, ``state_dict``, ``module`` or the file itself), without the names of
+    wrappers."""
     for key in ("model", "state_dict", "model_state_dict", "module"):
         if isinstance(checkpoint.get(key), Mapping):
             return strip_wrappers(checkpoint[key])
-    return strip_wrappers({name: value for name, value in checkpoint.items() if isinstance(value, Tensor)})
+    return strip_wrappers(checkpoint)
 
 
-def strip_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict without the prefixes of DistributedDataParallel (``module.``) and torch.compile (``_orig_mod.``).
+def strip_wrappers(state: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """Remove what DDP (``module.``) and `torch.compile` (``_orig_mod.``) add to the names of a state dict.
 
-    A prefix is removed only if every name has it, except for ``_orig_mod.``, which also occurs inside names.
+    Entries that are not tensors are left out.
     """
-    stripped = {
-        name.replace("_orig_mod.", ""): tensor
-        for name, tensor in state.items()
-        if isinstance(name, str) and isinstance(tensor, Tensor)
+    return {
+        WRAPPER.sub("", name.replace("_orig_mod.", "")): value
+        for name, value in state.items()
+        if isinstance(name, str) and isinstance(value, Tensor)
     }
-    while stripped and all(name.startswith("module.") for name in stripped):
-        stripped = {name.removeprefix("module."): tensor for name, tensor in stripped.items()}
-    return stripped

@@ -61,7 +61,8 @@ def test_merged_lora_gives_the_same_boxes_without_adapters():
 
 
 def test_split_lora_and_copies_turn_a_shared_model_into_one_per_camera():
-    shared = {**tiny_vgnet.config("rgbt"), "guide_per_stream": False}
+    shared = tiny_vgnet.config("rgbt")
+    shared["guides"]["per_stream"] = False
     shared["adapter"] = dict(
         type="LoRA", groups=dict(shared=dict(rank=4, streams=("rgb", "ir", "text"))), alpha=2, dropout=0.0
     )

@@ -6,13 +6,19 @@ another, ``language.tokens`` is (B, L, D).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
+from rgbtvg.errors import ConfigError
+from rgbtvg.models.adapters.per_stream import PerStream
+from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
 from rgbtvg.models.layers.clip import CLIPMLP, CLIPAttention
 from rgbtvg.models.layers.linear import Groups
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import TextFeatures
+from rgbtvg.structures import MODALITY_STREAMS, TextFeatures
 
 
 def interleave(tokens: Tensor) -> Tensor:
@@ -119,3 +125,54 @@ class TextGuidedBlock(nn.Module):
         words = interleave(language.tokens) if self.interleave_text else language.tokens
         words = words.repeat(len(x) // len(words), 1, 1)  # (S*B, L, D)
         return x + self.cross_mlp(self.cross_attn(self.cross_norm(x), words, groups=groups), groups)
+
+
+@dataclass
+class Guides:
+    """Guides in the slots of an image encoder.
+
+    Args:
+        block: config of the guide (:class:`CrossModalBridge`, :class:`TextGuidedBlock`), without sizes; None for none.
+        layers: layers of the image encoder that get a guide, counted from 0.
+        per_stream: one guide per stream instead of a shared one.
+        frozen: streams whose guides stay frozen. The reference with two bridges leaves the thermal one untrained.
+
+    Raises:
+        ConfigError: unknown streams or layers.
+    """
+
+    block: dict | None = None
+    layers: Sequence[int] = (0, 3, 7, 11)
+    per_stream: bool = False
+    frozen: Sequence[str] = ()
+
+    def attach(
+        self, image_encoder: CLIPVisionEncoder, text_encoder: CLIPTextEncoder, streams: Sequence[str]
+    ) -> nn.Linear | None:
+        """Insert the guides; returns the projection of words to the image encoder's width, where guides need one."""
+        if set(self.frozen) - set(MODALITY_STREAMS["rgbt"]):
+            raise ConfigError(f"frozen guides must be of rgb, ir; got {tuple(self.frozen)}")
+        if self.block is None:
+            return None
+        arch = image_encoder.arch
+        sizes = dict(width=arch["width"], num_heads=arch["heads"], mlp_width=arch["mlp_width"])
+        if self.block["type"] == "CrossModalBridge":
+            sizes.update(text_width=text_encoder.arch["width"], text_length=text_encoder.arch["context_length"])
+        if not set(self.layers) <= set(range(len(image_encoder.layers))):
+            raise ConfigError(
+                f"guide layers {tuple(self.layers)} are not all among the {len(image_encoder.layers)} layers, from 0"
+            )
+        for index in self.layers:
+            guides = [MODELS.build({**sizes, **self.block}) for _ in (streams if self.per_stream else [None])]
+            guide = PerStream(dict(zip(streams, guides, strict=True))) if self.per_stream else guides[0]
+            image_encoder.layers[index].slots["guide"] = guide
+        return None if self.block.get("num_text_levels") else nn.Linear(text_encoder.embed_dim, arch["width"])
+
+    def unfreeze(self, image_encoder: CLIPVisionEncoder) -> None:
+        """Make the guides trainable, except for those of `frozen` streams."""
+        for layer in image_encoder.layers:
+            for guide in layer.slots.values():
+                guide.requires_grad_(True)
+                for stream in self.frozen:
+                    if isinstance(guide, PerStream) and stream in guide:
+                        guide[stream].requires_grad_(False)

@@ -234,6 +234,15 @@ class LoRA:
             updates = {group: self._update(base, group) for group in dict.fromkeys(wanted.values())}
             setattr(encoder.get_submodule(parent_name), child, AdaptedLinear(base, wanted, updates))
 
+    def losses(self, model: nn.Module) -> dict[str, Tensor]:
+        """Regularisation terms of the adapter in `model`; none for LoRA."""
+        return {}
+
+    @property
+    def training_hooks(self) -> list[dict[str, Any]]:
+        """Configs of the MMEngine hooks that training with this adapter needs; none for LoRA."""
+        return []
+
     def _update(self, base: nn.Linear, group: str) -> LowRank:
         options = self.groups[group]
         alpha = options.get("alpha", self.alpha)

@@ -48,8 +48,3 @@ def unfreeze_layers(encoder: nn.Module, depth: int | float, weights: str = "none
             for module in child.modules():
                 if isinstance(module, LowRank):
                     module.requires_grad_(unfrozen)
-
-
-def slot_modules(encoder: nn.Module) -> list[nn.Module]:
-    """The modules in the slots of an encoder's layers."""
-    return [module for layer in encoder.layers for module in layer.slots.values()]

@@ -219,12 +219,12 @@ def test_adalora_cuts_the_least_important_ranks(images):
     updates = [module for module in adapted.modules() if isinstance(module, AdaptiveLowRank)]
     for update in updates:
         update.observe()
-    assert adapter.allocate(adapted, 0.0) == 4 * len(updates)
+    assert adapter.allocate(adapted, 0.0) == 4
     assert all((update.values != 0).all() for update in updates)
     kept = adapter.allocate(adapted, 1.0)
-    assert kept == len(updates)
-    assert sum(int((update.values != 0).sum()) for update in updates) == kept
-    assert adapter.loss(adapted) > 0
+    assert kept == 1
+    assert sum(int((update.values != 0).sum()) for update in updates) == len(updates)
+    assert adapter.losses(adapted)["loss_orthogonality"] > 0
 
 
 def test_adalora_leaves_updates_that_a_later_stage_opens_time_to_grow(images):
@@ -242,7 +242,7 @@ def test_adalora_leaves_updates_that_a_later_stage_opens_time_to_grow(images):
     for layer in adapted.layers:
         left = sum(int((update.values != 0).sum()) for update in adaptive_updates(layer))
         assert left > 0, "the late layers were cut before they could grow"
-    assert kept == len(adaptive_updates(adapted))
+    assert kept == 1
 
 
 def test_clip_adapter_starts_as_the_identity():
