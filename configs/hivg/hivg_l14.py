@@ -12,7 +12,7 @@ stages = [
 model = dict(
     image_encoder=dict(arch="L/14", out_levels=(6, 12, 18, 24)),
     text_encoder=dict(arch="L/14"),
-    guide_layers=(4, 10, 16, 22),
+    guides=dict(layers=(4, 10, 16, 22)),
     fusion=dict(width=768),
     head=dict(width=768),
     auxiliary_heads=[

@@ -3,4 +3,4 @@
 _base_ = ["hivg_l14.py"]
 
 stages = [dict(epochs=10, lr=2.5e-4, max_layer=0)]
-model = dict(guide_layers=())
+model = dict(guides=dict(layers=()))

@@ -18,7 +18,7 @@ adapter = dict(groups=dict(shared=dict(rank=8)), alpha=4, dropout=0.0)
 model = dict(
     image_encoder=dict(arch="$clip_image_arch", out_levels=(1, 2, 3), pretrained=None),
     text_encoder=dict(arch="$clip_text_arch", out_levels=(2,), pretrained=None),
-    guide_layers=(0, 2),
+    guides=dict(layers=(0, 2)),
     tuned_weights="all",
     fusion=dict(width=64, depth=2, num_heads=4, ffn_width=128, dropout=0.0),
     head=dict(width=64),

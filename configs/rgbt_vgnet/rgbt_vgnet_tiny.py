@@ -54,7 +54,7 @@ model = dict(
         ),
         pretrained=None,
     ),
-    guide_layers=(0, 2),
+    guides=dict(layers=(0, 2)),
     patch_choice="$patch_choice",
     tuned_weights="all",
     fusion=dict(width=64, depth=2, num_heads=2, ffn_width=128, dropout=0.0, position_start="sine"),

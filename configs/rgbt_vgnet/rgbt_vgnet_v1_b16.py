@@ -4,4 +4,4 @@ _base_ = ["rgbt_vgnet_b16.py"]
 
 guide = dict(_delete_=True, type="CrossModalBridge")
 adapter = dict(groups=dict(rgb=dict(rank=32), ir=dict(rank=32)), targets="all_attention")
-model = dict(guide_per_stream=False, stream_exchange=False)
+model = dict(guides=dict(per_stream=False), stream_exchange=False)

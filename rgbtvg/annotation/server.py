@@ -11,7 +11,7 @@ from typing import Any
 from rgbtvg.annotation.review import Record, Review
 from rgbtvg.annotation.rules import sentence_problem
 from rgbtvg.datasets.canonical import category_of, write_records
-from rgbtvg.datasets.transforms.loading import read_image
+from rgbtvg.datasets.image_files import read_image
 from rgbtvg.errors import DataError
 from rgbtvg.local_server import LocalHandler, LocalServer, Refused, place_of
 from rgbtvg.visualization.drawing import displayed

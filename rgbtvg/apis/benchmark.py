@@ -77,8 +77,8 @@ def measure(
     torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model: BaseGrounder = MODELS.build(copy.deepcopy(config.model)).to(device)
-    if hasattr(model, "open_layers"):
-        model.open_layers(max_layer)
+    if hasattr(model, "unfreeze_layers"):
+        model.unfreeze_layers(max_layer)
     figures = parameter_counts(model)
     sizes = (config.image_size, config.max_length)
     inputs = random_inputs(model, *sizes, batch_size, device)

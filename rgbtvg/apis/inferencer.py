@@ -13,13 +13,13 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from rgbtvg.apis.explanation import Explanation, explain
 from rgbtvg.checkpoints import load_file
 from rgbtvg.checkpoints.convert import check_fit, tensors_of
+from rgbtvg.datasets.image_files import image_from_memory, read_image
 from rgbtvg.datasets.transforms import Tokenize, build_transforms
-from rgbtvg.datasets.transforms.loading import UNREADABLE, read_image
 from rgbtvg.datasets.transforms.text import check_expression
 from rgbtvg.engine.config import config_from_checkpoint, load_config, override
 from rgbtvg.errors import ConfigError, DataError
@@ -214,7 +214,7 @@ class GroundingInferencer:
 
 
 def open_picture(source: ImageSource, stream: str) -> Image.Image:
-    """A path, PIL image or array as a PIL image.
+    """Open a path, PIL image or array as an upright PIL image.
 
     Args:
         source: the image.
@@ -223,31 +223,9 @@ def open_picture(source: ImageSource, stream: str) -> Image.Image:
     Raises:
         DataError: the file is missing or unreadable, or the array has no pixels or is not an image.
     """
-    name = STREAM_TITLES[stream]
     if isinstance(source, (str, Path)):
         return read_image(source, stream=stream)[0]
-    if isinstance(source, Image.Image):
-        _check_size(source.size, name)
-        try:
-            return ImageOps.exif_transpose(source)
-        except UNREADABLE as error:
-            raise DataError(f"the {name} image cannot be read: {error}") from error
-    array = np.asarray(source)
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
-    _check_size(array.shape[:2], name)
-    try:
-        return Image.fromarray(array)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"the {name} array of shape {array.shape} and type {array.dtype} is not an image: "
-            "give (H, W, 3) uint8 for RGB, (H, W) uint8 or uint16 for thermal"
-        ) from error
-
-
-def _check_size(size: tuple[int, ...], name: str) -> None:
-    if 0 in size or not size:
-        raise DataError(f"the {name} image has no pixels: its size is {' x '.join(map(str, size)) or '0'}")
+    return image_from_memory(source, stream)
 
 
 def _config_and_checkpoint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rgbtvg.apis.inferencer import GroundingInferencer, open_picture
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 LONGEST_UPLOAD = 64 * 2**20
-PREVIEW_HEIGHT = 180
-"""Pixels on the page, so that two previews, the sentence and the button fit on one screen."""
+FILE_HEIGHT = 120
+"""Pixels on the page; both files, the sentence and the button fit on one screen."""
+WIDTH = 640
+"""Pixels of each drawn image; the sentence above stays readable on a phone."""
 
 
 def build_page(find: GroundingInferencer) -> gradio.Blocks:
@@ -30,7 +33,7 @@ def build_page(find: GroundingInferencer) -> gradio.Blocks:
     """
     gradio = _gradio()
 
-    def preview(path: str | None, stream: str) -> Image.Image | None:
+    def preview(stream: str, path: str | None) -> Image.Image | None:
         if path is None:
             return None
         try:
@@ -44,29 +47,28 @@ def build_page(find: GroundingInferencer) -> gradio.Blocks:
             result = find(images.get("rgb"), images.get("ir"), expression)
         except RGBTVGError as error:
             raise gradio.Error(str(error), print_exception=False) from None
-        return result.draw(), result.summary()
+        return result.draw(WIDTH), result.summary()
 
     with gradio.Blocks(title="rgbtvg demo", analytics_enabled=False) as page:
         gradio.Markdown("# RGB-thermal visual grounding\nUpload the images, describe one object, press **Find**.")
         with gradio.Row():
             with gradio.Column(scale=1):
                 files = []
-                with gradio.Row():
-                    for stream in find.streams:
-                        with gradio.Column(min_width=140):
-                            file = gradio.File(label=f"{STREAM_TITLES[stream]} image", height=110)
-                            shown = gradio.Image(
-                                interactive=False, show_label=False, height=PREVIEW_HEIGHT, buttons=[], container=False
-                            )
-                            show = _with_stream(preview, stream)
-                            file.change(show, file, shown, show_progress="hidden", api_visibility="private")
-                            files.append(file)
+                for stream in find.streams:
+                    with gradio.Row():
+                        file = gradio.File(label=f"{STREAM_TITLES[stream]} image", height=FILE_HEIGHT, scale=2)
+                        # A label would cover the picture, and so would the buttons.
+                        shown = gradio.Image(
+                            interactive=False, show_label=False, height=FILE_HEIGHT, buttons=[], min_width=100
+                        )
+                    show = partial(preview, stream)
+                    file.change(show, file, shown, show_progress="hidden", api_visibility="private")
+                    files.append(file)
                 sentence = gradio.Textbox(label="sentence", placeholder="the warm person left of the bus", max_lines=2)
                 button = gradio.Button("Find", variant="primary")
             with gradio.Column(scale=2):
-                # A label would cover the first words of the sentence in the picture.
-                picture = gradio.Image(interactive=False, show_label=False, format="png", elem_id="answer")
-                text = gradio.Textbox(label="result", interactive=False, elem_id="result")
+                picture = gradio.Image(interactive=False, show_label=False, format="png", buttons=[])
+                text = gradio.Textbox(label="result", interactive=False)
         for trigger in (button.click, sentence.submit):
             trigger(answer, [sentence, *files], [picture, text], api_name="find")
     return page
@@ -95,10 +97,6 @@ def guarded_app(page: gradio.Blocks, host: str, port: int) -> GuardedApp:
         FastAPI(), page, path="", server_name=host, server_port=port, footer_links=[], show_error=False, ssr_mode=False
     )
     return GuardedApp(app, SenderCheck(host, port), LONGEST_UPLOAD)
-
-
-def _with_stream(function: Any, stream: str) -> Any:
-    return lambda path: function(path, stream)
 
 
 def _gradio() -> Any:

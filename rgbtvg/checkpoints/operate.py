@@ -1,42 +1,73 @@
-"""Surgery on checkpoint files."""
+"""Edits of checkpoint files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from mmengine.config import Config
+
+from rgbtvg.checkpoints import surgery
 from rgbtvg.checkpoints.convert import save_state, tensors_of, write_weights
-from rgbtvg.checkpoints.converters import get_converter
 from rgbtvg.checkpoints.safe_load import load_file
 from rgbtvg.checkpoints.surgery import State, rename_peft
-from rgbtvg.errors import CheckpointError
+from rgbtvg.errors import ConfigError
+from rgbtvg.registry import MODELS
 
-OURS = "ours"
 
-
-def operate_file(
-    method: str, source: str | Path, target: str | Path, operations: Sequence[Callable[[State], State]]
+def edit_file(
+    source: str | Path, target: str | Path, operations: Iterable[Callable[[State], State]], config: Config | None = None
 ) -> int:
-    """Read a file, convert it if it is a reference's, apply operations of ``surgery.py`` in order, and write ours.
+    """Read a checkpoint of ours, apply operations of ``surgery.py`` in order, and write the result.
 
     Args:
-        method: name of a converter, or ``'ours'``.
-        source, target: files; a target of ``.safetensors`` is written as such.
-        operations: each from a state dict to a state dict.
+        source: checkpoint to read.
+        target: file to write, ``.safetensors`` or a torch file.
+        operations: each takes a state dict and returns another.
+        config: config of the resulting model; a torch file carries it.
 
     Returns:
-        How many tensors were written.
+        Number of tensors written.
     """
     state = tensors_of(load_file(source), source)
-    if method != OURS:
-        converted = get_converter(method).to_ours(state)
-        if converted.unknown:
-            raise CheckpointError(f"{source} is no checkpoint of {method}: its {converted.unknown[0]} is unknown")
-        state = converted.state
     for operation in operations:
         state = operation(state)
-    save_state(state, target, {"method": method, "cfg": ""})
+    save_state(state, target, {"method": "ours", "cfg": config.pretty_text if config is not None else ""})
     return len(state)
+
+
+def merge_lora(
+    state: State, group: str | None = None, alpha: float | None = None, config: Config | None = None
+) -> State:
+    """:func:`rgbtvg.checkpoints.surgery.merge_lora` with the scale of the checkpoint's config.
+
+    Args:
+        state: weights.
+        group: LoRA group; may be None if there is only one.
+        alpha: for a checkpoint without a config.
+        config: config of the checkpoint.
+
+    Raises:
+        ConfigError: `alpha` contradicts the config, or neither is given.
+        CheckpointError: no such group, or several and none named.
+    """
+    group = surgery.lora_group(state, group, "merge")
+    known = lora_alpha(config, group) if config is not None else None
+    if known is None and alpha is None:
+        raise ConfigError("the checkpoint has no config that says how its LoRA is scaled: give --config or --alpha")
+    if known is not None and alpha not in (None, known):
+        raise ConfigError(f"--alpha {alpha:g} contradicts the checkpoint's config, whose alpha is {known:g}")
+    return surgery.merge_lora(state, group, known if alpha is None else alpha)
+
+
+def lora_alpha(config: Config, group: str) -> float | None:
+    """The `alpha` of a LoRA group in a config; None if the config has no such group."""
+    adapter = config.model.get("adapter")
+    if not adapter or group not in adapter.get("groups", {}):
+        return None
+    default = inspect.signature(MODELS.get(adapter["type"])).parameters["alpha"].default
+    return float(adapter["groups"][group].get("alpha", adapter.get("alpha", default)))
 
 
 def rename_peft_file(

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from rgbtvg.errors import CheckpointError
-from rgbtvg.models.layers.positions import resize_grid_rows, resize_grid_table
+from rgbtvg.models.layers.positions import resize_grid_rows
 
 State = dict[str, Tensor]
 UPDATE = re.compile(r"(?P<linear>.+)\.lora\.(?P<group>\w+)\.(?P<factor>down|up)")
 JOINT_POSITIONS = "fusion.positions.weight"
 PER_STREAM = {"guide": r"(.*\.slots\.guide)\.", "level_proj": r"(level_proj)\.", "image_proj": r"(image_proj)\."}
 """Modules that a model may have once, or once per stream."""
-CLIP_POSITIONS = "image_encoder.position_embedding"
+PATCHES = "image_encoder.patch_embedding.weight"
 WRAPPERS = re.compile(r"^(clip\.)?(base_model\.model\.)+|^clip\.")
 CLIP_MODULES = (
     "text_model.",
@@ -51,23 +51,32 @@ def thermal_norm(state: Mapping[str, Tensor]) -> float | None:
     return math.sqrt(sum(float(up.double().square().sum()) for up in updates)) if updates else None
 
 
-def merge_lora(state: Mapping[str, Tensor], group: str | None = None, alpha: float = 16.0) -> State:
-    """Fold the low-rank updates of a group into the weights and drop all updates.
-
-    Args:
-        state: weights.
-        group: which one; may be left out where there is only one. With one group per camera, merging each gives the two
-            weight sets of a pair.
-        alpha: that the updates were trained with; they count alpha / rank.
+def lora_group(state: Mapping[str, Tensor], group: str | None, action: str) -> str:
+    """The LoRA group of this name, or the only one.
 
     Raises:
         CheckpointError: no such group, or several and none named.
     """
     groups = lora_groups(state)
-    if group is None and len(groups) == 1:
-        group = groups[0]
-    if group not in groups:
-        raise CheckpointError(f"name the LoRA group to merge; the file has {', '.join(groups) or 'none'}")
+    group = groups[0] if group is None and len(groups) == 1 else group
+    if group is None or group not in groups:
+        raise CheckpointError(f"name the LoRA group to {action}; the file has {', '.join(groups) or 'none'}")
+    return group
+
+
+def merge_lora(state: Mapping[str, Tensor], group: str | None, alpha: float) -> State:
+    """Add the low-rank updates of a group to the weights and drop the updates of all groups.
+
+    Args:
+        state: weights.
+        group: LoRA group; may be None if there is only one. With one group per stream, merging each gives the two
+            weight sets of a pair.
+        alpha: the updates are scaled by alpha / rank.
+
+    Raises:
+        CheckpointError: no such group, or several and none named.
+    """
+    group = lora_group(state, group, "merge")
     merged = {name: tensor for name, tensor in state.items() if not UPDATE.fullmatch(name)}
     for name in state:
         match = UPDATE.fullmatch(name)
@@ -90,10 +99,7 @@ def split_lora(state: Mapping[str, Tensor], ranks: Mapping[str, int], source: st
     """
     if min(ranks.values()) < 1:
         raise CheckpointError(f"ranks must be 1 or more, got {dict(ranks)}")
-    groups = lora_groups(state)
-    source = source or (groups[0] if len(groups) == 1 else None)
-    if source not in groups:
-        raise CheckpointError(f"name the LoRA group to split; the file has {', '.join(groups) or 'none'}")
+    source = lora_group(state, source, "split")
     split: State = {}
     for name, tensor in state.items():
         match = UPDATE.fullmatch(name)
@@ -147,9 +153,10 @@ def copy_to_thermal(state: Mapping[str, Tensor], modules: Sequence[str] = tuple(
 
 def double_image_rows(state: Mapping[str, Tensor]) -> State:
     """Joint positions from one stream to two side by side: the patches' rows are repeated for thermal."""
-    table = state[JOINT_POSITIONS]
-    before, count = image_rows(state, 1)
-    end = before + count
+    before, count, num_streams = image_rows(state)
+    if num_streams > 1:
+        raise CheckpointError("the joint position table already has two streams")
+    table, end = state[JOINT_POSITIONS], before + count
     return {**state, JOINT_POSITIONS: torch.cat((table[:end], table[before:end], table[end:]))}
 
 
@@ -167,35 +174,26 @@ def widen_projections(state: Mapping[str, Tensor]) -> State:
     return widened
 
 
-def resize_positions(
-    state: Mapping[str, Tensor],
-    image_size: int,
-    patch_size: int,
-    num_streams: int = 1,
-    clip_table: bool = False,
-) -> State:
-    """Resample the position tables to another image size; class, regression and word rows are kept.
+def resize_positions(state: Mapping[str, Tensor], image_size: int) -> State:
+    """Resample the joint position table to another image size; class, regression and word rows are kept.
+
+    CLIP's own table stays: the encoder resamples it in every pass.
 
     Args:
         state: weights.
-        image_size, patch_size: in pixels.
-        num_streams: streams that stand side by side in the joint sequence.
-        clip_table: whether CLIP's own table is resampled as well, for an encoder whose `arch` has that image size. Ours
-            with CLIP's size need it not: they resample at every pass.
+        image_size: in pixels.
     """
+    patch_size = state[PATCHES].shape[-1] if PATCHES in state else 16
     grid = (image_size // patch_size,) * 2
     if not all(grid):
         raise CheckpointError(f"{image_size} pixels are less than a patch of {patch_size}")
-    before, count = image_rows(state, num_streams)
-    resized = dict(state)
-    resized[JOINT_POSITIONS] = resize_grid_rows(state[JOINT_POSITIONS], before, count, num_streams, grid)
-    if clip_table:
-        resized[CLIP_POSITIONS] = resize_grid_table(state[CLIP_POSITIONS], grid, num_prefix=1)
-    return resized
+    before, count, num_streams = image_rows(state)
+    table = resize_grid_rows(state[JOINT_POSITIONS], before, count, num_streams, grid)
+    return {**state, JOINT_POSITIONS: table}
 
 
-def image_rows(state: Mapping[str, Tensor], num_streams: int) -> tuple[int, int]:
-    """(rows before the first patch, patches of one stream) in the joint position table.
+def image_rows(state: Mapping[str, Tensor]) -> tuple[int, int, int]:
+    """(rows before the first patch, patches of one stream, number of streams) of the joint position table.
 
     CLIP-VG, which has no ``level_proj``, puts the words before the image.
     """
@@ -203,14 +201,12 @@ def image_rows(state: Mapping[str, Tensor], num_streams: int) -> tuple[int, int]
         raise CheckpointError("the file has no joint position table of a CLIP-based method (fusion.positions.weight)")
     words = len(state["text_encoder.position_embedding"])
     patches = len(state[JOINT_POSITIONS]) - 2 - words  # the regression token, the class token
-    count, rest = divmod(patches, num_streams)
-    if rest or math.isqrt(count) ** 2 != count:
-        raise CheckpointError(
-            f"{patches} patch rows of the joint position table are not {num_streams} square grids; "
-            "is the number of streams right?"
-        )
+    # A number cannot be both a square and twice a square.
+    num_streams = next((n for n in (1, 2) if patches % n == 0 and math.isqrt(patches // n) ** 2 == patches // n), None)
+    if num_streams is None:
+        raise CheckpointError(f"{patches} patch rows of the joint position table are neither one nor two square grids")
     text_first = not any(name.startswith("level_proj.") for name in state)
-    return (2 + words if text_first else 2), count
+    return (2 + words if text_first else 2), patches // num_streams, num_streams
 
 
 def rename_peft(names: Sequence[str], version: str, wrappers: int = 1, targets: Sequence[str] = ()) -> dict[str, str]:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-import cv2
 import numpy as np
+
+from rgbtvg.datasets.image_decoding import check_pixels, decode_stored
 
 SEGMENT_MARK = b"FLIR\0"
 APP1, START_OF_SCAN, END_OF_IMAGE = 0xE1, 0xDA, 0xD9
@@ -95,13 +96,16 @@ def _raw_image(record: bytes) -> np.ndarray:
     if order is None:
         raise FlirError("the FLIR raw image has no byte order")
     width, height = struct.unpack_from(f"{order}HH", record, 2)
+    check_pixels(width, height)
     body = record[RAW_HEADER:]
     if body.startswith(PNG_MARK):
-        values = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_UNCHANGED)
+        if struct.unpack_from(">II", body, 16) != (width, height):
+            raise FlirError(f"the FLIR raw image is not a PNG of {width}x{height}")
+        values = decode_stored(body)
         if values is None or values.dtype != np.uint16 or values.shape != (height, width):
-            raise FlirError(f"the FLIR raw image is no 16-bit PNG of {width}x{height}")
+            raise FlirError(f"the FLIR raw image is not a 16-bit PNG of {width}x{height}")
         return _in_right_order(values)
-    if width * height == 0 or len(body) < width * height * 2:
+    if len(body) < width * height * 2:
         raise FlirError(f"the FLIR raw image of {width}x{height} is cut off, or compressed in an unknown way")
     return np.frombuffer(body, f"{order}u2", width * height).astype(np.uint16).reshape(height, width)
 

@@ -89,6 +89,26 @@ def config_from_checkpoint(
     return _composed(values, options, path, f"{name}.py", work_dir, trusted=False)
 
 
+def config_of_weights(
+    checkpoint: str | Path, config: str | Path | None = None, options: Mapping[str, Any] | None = None
+) -> Config | None:
+    """The config of a checkpoint: its own, or the one of a file for a checkpoint that has none.
+
+    Returns:
+        None if there is neither.
+
+    Raises:
+        ConfigError: both exist and describe different models.
+    """
+    own = config_from_checkpoint(checkpoint, options) if config_text(load_file(checkpoint)) else None
+    if config is None:
+        return own
+    given = load_config(config, options)
+    if own is not None and own.model != given.model:
+        raise ConfigError(f"{config} describes another model than the config in {checkpoint}: leave --config out")
+    return given
+
+
 def override(config: Config, options: Mapping[str, Any] | None) -> Config:
     """A copy of a finished config, overridden as if it had been loaded with `options`.
 

@@ -14,6 +14,7 @@ from mmengine._strategy import BaseStrategy
 from mmengine.config import Config
 from mmengine.dist import is_distributed
 from mmengine.logging import MMLogger
+from mmengine.model import is_model_wrapper
 from mmengine.runner import FlexibleRunner, Runner
 
 from rgbtvg.engine.hooks.activation_checkpointing_hook import ActivationCheckpointingHook
@@ -227,9 +228,6 @@ def build_runner(config: Config, training: bool = True) -> Runner:
         hooks = [hook["type"] for hook in config.get("custom_hooks", [])]
         if config.get("strategy", {}).get("type") == "FSDPStrategy" and "EMAHook" in hooks:
             raise ConfigError("EMAHook is not supported with FSDPStrategy (sharded parameters)")
-        adapter = config.get("model", {}).get("adapter") or {}
-        if adapter.get("type") == "AdaLoRA" and "RankAllocationHook" not in hooks:
-            raise ConfigError("AdaLoRA requires custom_hooks = [dict(type='RankAllocationHook')]")
     else:
         train_parts = ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "auto_scale_lr")
         for part in (*train_parts, "val_dataloader", "val_cfg", "val_evaluator"):
@@ -241,6 +239,9 @@ def build_runner(config: Config, training: bool = True) -> Runner:
         config = Config(config.to_dict(), cfg_text="# resolved", filename=f"{name}_test.py")
     runner = (GroundingFlexibleRunner if "strategy" in config else GroundingRunner).from_cfg(config)
     runner.register_hook(CheckedStateHook())
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    for hook in getattr(model, "training_hooks", ()) if training else ():
+        runner.register_hook(hook)
     # The line stays in the resolved config, which is written by now, and MMEngine must not act on it as well.
     if again := runner.cfg.pop("activation_checkpointing", None):
         runner.register_hook(ActivationCheckpointingHook(again))

@@ -46,7 +46,7 @@ STAGE = "stage"
 class StagedTrainLoop(GroundingTrainLoop):
     """Stages one after the other in one run, resumable in the middle of each.
 
-    The model has ``open_layers(image_depth, text_depth)`` and, where a stage says `image_size`,
+    The model has ``unfreeze_layers(image_depth, text_depth)`` and, where a stage says `image_size`,
     ``set_image_size(pixels)``.
 
     Args:
@@ -147,7 +147,7 @@ class StagedTrainLoop(GroundingTrainLoop):
             for part in (model, *averaged_models(runner)):
                 part.set_image_size(stage["image_size"])
             self.set_image_size(stage["image_size"])
-        model.open_layers(stage["max_layer"], stage.get("text_max_layer"))
+        model.unfreeze_layers(stage["max_layer"], stage.get("text_max_layer"))
         if is_model_wrapper(runner.model):  # DDP fixes its gradient buckets at construction, so wrap again
             runner.model = runner.wrap_model(runner.cfg.get("model_wrapper_cfg"), model)
         self.renew_optimizer(stage)

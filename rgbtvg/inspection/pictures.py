@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from rgbtvg.datasets.transforms.loading import read_image
+from rgbtvg.datasets.image_files import read_image
 from rgbtvg.errors import DataError
 from rgbtvg.inspection.registration import Shift, estimate_shift
 from rgbtvg.visualization.drawing import displayed

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from PIL import Image
 
-from rgbtvg.datasets.transforms.loading import read_image
+from rgbtvg.datasets.image_files import read_image
 from rgbtvg.errors import DataError
 from rgbtvg.visualization.drawing import TRUTH, Box, displayed, draw_boxes
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image
 
+from rgbtvg.datasets.image_files import read_image
 from rgbtvg.datasets.masks import decode_union
-from rgbtvg.datasets.transforms.loading import read_image
 from rgbtvg.errors import DataError
 from rgbtvg.structures import MODALITY_STREAMS
 from rgbtvg.visualization.drawing import contact_sheet, displayed, draw_grounding

@@ -27,7 +27,7 @@ def test_figures_of_a_small_model(monkeypatch):
     figures = measure(settings, train_batch_size=2, max_layer=2, threads=1, rounds=3)
     torch.set_num_threads(threads)
     model = build("hivg", "rgb")
-    model.open_layers(2)
+    model.unfreeze_layers(2)
     assert figures["parameters_m"] == pytest.approx(sum(p.numel() for p in model.parameters()) / 1e6)
     learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
     assert figures["learning_m"] == pytest.approx(learning / 1e6)

@@ -71,7 +71,7 @@ def test_a_missing_thermal_image_is_one_sentence(inferencer, images):
 def test_an_array_without_pixels_is_refused(inferencer, images, shape, stream):
     given = list(images)
     given[stream] = np.zeros(shape, np.uint8) if shape else Image.new("RGB", (0, 4))
-    with pytest.raises(DataError, match=f"the {('RGB', 'thermal')[stream]} image has no pixels"):
+    with pytest.raises(DataError, match=f"the {('RGB', 'thermal')[stream]} image .*has no pixels"):
         inferencer(*given, SENTENCE)
 
 
@@ -83,7 +83,7 @@ def test_an_expression_that_is_not_text_is_refused(inferencer, images, expressio
 
 
 def test_an_array_that_is_no_image_is_refused(inferencer, images):
-    with pytest.raises(DataError, match=r"the RGB array of shape \(4, 4, 7\)"):
+    with pytest.raises(DataError, match=r"the RGB image .* array of shape \(4, 4, 7\)"):
         inferencer(np.zeros((4, 4, 7)), images[1], SENTENCE)
 
 

@@ -59,8 +59,10 @@ def test_clip_alone_becomes_a_start(tmp_path, model, method, wrappers, bridges):
 
 def test_merged_it_fills_the_encoders_in_place_of_the_published_clip(tmp_path, model):
     source, target = clip_file(tmp_path / "clip.pth", model, 1, False), tmp_path / "merged.safetensors"
-    assert run_tool("convert_checkpoint.py", "hivg", source, target, "--merge-lora") == 0
-    merged = merge_lora(model.state_dict())
+    ours = tmp_path / "ours.pth"
+    assert run_tool("convert_checkpoint.py", "hivg", source, ours) == 0
+    assert run_tool("convert_checkpoint.py", "ours", ours, target, "--merge-lora", "--alpha", 16) == 0
+    merged = merge_lora(model.state_dict(), None, 16)
     config = tiny_hivg.config("rgb")
     for tower in TOWERS.values():
         config[tower]["pretrained"] = str(target)

@@ -35,9 +35,8 @@ def convert(folder: Path, method: str, theirs: Path, config: dict) -> int:
 def two_encoders(modality: str, per_stream: bool = True) -> dict:
     config = tiny_vgnet.config(modality)
     config.update(
-        guide=dict(type="CrossModalBridge"),
+        guides=dict(block=dict(type="CrossModalBridge"), layers=(0, 1), per_stream=per_stream),
         adapter={**tiny_hivg.config(modality)["adapter"]},
-        guide_per_stream=per_stream,
         projections_per_stream=("level_proj", "image_proj") if per_stream else (),
         stream_exchange=False,
         neck=dict(type="LinearFusion", width=32) if modality == "rgbt" else dict(type="ConcatTokens"),

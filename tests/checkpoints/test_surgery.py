@@ -17,6 +17,7 @@ from rgbtvg.checkpoints.surgery import (
     resize_positions,
     split_lora,
 )
+from rgbtvg.engine.config import config_from_checkpoint, load_config
 from rgbtvg.errors import CheckpointError
 from rgbtvg.models.adapters import LowRank
 from rgbtvg.registry import MODELS
@@ -53,14 +54,15 @@ def boxes(model: nn.Module, inputs: GroundingInputs) -> torch.Tensor:
 def test_merged_lora_gives_the_same_boxes_without_adapters():
     config = tiny_hivg.config("rgbt")
     adapted, plain = model_of(config), model_of({**config, "adapter": None})
-    state = merge_lora(adapted.state_dict(), alpha=2)
+    state = merge_lora(adapted.state_dict(), None, alpha=2)
     assert not lora_groups(state)
     plain.load_state_dict(state)
     torch.testing.assert_close(boxes(plain, batch("rgbt")), boxes(adapted, batch("rgbt")), atol=1e-6, rtol=1e-5)
 
 
 def test_split_lora_and_copies_turn_a_shared_model_into_one_per_camera():
-    shared = {**tiny_vgnet.config("rgbt"), "guide_per_stream": False}
+    shared = tiny_vgnet.config("rgbt")
+    shared["guides"]["per_stream"] = False
     shared["adapter"] = dict(
         type="LoRA", groups=dict(shared=dict(rank=4, streams=("rgb", "ir", "text"))), alpha=2, dropout=0.0
     )
@@ -77,7 +79,7 @@ def test_adalora_is_neither_merged_nor_split():
     config = tiny_hivg.config("rgb")
     config["adapter"].update(type="AdaLoRA", target_rank=2)
     state = model_of(config).state_dict()
-    for operation in (merge_lora, partial(split_lora, ranks=dict(rgb=4, ir=4))):
+    for operation in (partial(merge_lora, group=None, alpha=2), partial(split_lora, ranks=dict(rgb=4, ir=4))):
         with pytest.raises(CheckpointError, match="AdaLoRA"):
             operation(state)
 
@@ -111,22 +113,22 @@ def test_one_stream_becomes_two_side_by_side():
 def test_resized_positions_fit_a_model_of_the_other_size():
     small = model_of(tiny_hivg.config("rgbt"))
     large = model_of({**tiny_hivg.config("rgbt"), "image_size": 96})
-    state = resize_positions(small.state_dict(), 96, 16, num_streams=2)
+    state = resize_positions(small.state_dict(), 96)
     large.load_state_dict(state)
     assert torch.equal(large.fusion.positions.weight[-MAX_LENGTH:], small.fusion.positions.weight[-MAX_LENGTH:])
     small.set_image_size(96)
     inputs = batch("rgbt", 96)
     assert torch.equal(boxes(small, inputs), boxes(large, inputs))
-    with_table = resize_positions(small.state_dict(), 96, 16, num_streams=2, clip_table=True)
-    assert len(with_table["image_encoder.position_embedding"]) == 37
-    with pytest.raises(CheckpointError, match="square grids"):
-        resize_positions(double_image_rows(model_of(tiny_hivg.config("rgb")).state_dict()), 96, 16, num_streams=1)
+    with pytest.raises(CheckpointError, match="neither one nor two square grids"):
+        resize_positions({**state, "fusion.positions.weight": torch.zeros(2 + MAX_LENGTH + 3, 8)}, 96)
+    with pytest.raises(CheckpointError, match="already has two streams"):
+        double_image_rows(state)
 
 
 def test_words_before_the_image_stay_words():
     small, large = tiny_clip_vg.config("rgb"), {**tiny_clip_vg.config("rgb"), "image_size": 96}
     small, large = model_of(small), model_of(large)
-    large.load_state_dict(resize_positions(small.state_dict(), 96, 16))
+    large.load_state_dict(resize_positions(small.state_dict(), 96))
     before = 2 + MAX_LENGTH
     assert torch.equal(large.fusion.positions.weight[:before], small.fusion.positions.weight[:before])
 
@@ -169,30 +171,82 @@ def test_merged_weights_get_the_base_layers_that_their_reader_expects(tmp_path, 
     assert load_file(ours)["state_dict"].keys() == model.state_dict().keys()
 
 
-def test_the_command_chains_operations(tmp_path, capsys):
-    model = model_of(tiny_hivg.config("rgb"))
-    source, target = tmp_path / "ours.pth", tmp_path / "start.safetensors"
-    torch.save({"state_dict": model.state_dict()}, source)
-    options = ("--merge-lora", "--alpha", "2", "--two-streams")
-    assert run_tool("convert_checkpoint.py", "ours", source, target, *options) == 0
-    assert "2 operations" in capsys.readouterr().out
-    plain = model_of({**tiny_hivg.config("rgbt"), "adapter": None})
-    plain.load_state_dict(load_file(target))
+@pytest.fixture
+def adapted(tmp_path):
+    """A checkpoint of a tiny model whose LoRA has alpha 2, with and without its config; its boxes in rgb and rgbt."""
+    text = """
+modality = "rgb"
+image_size = 64
+model = {config}
+model["modality"], model["image_size"] = "$modality", "$image_size"
+"""
+    model = {**tiny_hivg.config("rgb")}
+    model["adapter"] = {**model["adapter"], "alpha": 2.0}
+    config = tmp_path / "config.py"
+    config.write_text(text.format(config=model))
+    loaded = load_config(config)
+    network = model_of(loaded.model.to_dict())
+    state = {"state_dict": network.state_dict()}
+    torch.save({**state, "meta": {"cfg": loaded.pretty_text}}, tmp_path / "ours.pth")
+    torch.save(state, tmp_path / "bare.pth")
+    return config, network
 
 
-def test_surgery_refuses_what_it_would_ignore(tmp_path, capsys):
-    files = tmp_path / "a.pth", tmp_path / "b.pth"
-    for options, complaint in (
-        (["--two-streams", "--to-reference"], "second call"),
-        (["--two-streams", "--config=configs/hivg/hivg_b16.py"], "second call"),
-        (["--cfg-options", "modality=rgb"], "none is named"),
-        (["--clip-table"], "goes with --image-size"),
-        (["--peft", "0.7"], "goes with METHOD peft"),
-        (["--split-lora", "rgb=4", "rgb=5"], "each group once"),
-        (["--split-lora", "rgb=-3"], "GROUP=RANK"),
-        (["--image-size", "0"], "whole number from 1 on"),
+def test_merged_lora_has_the_scale_and_the_config_of_the_checkpoint(tmp_path, adapted, capsys):
+    config, network = adapted
+    inputs = batch("rgb", IMAGE_SIZE)
+    merged = tmp_path / "merged.pth"
+    for source, *options in (("ours.pth",), ("bare.pth", "--config", config), ("ours.pth", "--config", config)):
+        assert run_tool("convert_checkpoint.py", "ours", tmp_path / source, merged, "--merge-lora", *options) == 0
+        built = config_from_checkpoint(merged)
+        plain = MODELS.build(built.model.to_dict()).eval()
+        plain.load_state_dict(load_file(merged)["state_dict"])
+        assert not any(".lora." in name for name in plain.state_dict())
+        torch.testing.assert_close(boxes(plain, inputs), boxes(network, inputs))
+    assert config_from_checkpoint(merged, {"modality": "rgbt"}).model.modality == "rgbt"
+
+
+def test_contradicting_and_missing_scales_are_one_sentence(tmp_path, adapted, capsys):
+    config, _ = adapted
+    for source, options, complaint in (
+        ("ours.pth", ["--alpha", "16"], "--alpha 16 contradicts the checkpoint's config, whose alpha is 2"),
+        ("bare.pth", [], "has no config that says how its LoRA is scaled"),
+        ("ours.pth", ["--config", config, "--cfg-options", "model.adapter.alpha=3", "--alpha", "2"], "contradicts"),
+        ("ours.pth", ["--config", "configs/quickstart/quickstart.py"], "describes another model"),
     ):
-        assert run_tool("convert_checkpoint.py", "hivg", *files, *options) != 0
+        files = tmp_path / source, tmp_path / "merged.pth"
+        assert run_tool("convert_checkpoint.py", "ours", *files, "--merge-lora", *options) == 1
+        error = capsys.readouterr().err.strip()
+        assert complaint in error and "\n" not in error
+        assert not files[1].exists()
+
+
+@pytest.mark.usefixtures("adapted")
+def test_the_command_chains_operations(tmp_path, capsys):
+    target = tmp_path / "start.pth"
+    options = ("--merge-lora", "--two-streams", "--image-size", 96)
+    assert run_tool("convert_checkpoint.py", "ours", tmp_path / "ours.pth", target, *options) == 0
+    assert "3 operations" in capsys.readouterr().out
+    plain = MODELS.build(config_from_checkpoint(target).model.to_dict())
+    plain.load_state_dict(load_file(target)["state_dict"])
+    assert plain.modality == "rgbt"
+
+
+@pytest.mark.usefixtures("adapted")
+def test_surgery_refuses_what_it_would_ignore(tmp_path, capsys):
+    files = tmp_path / "ours.pth", tmp_path / "b.pth"
+    for method, options, complaint in (
+        ("hivg", ["--two-streams"], "unrecognized arguments"),
+        ("hivg", ["--cfg-options", "modality=rgb"], "name it with --config"),
+        ("hivg", ["--peft", "0.7"], "unrecognized arguments"),
+        ("peft", [], "required: --peft"),
+        ("ours", ["--to-reference"], "unrecognized arguments"),
+        ("ours", ["--two-streams", "--alpha", "2"], "belongs to --merge-lora"),
+        ("ours", ["--split-lora", "rgb=4", "rgb=5"], "each group once"),
+        ("ours", ["--split-lora", "rgb=-3"], "GROUP=RANK"),
+        ("ours", ["--image-size", "0"], "positive integer"),
+    ):
+        assert run_tool("convert_checkpoint.py", method, *files, *options) != 0
         assert complaint in capsys.readouterr().err
 
 

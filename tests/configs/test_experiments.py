@@ -85,7 +85,7 @@ def test_each_stage_trains_what_it_names(path):
     batch = collated_batch(config.modality, size=2)
     depth = len(model.image_encoder.layers)
     for number, stage in enumerate(config.stages):
-        model.open_layers(stage["max_layer"], stage.get("text_max_layer"))
+        model.unfreeze_layers(stage["max_layer"], stage.get("text_max_layer"))
         text = stage["max_layer"] if stage.get("text_max_layer") is None else stage["text_max_layer"]
         depths = dict(image_encoder=layers_up_to(stage["max_layer"], depth), text_encoder=layers_up_to(text, 12))
         model.zero_grad()
@@ -104,9 +104,10 @@ def start_files(tmp_path_factory) -> Path:
     """Folder of the files that training begins with, made as docs/experiments.md says, from a tiny HiVG."""
     folder = tmp_path_factory.mktemp("pretrain_weights")
     for name in ("hivg_b16_mixup", "hivg_l14_mixup"):
-        pretrained = tiny(load_config(ROOT / "configs" / "hivg" / f"{name}.py", {"modality": "rgb"}))
-        torch.save({"state_dict": pretrained.state_dict()}, folder / f"{name}.pth")
-    commands = re.findall(r"^ +python tools/convert_checkpoint\.py (ours .+)$", EXPERIMENTS, re.MULTILINE)
+        config = load_config(ROOT / "configs" / "hivg" / f"{name}.py", {"modality": "rgb"})
+        checkpoint = {"state_dict": tiny(config).state_dict(), "meta": {"cfg": config.pretty_text}}
+        torch.save(checkpoint, folder / f"{name}.pth")
+    commands = re.findall(r"^ +\S*python tools/convert_checkpoint\.py (ours .+)$", EXPERIMENTS, re.MULTILINE)
     for command in commands:
         words = shlex.split(command.replace("pretrain_weights", str(folder)))
         words = [str(GROWN[int(word)]) if word in ("640", "1280") else word for word in words]

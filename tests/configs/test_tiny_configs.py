@@ -19,7 +19,7 @@ def test_a_step_reaches_every_parameter_that_learns(path):
     config = load_config(path)
     model = MODELS.build(config.model).train()
     if "stages" in config:
-        model.open_layers(config.stages[0]["max_layer"])
+        model.unfreeze_layers(config.stages[0]["max_layer"])
     inputs = random_inputs(model, config.image_size, config.max_length, batch_size=2)
     training_step(model, inputs, random_samples(inputs))
     unreached = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]

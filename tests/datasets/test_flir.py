@@ -121,7 +121,7 @@ def test_thermal_takes_the_sensor_and_rgb_the_rendering(tmp_path):
     images = LoadImages("rgbt")({"image_paths": {"rgb": str(path), "ir": str(path)}})["images"]
     assert images["rgb"][0, 0].tolist() == pytest.approx([200, 40, 90], abs=4)
     assert (images["ir"][0, 0], images["ir"][-1, -1]) == (0, 255)
-    np.testing.assert_array_equal(np.asarray(open_picture(path, "thermal")), RAMP)
+    np.testing.assert_array_equal(np.asarray(open_picture(path, "ir")), RAMP)
 
 
 def test_a_small_sensor_takes_the_size_and_rotation_of_its_jpeg(tmp_path):

@@ -95,6 +95,27 @@ def test_deep_colour_files_keep_all_bits_of_their_first_channel(tmp_path, name, 
     np.testing.assert_array_equal(found, load(FOURTEEN_BITS, tmp_path, "grey.png"))
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int32, np.uint32, np.int16])
+def test_tiff_files_of_every_number_type_keep_all_values_of_their_first_channel(tmp_path, kind, channels):
+    import cv2
+
+    values = FOURTEEN_BITS.astype(kind)
+    other = [np.zeros_like(values)] * 2 + [values] + [np.ones_like(values)]  # OpenCV writes BGR
+    cv2.imwrite(str(tmp_path / "x.tif"), values if channels == 1 else np.dstack(other[:channels]))
+    found = LoadImages("ir")({"image_paths": {"ir": str(tmp_path / "x.tif")}})["images"]["ir"]
+    np.testing.assert_array_equal(found, load(FOURTEEN_BITS, tmp_path, "grey.png"))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint64, np.uint32, np.float64, np.int16, np.uint16])
+@pytest.mark.parametrize("shape", [(HEIGHT, WIDTH), (HEIGHT, WIDTH, 1), (HEIGHT, WIDTH, 3)])
+def test_arrays_of_every_number_type_are_thermal(tmp_path, kind, shape):
+    array = np.broadcast_to(FOURTEEN_BITS.astype(kind).reshape(HEIGHT, WIDTH, 1), (HEIGHT, WIDTH, 3))
+    array = array[..., 0] if len(shape) == 2 else array[..., : shape[2]]
+    found = LoadImages("ir")({"images": {"ir": array}, "image_paths": {}})["images"]["ir"]
+    np.testing.assert_array_equal(found, load(FOURTEEN_BITS, tmp_path, "grey.png"))
+
+
 def test_one_channel_from_the_file_to_the_model():
     from rgbtvg.datasets import collate_grounding
     from rgbtvg.datasets.transforms import PackGroundingInputs, PadToSquare

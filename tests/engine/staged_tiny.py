@@ -106,9 +106,7 @@ def staged_config(work_dir: Path, options: dict[str, Any] | None = None) -> Conf
     """Config of three stages of RGBT-VGNet."""
     from tests.models.tiny.rgbt_vgnet import config
 
-    return pairs_config(
-        work_dir, dict(config("rgbt"), image_depth=0, image_size="$image_size"), options, "adamw_staged"
-    )
+    return pairs_config(work_dir, dict(config("rgbt"), image_size="$image_size"), options, "adamw_staged")
 
 
 def train_staged_in_group(work_dir: str, options: dict[str, Any], resume: bool = False) -> None:

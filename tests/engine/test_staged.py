@@ -181,8 +181,7 @@ def test_learned_updates_are_not_dropped_in_silence(whole_run, tmp_path):
 
 def test_adalora_counts_from_the_beginning_of_each_training(tmp_path):
     adapter = dict(_delete_=True, type="AdaLoRA", groups=dict(rgb=dict(rank=2, streams=["rgb"])), target_rank=1)
-    hook = dict(type="RankAllocationHook", interval=1)
-    options = {**KEEP, "model.adapter": adapter, "custom_hooks": [hook]}
+    options = {**KEEP, "model.adapter": dict(adapter, interval=1)}
     opened = r"image_encoder.layers.0.self_attn.q_proj.lora.rgb.opened"
     train(staged_config(tmp_path / "first", options))
     first = weights(tmp_path / "first", 4)[opened]
@@ -192,14 +191,6 @@ def test_adalora_counts_from_the_beginning_of_each_training(tmp_path):
     options["stages"] = [dict(epochs=2, lr=1e-3, max_layer=2)]
     train(staged_config(tmp_path / "new", options), load_from=tmp_path / "first" / "epoch_4.pth")
     assert weights(tmp_path / "new", 2)[opened] < 0.25
-
-
-def test_adalora_and_its_hook_go_together(tmp_path):
-    adapter = dict(type="AdaLoRA", groups=dict(rgb=dict(rank=2, streams=["rgb"])), target_rank=1)
-    with pytest.raises(ConfigError, match="AdaLoRA requires custom_hooks"):
-        train(staged_config(tmp_path / "one", {"model.adapter": dict(_delete_=True, **adapter)}))
-    with pytest.raises(ConfigError, match="needs a model whose adapter is an AdaLoRA"):
-        train(staged_config(tmp_path / "other", {"custom_hooks": [dict(type="RankAllocationHook")]}))
 
 
 def test_two_processes_agree_over_a_switch_and_resume_in_the_second_stage(tmp_path):

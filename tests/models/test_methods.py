@@ -39,6 +39,8 @@ def build(method: str, modality: str) -> BaseGrounder:
     config = importlib.import_module(f"tests.models.tiny.{method}").config(modality)
     model = MODELS.build(dict(config, data_preprocessor=dict(PREPROCESSOR, modality=modality)))
     model.init_weights()
+    if hasattr(model, "unfreeze_layers"):
+        model.unfreeze_layers(1.0)
     return model
 
 

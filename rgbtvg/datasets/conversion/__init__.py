@@ -1,6 +1,6 @@
 """Detection sets as they are distributed to records, and records to the formats of other tools."""
 
-from rgbtvg.datasets.conversion.annotation_files import LabelledObject, image_size, read_bbgt, read_voc, read_yolo
+from rgbtvg.datasets.conversion.annotation_files import LabelledObject, read_bbgt, read_voc, read_yolo
 from rgbtvg.datasets.conversion.detection import (
     KAIST,
     LLVIP,
@@ -38,7 +38,6 @@ __all__ = [
     "RGBTGroundWriter",
     "RecordWriter",
     "SiblingFolders",
-    "image_size",
     "read_bbgt",
     "read_voc",
     "read_yolo",

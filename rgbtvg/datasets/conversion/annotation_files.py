@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image
-
-from rgbtvg.datasets.transforms.loading import QUARTER_TURNS, UNREADABLE
 from rgbtvg.errors import DataError
 
 Size = tuple[int, int]
@@ -142,21 +139,6 @@ def read_yolo(path: Path, names: Sequence[str], size: Size) -> tuple[Size, list[
         corners = ((cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height)
         objects.append(LabelledObject(names[index], corners))
     return size, objects
-
-
-def image_size(path: str | Path) -> Size:
-    """(height, width) of an upright image, from its header.
-
-    Raises:
-        DataError: it is missing or no image, naming it.
-    """
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in QUARTER_TURNS
-    except UNREADABLE as error:
-        raise DataError(f"image {path} cannot be read: {error}") from error
-    return (width, height) if turned else (height, width)
 
 
 def _finite(text: str | None, what: str) -> float:

@@ -16,11 +16,11 @@ from typing import Any
 from rgbtvg.datasets.conversion.annotation_files import (
     LabelledObject,
     Size,
-    image_size,
     read_bbgt,
     read_voc,
     read_yolo,
 )
+from rgbtvg.datasets.image_files import image_size
 from rgbtvg.errors import DataError
 from rgbtvg.registry import DETECTION_READERS
 

@@ -16,7 +16,8 @@ from pycocotools import mask as coco_mask
 from rgbtvg.datasets.base import NO_TARGET
 from rgbtvg.datasets.canonical import category_of, relative_path, write_records
 from rgbtvg.datasets.conditions import CONDITIONS
-from rgbtvg.datasets.conversion.annotation_files import Size, image_size
+from rgbtvg.datasets.conversion.annotation_files import Size
+from rgbtvg.datasets.image_files import image_size
 from rgbtvg.datasets.masks import text_rle
 from rgbtvg.errors import DataError
 from rgbtvg.files import replacing

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
 from pycocotools import mask as coco_mask
 
-from rgbtvg.datasets.flir import read_flir_raw
+from rgbtvg.datasets.image_decoding import check_pixels
+from rgbtvg.datasets.image_files import image_from_memory, is_deep, read_image
 from rgbtvg.datasets.thermal import ThermalRange, as_stored, check_thermal_range, get_thermal_normalisation
 from rgbtvg.datasets.transforms.base import resize_image, resize_mask
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import TRANSFORMS
 from rgbtvg.structures import MODALITY_STREAMS, Frame
-
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
-"""What Pillow raises on files that are truncated, of no known format, or too large to be an image."""
-
-QUARTER_TURNS = (5, 6, 7, 8)
-"""EXIF orientations that swap width and height."""
 
 
 class LoadedPicture(NamedTuple):
@@ -107,7 +99,8 @@ class LoadImages(BaseTransform):
         ori_shape, frame = first.ori_shape, Frame().scaled(first.scale, first.scale)
         annotated = results.get("size")
         if self.streams == ("ir",) and annotated is not None and tuple(annotated) != ori_shape:
-            ori_shape, frame = tuple(annotated), Frame()
+            ori_shape, frame = (int(annotated[0]), int(annotated[1])), Frame()
+            check_pixels(ori_shape[1], ori_shape[0])
             images["ir"] = resize_image(images["ir"], ori_shape[1], ori_shape[0])
         if len(images) == 2 and images["ir"].shape != images["rgb"].shape[:2]:
             height, width = images["rgb"].shape[:2]
@@ -138,8 +131,7 @@ class LoadImages(BaseTransform):
         return LoadedPicture(self._to_8_bit(image, stream), ori_shape, 1 / reduction)
 
     def _converted(self, picture: Image.Image | np.ndarray, stream: str) -> LoadedPicture:
-        picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-        image = ImageOps.exif_transpose(picture)
+        image = image_from_memory(picture, stream)
         return LoadedPicture(self._to_8_bit(image, stream), (image.height, image.width), 1.0)
 
     def _to_8_bit(self, image: Image.Image, stream: str) -> np.ndarray:
@@ -181,92 +173,9 @@ class LoadMasks(BaseTransform):
         return results
 
 
-def read_image(
-    path: str | Path, draft_size: int | None = None, stream: str = "rgb"
-) -> tuple[Image.Image, tuple[int, int], int]:
-    """The upright picture of a file, the (height, width) of its full size, and the factor 1, 2, 4 or 8 of reduced
-    decoding.
-
-    Args:
-        path: any format that Pillow reads.
-        draft_size: see :class:`LoadImages`.
-        stream: ``'ir'`` takes the sensor's values out of a FLIR radiometric JPEG, at the size of the JPEG, and all 16
-            bits of the first channel of a deep colour file, of which Pillow keeps 8.
-
-    Raises:
-        DataError: file missing, unreadable or truncated, naming it.
-    """
-    try:
-        data = Path(path).read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
-            width, height = image.size
-            deep = _deep_thermal(data, image) if stream == "ir" else None
-            if deep is not None:
-                upright = ImageOps.exif_transpose(deep)
-                return upright, (upright.height, upright.width), 1
-            reduction = 1
-            if draft_size is not None and image.format == "JPEG":
-                # Only the long side counts: Pillow reduces as long as both sides stay above what is asked for.
-                _, (_, _, reduced_width, _) = image.draft(None, (draft_size, 1) if width >= height else (1, draft_size))
-                reduction = round(width / reduced_width)
-            plain = _decode_plain_png(data, image)
-            if plain is not None:
-                return plain, (height, width), 1
-            image.load()
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in QUARTER_TURNS
-            ImageOps.exif_transpose(image, in_place=True)
-    except FileNotFoundError as error:
-        raise DataError(f"image {path} does not exist") from error
-    except UNREADABLE as error:
-        raise DataError(f"image {path} cannot be read: {error}") from error
-    return image, ((width, height) if turned else (height, width)), reduction
-
-
-def _deep_thermal(data: bytes, image: Image.Image) -> Image.Image | None:
-    """16-bit thermal that Pillow does not see, with the file's orientation: FLIR's raw image, or deep colours."""
-    values = None
-    if image.format in ("JPEG", "MPO"):
-        values = read_flir_raw(data)
-        if values is not None and values.shape[::-1] != image.size:
-            values = cv2.resize(values, image.size, interpolation=cv2.INTER_LINEAR)
-    elif image.format in ("PNG", "TIFF") and not _is_deep(image) and _bits(image) == 16:
-        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if values is None:
-            raise ValueError(f"broken {image.format} file of 16 bits")
-        # OpenCV puts red third.
-        values = values[..., 2] if values.ndim == 3 and values.shape[2] > 2 else values.reshape(image.size[::-1])
-    if values is None:
-        return None
-    deep = Image.fromarray(np.ascontiguousarray(values))
-    deep.getexif()[ExifTags.Base.Orientation] = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return deep
-
-
-def _bits(image: Image.Image) -> int:
-    """Bits per channel that the decoder of a file unpacks; Pillow keeps 8 of 16 for colours."""
-    arguments = image.tile[0].args if image.tile else ""
-    raw_mode = arguments if isinstance(arguments, str) else str(arguments[0])
-    return 16 if ";16" in raw_mode else 8
-
-
-def _decode_plain_png(data: bytes, image: Image.Image) -> Image.Image | None:
-    """The picture of a PNG with 8 bits of grey or RGB and no EXIF by OpenCV, which takes a fifth less time than Pillow.
-
-    None for every other file, and for a broken one: Pillow judges it.
-    """
-    is_plain = image.format == "PNG" and image.mode in ("L", "RGB") and image.tile[0].args == image.mode
-    if not is_plain or b"eXIf" in data:
-        return None
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    expected = (image.height, image.width, 3)[: 2 if image.mode == "L" else 3]
-    if pixels is None or pixels.shape != expected or pixels.dtype != np.uint8:
-        return None
-    return Image.fromarray(pixels if image.mode == "L" else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
-
-
 def to_rgb(image: Image.Image) -> np.ndarray:
     """uint8 (H, W, 3) of a picture of any mode; more than 8 bits are scaled from their full range, alpha is dropped."""
-    if _is_deep(image):
+    if is_deep(image):
         grey = as_stored(np.asarray(image), "full")
         return np.repeat(grey[..., None], 3, axis=2)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
@@ -279,7 +188,7 @@ def to_thermal(image: Image.Image, thermal_range: ThermalRange = "image", normal
 
 def _thermal_values(image: Image.Image) -> np.ndarray:
     """(H, W) of any type: the values of the file's first channel."""
-    if _is_deep(image):
+    if is_deep(image):
         return np.asarray(image)
     if image.mode in ("L", "LA"):
         return np.asarray(image.getchannel(0))
@@ -288,10 +197,6 @@ def _thermal_values(image: Image.Image) -> np.ndarray:
     rgb = image if image.mode in ("RGB", "RGBA") else image.convert("RGB")
     _warn_if_coloured(rgb)
     return np.asarray(rgb.getchannel(0))
-
-
-def _is_deep(image: Image.Image) -> bool:
-    return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 
 _warned_about_colour = False

@@ -1,13 +1,13 @@
-"""What is added to a pre-trained encoder: low-rank and bottleneck adapters, guides, and the choice of what learns."""
+"""Additions to pre-trained encoders (low-rank and bottleneck adapters, guides) and partial freezing."""
 
 from rgbtvg.models.adapters.adalora import AdaLoRA
 from rgbtvg.models.adapters.clip_adapter import CLIPAdapter
 from rgbtvg.models.adapters.conditional import ConditionalMap, ConditionalTokens, ConditionGate
-from rgbtvg.models.adapters.guides import CrossModalBridge, TextGuidedBlock
+from rgbtvg.models.adapters.guides import CrossModalBridge, Guides, TextGuidedBlock
 from rgbtvg.models.adapters.lora import AdaptedLinear, LoRA, LowRank, adapted_linears
+from rgbtvg.models.adapters.per_stream import PerStream
 from rgbtvg.models.adapters.query_modulation import QueryModulation
-from rgbtvg.models.adapters.routing import PerStream, StreamRouting
-from rgbtvg.models.adapters.tuning import open_layers, slot_modules
+from rgbtvg.models.adapters.tuning import unfreeze_layers
 
 __all__ = [
     "AdaLoRA",
@@ -17,13 +17,12 @@ __all__ = [
     "ConditionalMap",
     "ConditionalTokens",
     "CrossModalBridge",
+    "Guides",
     "LoRA",
     "LowRank",
     "PerStream",
     "QueryModulation",
-    "StreamRouting",
     "TextGuidedBlock",
     "adapted_linears",
-    "open_layers",
-    "slot_modules",
+    "unfreeze_layers",
 ]

@@ -67,12 +67,12 @@ class AdaptiveLowRank(LowRank):
 
 @MODELS.register_module()
 class AdaLoRA(LoRA):
-    """:class:`LoRA` whose groups start at their `rank` and end at `target_rank` on average, kept where they matter
-    most. The cutting is done by :class:`RankAllocationHook`, which a config with this adapter must name.
+    """:class:`LoRA` whose groups start at their `rank` and are pruned to `target_rank` on average, by importance.
 
     Args:
         target_rank: rank per Linear at the end, averaged over all adapted Linears.
-        warmup, cooldown: shares of the training in which the budget stays at the start and at the end.
+        warmup, cooldown: fractions of the training in which the budget stays at its start and at its end.
+        interval: iterations between two prunings.
         orthogonality_weight: weight of the regularisation that keeps the factors orthonormal.
         groups, alpha, dropout, targets, untrained_groups: see :class:`LoRA`.
     """
@@ -90,6 +90,7 @@ class AdaLoRA(LoRA):
         warmup: float = 0.1,
         cooldown: float = 0.3,
         orthogonality_weight: float = 0.1,
+        interval: int = 10,
     ) -> None:
         super().__init__(groups, alpha, dropout, targets, untrained_groups)
         lowest = min(group["rank"] for group in self.groups.values())
@@ -103,6 +104,22 @@ class AdaLoRA(LoRA):
         self.warmup = warmup
         self.cooldown = cooldown
         self.orthogonality_weight = orthogonality_weight
+        self.interval = interval
+
+    @property
+    def training_hooks(self) -> list[dict[str, Any]]:
+        """:class:`RankAllocationHook`, which prunes."""
+        return [dict(type="RankAllocationHook", interval=self.interval)]
+
+    def restart(self, model: nn.Module) -> None:
+        """Count the budget from the start of a new training, whatever its initial checkpoint holds."""
+        for update in adaptive_updates(model):
+            update.opened.fill_(math.inf)
+
+    def observe(self, model: nn.Module) -> None:
+        """Update the importance from the current gradients; call before every optimizer step."""
+        for update in adaptive_updates(model):
+            update.observe()
 
     def budget(self, start: int, end: int, progress: float) -> int:
         """Triplets to keep at a share of the training: cubic from `start` to `end` (eq. 13)."""
@@ -111,18 +128,19 @@ class AdaLoRA(LoRA):
         return round(end + (start - end) * remaining**3)
 
     @torch.no_grad()
-    def allocate(self, model: nn.Module, progress: float) -> int:
-        """Cut the values of the least important triplets; returns how many are kept in the whole model.
+    def allocate(self, model: nn.Module, progress: float) -> float:
+        """Prune the least important triplets; returns how many are kept per adapted Linear.
 
-        Updates that began to learn together share a budget, which falls over the rest of the training: those that a
-        later stage opens, all zero at first, could not hold their own against the others.
+        Updates that became trainable together share a budget, which falls over the rest of the training. Updates that a
+        later stage unfreezes start at zero and would otherwise be pruned at once.
         """
         together: dict[float, list[AdaptiveLowRank]] = {}
         for update in adaptive_updates(model):
             if update.up.requires_grad and update.opened.isinf():
                 update.opened.fill_(progress)
             together.setdefault(update.opened.item(), []).append(update)
-        return sum(self._cut(updates, opened, progress) for opened, updates in together.items())
+        kept = sum(self._cut(updates, opened, progress) for opened, updates in together.items())
+        return kept / max(sum(map(len, together.values())), 1)
 
     def _cut(self, updates: Sequence[AdaptiveLowRank], opened: float, progress: float) -> int:
         """Keep what the budget of these updates has room for; returns how many triplets that is."""
@@ -136,11 +154,12 @@ class AdaLoRA(LoRA):
                 update.values.mul_(update.importance() >= threshold)
         return kept
 
-    def loss(self, model: nn.Module) -> Tensor:
-        """The orthogonality regularisation, averaged over the updates that learn."""
+    def losses(self, model: nn.Module) -> dict[str, Tensor]:
+        """``loss_orthogonality``, averaged over the trainable updates."""
         learning = [update for update in adaptive_updates(model) if update.up.requires_grad and not update.detached]
         terms = [update.orthogonality() for update in learning]
-        return self.orthogonality_weight * torch.stack(terms).mean() if terms else torch.zeros(())
+        mean = torch.stack(terms).mean() if terms else torch.zeros(())
+        return {"loss_orthogonality": self.orthogonality_weight * mean}
 
 
 def adaptive_updates(model: nn.Module) -> list[AdaptiveLowRank]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from rgbtvg.models.layers.linear import Groups, Linear
 from rgbtvg.registry import MODELS
 
 
@@ -20,10 +21,11 @@ class CLIPAdapter(nn.Module):
     def __init__(self, width: int, reduction: int = 4, ratio: float = 0.2) -> None:
         super().__init__()
         self.ratio = ratio
-        self.down = nn.Linear(width, width // reduction)
-        self.up = nn.Linear(width // reduction, width)
+        self.down = Linear(width, width // reduction)
+        self.up = Linear(width // reduction, width)
         nn.init.zeros_(self.up.weight)
         nn.init.zeros_(self.up.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.ratio * self.up(self.down(x).relu())
+    def forward(self, x: Tensor, groups: Groups = ()) -> Tensor:
+        """(..., width) -> (..., width)."""
+        return x + self.ratio * self.up(self.down(x, groups).relu(), groups)

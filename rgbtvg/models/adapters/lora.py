@@ -1,8 +1,8 @@
 """Low-rank adapters (LoRA, Hu et al. 2022) in named groups, each serving the streams that it is meant for.
 
 RGBT-VGNet's asymmetric modality adaptation, one group of rank 16 for RGB and text and one of rank 48 for thermal, is
-``groups=dict(rgb=dict(rank=16, streams=('rgb', 'text')), ir=dict(rank=48, streams=('ir',)))``. Which group a forward
-pass uses follows from the streams that run (`routing.py`), which parameters learn from their ``requires_grad`` alone.
+``groups=dict(rgb=dict(rank=16, streams=('rgb', 'text')), ir=dict(rank=48, streams=('ir',)))``. The streams of a batch
+are an argument of the encoder's forward, ``encoder(images, mask, groups=('rgb', 'ir'))``; it passes them to its layers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
-from rgbtvg.models.adapters.routing import StreamRouting
+from rgbtvg.models.layers.linear import Groups, Linear
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import MODALITY_STREAMS
 
@@ -69,81 +69,86 @@ class LowRank(nn.Module):
         return F.linear(F.dropout(x, self.dropout, self.training), down).flatten(0, -2), up
 
 
-class AdaptedLinear(nn.Linear):
-    """A Linear with low-rank updates, taking over the parameters of the one that it replaces.
+class AdaptedLinear(Linear):
+    """A Linear with low-rank updates, which takes over the parameters of the Linear that it replaces.
 
     Args:
         base: the Linear.
-        routing: says which streams run.
-        stream_groups: stream -> group of its update; other streams see the plain Linear.
-        updates: group -> update.
+        stream_groups: stream -> name of its update; other streams use the plain Linear.
+        updates: name -> update.
     """
 
-    def __init__(
-        self,
-        base: nn.Linear,
-        routing: StreamRouting,
-        stream_groups: Mapping[str, str],
-        updates: Mapping[str, LowRank],
-    ) -> None:
+    def __init__(self, base: Linear, stream_groups: Mapping[str, str], updates: Mapping[str, LowRank]) -> None:
         super().__init__(base.in_features, base.out_features, base.bias is not None, device="meta")
         self.weight, self.bias = base.weight, base.bias
-        self.routing = routing
         self.stream_groups = dict(stream_groups)
         self.lora = nn.ModuleDict(updates)
         self.merged = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        groups = [self.stream_groups.get(stream) for stream in self.routing.streams] or [None]
-        if len(set(groups)) == 1:
-            groups = groups[:1]
-        if self.merged:
-            return self._apply_merged(x, groups)
-        base = F.linear(x, self.weight, self.bias)
-        return self._add_updates(base, x, groups) if any(groups) else base
+    def forward(self, x: Tensor, groups: Groups = ()) -> Tensor:
+        """Apply to each of the equal parts of x (B, ..., in) the weight and the update of its stream.
 
-    def _add_updates(self, base: Tensor, x: Tensor, groups: Sequence[str | None]) -> Tensor:
-        """Add to each group's part of base (..., out) its update of x (..., in).
+        Args:
+            x: (B, ..., in).
+            groups: streams of the parts, in order.
 
-        One product serves all groups, so that no parts are copied together: the rows of each part are zero at the
-        columns of the others' updates.
+        Raises:
+            ConfigError: no groups were given.
         """
-        rows, ups = zip(*(self._update(part, group) for part, group in _parts(x, groups)), strict=True)
-        if len(groups) == 1:
+        if not groups:
+            raise ConfigError(
+                "this encoder has low-rank adapters, but its forward was called without groups: pass the streams of "
+                "the batch, such as groups=('rgb', 'ir')"
+            )
+        updates = [self.stream_groups.get(stream) for stream in groups]
+        if len(set(updates)) == 1:
+            updates = updates[:1]
+        if self.merged:
+            return self._apply_merged(x, updates)
+        base = F.linear(x, self.weight, self.bias)
+        return self._add_updates(base, x, updates) if any(updates) else base
+
+    def _add_updates(self, base: Tensor, x: Tensor, updates: Sequence[str | None]) -> Tensor:
+        """Add to each part of base (..., out) its update of x (..., in).
+
+        A single block-diagonal product covers all parts, which avoids concatenating them.
+        """
+        rows, ups = zip(*(self._update(part, name) for part, name in _parts(x, updates)), strict=True)
+        if len(updates) == 1:
             together = torch.addmm(base.flatten(0, -2), rows[0], ups[0].t())
         else:
             together = torch.addmm(base.flatten(0, -2), torch.block_diag(*rows), torch.cat(ups, dim=1).t())
         return together.view(base.shape)
 
-    def _update(self, x: Tensor, group: str | None) -> tuple[Tensor, Tensor]:
-        """As :meth:`LowRank.forward`; of rank 0 where there is none."""
-        if group is None:
+    def _update(self, x: Tensor, name: str | None) -> tuple[Tensor, Tensor]:
+        """Same as :meth:`LowRank.forward`; rank 0 without an update."""
+        if name is None:
             return x.new_zeros(x.shape[:-1].numel(), 0), x.new_zeros(self.out_features, 0)
-        return self.lora[group](x)
+        return self.lora[name](x)
 
-    def _apply_merged(self, x: Tensor, groups: Sequence[str | None]) -> Tensor:
-        parts = [F.linear(part, self._merged_weight(group), self.bias) for part, group in _parts(x, groups)]
+    def _apply_merged(self, x: Tensor, updates: Sequence[str | None]) -> Tensor:
+        parts = [F.linear(part, self._merged_weight(name), self.bias) for part, name in _parts(x, updates)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def _merged_weight(self, group: str | None) -> Tensor:
-        return self.weight if group is None else self.get_buffer(f"merged_{group}")
+    def _merged_weight(self, name: str | None) -> Tensor:
+        return self.weight if name is None else self.get_buffer(f"merged_{name}")
 
     @torch.no_grad()
     def merge(self) -> None:
-        """Keep one ready-made weight per group; the plain weight and the updates stay for :meth:`unmerge`."""
-        for group, update in self.lora.items():
-            self.register_buffer(f"merged_{group}", self.weight + update.weight(), persistent=False)
+        """Precompute one merged weight per update; the plain weight and the updates are kept for :meth:`unmerge`."""
+        for name, update in self.lora.items():
+            self.register_buffer(f"merged_{name}", self.weight + update.weight(), persistent=False)
         self.merged = True
 
     def unmerge(self) -> None:
         """Undo :meth:`merge`, exactly."""
         if self.merged:
-            for group in self.lora:
-                delattr(self, f"merged_{group}")
+            for name in self.lora:
+                delattr(self, f"merged_{name}")
         self.merged = False
 
     def train(self, mode: bool = True) -> AdaptedLinear:
-        """Training needs the updates apart."""
+        """Unmerge for training."""
         if mode:
             self.unmerge()
         return super().train(mode)
@@ -155,7 +160,7 @@ class AdaptedLinear(nn.Linear):
 
 @MODELS.register_module()
 class LoRA:
-    """Puts low-rank updates on the Linears of an encoder.
+    """Adds low-rank updates to the Linears of an encoder.
 
     Args:
         groups: name -> ``dict(rank=..., streams=(...))`` and, where it differs, ``alpha``. Streams are ``'rgb'``,
@@ -203,23 +208,40 @@ class LoRA:
                     )
                 self.stream_groups[stream] = name
 
-    def attach(self, encoder: nn.Module, routing: StreamRouting, streams: Sequence[str]) -> None:
-        """Replace the targeted Linears.
+    def attach(self, encoder: nn.Module, streams: Sequence[str]) -> None:
+        """Replace the targeted Linears of an encoder; only groups that serve one of `streams` are created.
 
-        Only the groups that serve one of `streams`, the streams which the encoder will run, are made.
+        Raises:
+            ConfigError: no Linear matches, or one that does not receive the groups of the batch.
         """
         wanted = {stream: group for stream, group in self.stream_groups.items() if stream in streams}
         if not wanted:
             return
-        names = [n for n, module in encoder.named_modules() if isinstance(module, nn.Linear) and self.targets.search(n)]
-        if not names:
+        targets = {
+            name: module
+            for name, module in encoder.named_modules()
+            if isinstance(module, nn.Linear) and self.targets.search(name)
+        }
+        if not targets:
             raise ConfigError(f"LoRA targets {self.targets.pattern!r} match no Linear of {type(encoder).__name__}")
-        for name in names:
+        for name, base in targets.items():
+            if not isinstance(base, Linear):
+                raise ConfigError(
+                    f"LoRA targets {self.targets.pattern!r} match {name} of {type(encoder).__name__}, which cannot be "
+                    "adapted: it does not receive the streams of the batch"
+                )
             parent_name, _, child = name.rpartition(".")
-            parent = encoder.get_submodule(parent_name)
-            base = getattr(parent, child)
             updates = {group: self._update(base, group) for group in dict.fromkeys(wanted.values())}
-            setattr(parent, child, AdaptedLinear(base, routing, wanted, updates))
+            setattr(encoder.get_submodule(parent_name), child, AdaptedLinear(base, wanted, updates))
+
+    def losses(self, model: nn.Module) -> dict[str, Tensor]:
+        """Regularisation terms of the adapter in `model`; none for LoRA."""
+        return {}
+
+    @property
+    def training_hooks(self) -> list[dict[str, Any]]:
+        """Configs of the MMEngine hooks that training with this adapter needs; none for LoRA."""
+        return []
 
     def _update(self, base: nn.Linear, group: str) -> LowRank:
         options = self.groups[group]
@@ -248,6 +270,6 @@ def adapted_linears(module: nn.Module) -> Iterator[AdaptedLinear]:
     return (child for child in module.modules() if isinstance(child, AdaptedLinear))
 
 
-def _parts(x: Tensor, groups: Sequence[str | None]) -> Iterator[tuple[Tensor, str | None]]:
-    """The equal parts of a batch, each with its group."""
-    return zip(x.chunk(len(groups)), groups, strict=True)
+def _parts(x: Tensor, updates: Sequence[str | None]) -> Iterator[tuple[Tensor, str | None]]:
+    """The equal parts of a batch, each with the name of its update."""
+    return zip(x.chunk(len(updates)), updates, strict=True)

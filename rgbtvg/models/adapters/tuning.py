@@ -1,4 +1,4 @@
-"""Which part of a pre-trained encoder learns, by depth: adapters, attention projections, whole layers, everything."""
+"""Partial freezing of a pre-trained CLIP encoder by depth."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ WEIGHT_CHOICES = ("none", "attention", "layers", "all")
 
 
 def layers_up_to(depth: int | float, num_layers: int) -> int:
-    """Number of open layers: an int counts layers, a float is a share of the depth (so that 0.4 is 5 of 12 and 10 of
-    24)."""
+    """Number of trainable layers: an int is a count, a float a fraction of the depth (0.4 is 5 of 12 and 10 of 24)."""
     return min(depth, num_layers) if isinstance(depth, int) else math.ceil(depth * num_layers - 1e-9)
 
 
-def open_layers(encoder: nn.Module, depth: int | float, weights: str = "none") -> None:
-    """Set ``requires_grad`` of a CLIP encoder; what sits in the layers' slots is left as it is.
+def unfreeze_layers(encoder: nn.Module, depth: int | float, weights: str = "none") -> None:
+    """Set ``requires_grad`` in a CLIP encoder, except for the modules in its slots.
 
-    Low-rank updates learn in open layers, pre-trained weights as `weights` says.
+    Low-rank updates are trainable in the unfrozen layers, pre-trained weights according to `weights`.
 
     Args:
         encoder: a :class:`CLIPVisionEncoder` or :class:`CLIPTextEncoder`.
-        depth: how many layers, from the input on, are open; see :func:`layers_up_to`.
-        weights: what of the pre-trained weights learns in open layers: ``'none'``, ``'attention'`` (the projections),
-            ``'layers'`` (the whole layer) or ``'all'`` (and, once any layer is open, embeddings, norms and projection).
+        depth: number of layers to unfreeze, counted from the input; see :func:`layers_up_to`.
+        weights: which pre-trained weights of unfrozen layers are trainable: ``'none'``, ``'attention'`` (the
+            projections), ``'layers'`` (the whole layer), or ``'all'`` (also embeddings, norms and projection, if any
+            layer is unfrozen).
+
+    Raises:
+        ConfigError: unknown `weights`.
     """
     if weights not in WEIGHT_CHOICES:
         raise ConfigError(f"weights must be one of {', '.join(WEIGHT_CHOICES)}, got {weights!r}")
@@ -36,17 +39,12 @@ def open_layers(encoder: nn.Module, depth: int | float, weights: str = "none") -
         if not name.startswith("layers."):
             parameter.requires_grad_(weights == "all" and count > 0)
     for index, layer in enumerate(encoder.layers):
-        opened = index < count
+        unfrozen = index < count
         for child_name, child in layer.named_children():
             if child_name == "slots":
                 continue
             whole = weights in ("layers", "all") or (weights == "attention" and child_name == "self_attn")
-            child.requires_grad_(opened and whole)
+            child.requires_grad_(unfrozen and whole)
             for module in child.modules():
                 if isinstance(module, LowRank):
-                    module.requires_grad_(opened)
-
-
-def slot_modules(encoder: nn.Module) -> list[nn.Module]:
-    """What methods have plugged into the layers of an encoder."""
-    return [module for layer in encoder.layers for module in layer.slots.values()]
+                    module.requires_grad_(unfrozen)

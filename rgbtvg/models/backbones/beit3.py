@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
-from rgbtvg.models.adapters.routing import StreamRouting
 from rgbtvg.models.backbones.beit3_weights import load_beit3_weights, resize_positions
 from rgbtvg.models.layers import Slots, resize_grid_table
+from rgbtvg.models.layers.linear import Groups, Linear
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
@@ -57,13 +57,13 @@ class Multiway(nn.Module):
         self.vision = make()
         self.text = make()
 
-    def forward(self, x: Tensor, split: int) -> Tensor:
-        """x (B, L, D), of which the first `split` rows are vision -> (B, L, D')."""
+    def forward(self, x: Tensor, split: int, **kwargs: Any) -> Tensor:
+        """x (B, L, D), of which the first `split` rows are vision -> (B, L, D'); `kwargs` go to both copies."""
         if split == x.shape[1]:
-            return self.vision(x)
+            return self.vision(x, **kwargs)
         if split == 0:
-            return self.text(x)
-        return torch.cat((self.vision(x[:, :split]), self.text(x[:, split:])), dim=1)
+            return self.text(x, **kwargs)
+        return torch.cat((self.vision(x[:, :split], **kwargs), self.text(x[:, split:], **kwargs)), dim=1)
 
 
 class BEiT3Attention(nn.Module):
@@ -72,20 +72,20 @@ class BEiT3Attention(nn.Module):
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.q_proj = Multiway(lambda: nn.Linear(width, width))
-        self.k_proj = Multiway(lambda: nn.Linear(width, width))
-        self.v_proj = Multiway(lambda: nn.Linear(width, width))
+        self.q_proj = Multiway(lambda: Linear(width, width))
+        self.k_proj = Multiway(lambda: Linear(width, width))
+        self.v_proj = Multiway(lambda: Linear(width, width))
         self.inner_norm = Multiway(lambda: nn.LayerNorm(width))
-        self.out_proj = Multiway(lambda: nn.Linear(width, width))
+        self.out_proj = Multiway(lambda: Linear(width, width))
 
-    def forward(self, x: Tensor, split: int, key_mask: Tensor | None) -> Tensor:
-        """x (B, L, D); key_mask (B, 1, 1, L), True where a row may be looked at."""
-        query, key, value = (
-            projection(x, split).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (B, heads, L, D / heads)
+    def forward(self, x: Tensor, split: int, key_mask: Tensor | None, groups: Groups = ()) -> Tensor:
+        """x (B, L, D); key_mask (B, 1, 1, L), True where a row is attended to."""
+        query, key, value = (  # (B, heads, L, D / heads)
+            projection(x, split, groups=groups).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for projection in (self.q_proj, self.k_proj, self.v_proj)
         )
         attended = F.scaled_dot_product_attention(query, key, value, key_mask).transpose(1, 2).flatten(2)
-        return self.out_proj(self.inner_norm(attended, split), split)
+        return self.out_proj(self.inner_norm(attended, split), split, groups=groups)
 
 
 class BEiT3FeedForward(nn.Module):
@@ -93,12 +93,12 @@ class BEiT3FeedForward(nn.Module):
 
     def __init__(self, width: int, hidden_width: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(width, hidden_width)
+        self.fc1 = Linear(width, hidden_width)
         self.inner_norm = nn.LayerNorm(hidden_width)
-        self.fc2 = nn.Linear(hidden_width, width)
+        self.fc2 = Linear(hidden_width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(self.inner_norm(F.gelu(self.fc1(x))))
+    def forward(self, x: Tensor, groups: Groups = ()) -> Tensor:
+        return self.fc2(self.inner_norm(F.gelu(self.fc1(x, groups))), groups)
 
 
 class BEiT3Layer(nn.Module):
@@ -119,10 +119,10 @@ class BEiT3Layer(nn.Module):
         self.drop_path = DropPath(drop_path)
         self.slots = Slots()
 
-    def forward(self, x: Tensor, split: int, key_mask: Tensor | None) -> Tensor:
-        x = x + self.drop_path(self.attention(self.attention_norm(x, split), split, key_mask))
-        x = self.slots(x)
-        return x + self.drop_path(self.ffn(self.ffn_norm(x, split), split))
+    def forward(self, x: Tensor, split: int, key_mask: Tensor | None, groups: Groups = ()) -> Tensor:
+        x = x + self.drop_path(self.attention(self.attention_norm(x, split), split, key_mask, groups))
+        x = self.slots(x, groups=groups)
+        return x + self.drop_path(self.ffn(self.ffn_norm(x, split), split, groups=groups))
 
 
 @MODELS.register_module()
@@ -162,7 +162,6 @@ class BEiT3(BaseModule):
     ) -> None:
         super().__init__()
         self.pretrained = pretrained
-        self.routing = StreamRouting()
         sizes = resolve_arch(arch)
         if image_size % patch_size:
             raise ConfigError(
@@ -231,6 +230,7 @@ class BEiT3(BaseModule):
         token_mask: Tensor | None = None,
         extra_tokens: Tensor | None = None,
         masked_patches: Tensor | None = None,
+        groups: Groups = (),
     ) -> BEiT3Features:
         """Encode together.
 
@@ -240,6 +240,7 @@ class BEiT3(BaseModule):
             token_ids, token_mask: (B, L) int64 and bool, True at tokens.
             extra_tokens: (B, E, D), put between images and words with the vision weights; positions are the caller's.
             masked_patches: (B, h*w) bool, patches of every stream that the mask token replaces.
+            groups: streams that the equal parts of the batch belong to, for adapters.
         """
         parts = [self.embed_image(image, masked_patches) for image in images]
         if extra_tokens is not None:
@@ -249,28 +250,26 @@ class BEiT3(BaseModule):
         if token_ids is not None:
             parts.append(self.embed_text(token_ids, token_mask))
             key_mask = F.pad(token_mask, (split, 0), value=True)[:, None, None]  # (B, 1, 1, L)
-        x = self.encode(torch.cat(parts, dim=1), split, key_mask)
+        x = self.encode(torch.cat(parts, dim=1), split, key_mask, groups)
         return self._take_apart(x, [part.shape[1] for part in parts], images, padding_mask, token_mask, extra_tokens)
 
     def encode_streams(
         self, inputs: GroundingInputs, streams: Sequence[str], masked_patches: Tensor | None = None
     ) -> dict[str, BEiT3Features]:
-        """One pass per stream, each with the whole sentence; the passes are stacked along the batch.
-
-        Adapters that know :attr:`routing` see which part of the batch is which stream.
+        """Encode every stream with the whole sentence, all streams stacked along the batch.
 
         Args:
             masked_patches: (B, h*w) bool, as in :meth:`forward`.
         """
         count = len(streams)
-        with self.routing.use(*streams):
-            joined = self(
-                [torch.cat([inputs.images[stream] for stream in streams])],
-                inputs.padding_mask.repeat(count, 1, 1),
-                inputs.token_ids.repeat(count, 1),
-                inputs.token_mask.repeat(count, 1),
-                masked_patches=None if masked_patches is None else masked_patches.repeat(count, 1),
-            )
+        joined = self(
+            [torch.cat([inputs.images[stream] for stream in streams])],
+            inputs.padding_mask.repeat(count, 1, 1),
+            inputs.token_ids.repeat(count, 1),
+            inputs.token_mask.repeat(count, 1),
+            masked_patches=None if masked_patches is None else masked_patches.repeat(count, 1),
+            groups=tuple(streams),
+        )
         image, text = joined.images[0], joined.text
         return {
             stream: BEiT3Features(
@@ -309,10 +308,10 @@ class BEiT3(BaseModule):
         x = self.text_embedding(token_ids) + self.text_positions[FIRST_POSITION : FIRST_POSITION + length]
         return x * token_mask[..., None]
 
-    def encode(self, x: Tensor, split: int, key_mask: Tensor | None) -> Tensor:
+    def encode(self, x: Tensor, split: int, key_mask: Tensor | None, groups: Groups = ()) -> Tensor:
         """All layers and the last normalisation on an embedded sequence (B, L, D)."""
         for layer in self.layers:
-            x = layer(x, split, key_mask)
+            x = layer(x, split, key_mask, groups)
         return self.norm(x, split)
 
     def _take_apart(

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.clip_weights import load_clip_weights
 from rgbtvg.models.layers.clip import CLIPLayer
+from rgbtvg.models.layers.linear import Groups, Linear
 from rgbtvg.models.layers.masks import patch_mask
 from rgbtvg.models.layers.positions import POSITION_STARTS, resize_grid_table, sine_grid
 from rgbtvg.registry import MODELS
@@ -78,12 +79,12 @@ class CLIPTower(BaseModule):
         )
 
     def run_layers(
-        self, x: Tensor, language: TextFeatures | None = None, causal: bool = False
+        self, x: Tensor, language: TextFeatures | None = None, groups: Groups = (), causal: bool = False
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """x (B, N, D) -> the last hidden state and those of `out_levels`."""
         hidden = {0: x}
         for index, layer in enumerate(self.layers, start=1):
-            x = layer(x, language, causal)
+            x = layer(x, language, groups, causal)
             if index in self.out_levels:
                 hidden[index] = x
         return x, tuple(hidden[level] for level in self.out_levels)
@@ -164,7 +165,7 @@ class CLIPVisionEncoder(CLIPTower):
         self.position_embedding = nn.Parameter(torch.empty(1 + side * side, arch["width"]))
         self.pre_layernorm = nn.LayerNorm(arch["width"])
         self.post_layernorm = nn.LayerNorm(arch["width"])
-        self.projection = nn.Linear(arch["width"], self.embed_dim, bias=False)
+        self.projection = Linear(arch["width"], self.embed_dim, bias=False)
         for parameter in (self.class_embedding, self.position_embedding, self.projection.weight):
             nn.init.normal_(parameter, std=arch["width"] ** -0.5)
 
@@ -197,21 +198,24 @@ class CLIPVisionEncoder(CLIPTower):
             return jittered_grid_table(self.position_embedding, grid, self.position_jitter)
         return resize_grid_table(self.position_embedding, grid, num_prefix=1)
 
-    def forward(self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None) -> ImageFeatures:
+    def forward(
+        self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None, groups: Groups = ()
+    ) -> ImageFeatures:
         """Encode images.
 
         Args:
             images: (B, C, H, W), H and W multiples of the patch size.
             padding_mask: (B, H, W) bool, True where padded.
-            language: handed to the modules in the layers' slots.
+            language: passed to the modules in the layers' slots.
+            groups: streams that the equal parts of the batch belong to, for adapters: ``('rgb', 'ir')``.
         """
         grid = self.grid_of(tuple(images.shape[-2:]))
-        last, levels = self.run_layers(self.pre_layernorm(self.embed(images)), language)
+        last, levels = self.run_layers(self.pre_layernorm(self.embed(images)), language, groups)
         if self.project_tokens:
-            tokens = self.projection(self.post_layernorm(last))
+            tokens = self.projection(self.post_layernorm(last), groups)
             pooled = tokens[:, 0]
         else:
-            tokens, pooled = last, self.projection(self.post_layernorm(last[:, 0]))
+            tokens, pooled = last, self.projection(self.post_layernorm(last[:, 0]), groups)
         mask = F.pad(patch_mask(padding_mask, grid), (1, 0), value=False)
         return ImageFeatures(tokens, mask, grid, num_prefix=1, levels=levels, pooled=pooled)
 
@@ -242,12 +246,12 @@ class CLIPTextEncoder(CLIPTower):
         self.token_embedding = nn.Embedding(arch["vocabulary_size"], arch["width"])
         self.position_embedding = nn.Parameter(torch.empty(arch["context_length"], arch["width"]))
         self.final_layer_norm = nn.LayerNorm(arch["width"])
-        self.projection = nn.Linear(arch["width"], self.embed_dim, bias=False)
+        self.projection = Linear(arch["width"], self.embed_dim, bias=False)
         nn.init.normal_(self.token_embedding.weight, std=0.02)
         nn.init.normal_(self.position_embedding, std=0.01)
         nn.init.normal_(self.projection.weight, std=arch["width"] ** -0.5)
 
-    def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
+    def forward(self, token_ids: Tensor, token_mask: Tensor, groups: Groups = ("text",)) -> TextFeatures:
         """token_ids (B, L) int64, token_mask (B, L) True at tokens; the largest id ends the sentence and pools it."""
         length = token_ids.shape[1]
         if length > len(self.position_embedding):
@@ -255,9 +259,9 @@ class CLIPTextEncoder(CLIPTower):
                 f"{length} tokens are more than the {len(self.position_embedding)} that CLIP's text encoder takes"
             )
         x = self.token_embedding(token_ids) + self.position_embedding[:length]
-        last, levels = self.run_layers(x, causal=True)
+        last, levels = self.run_layers(x, groups=groups, causal=True)
         tokens = self.final_layer_norm(last)
-        projected = self.projection(tokens)
+        projected = self.projection(tokens, groups)
         pooled = projected[torch.arange(len(projected)), token_ids.argmax(dim=-1)]
         return TextFeatures(projected if self.project_tokens else tokens, token_mask, levels=levels, pooled=pooled)
 

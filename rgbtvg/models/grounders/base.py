@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -10,6 +11,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from rgbtvg.errors import ConfigError
+from rgbtvg.models.adapters import LoRA, adapted_linears
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample, ImageFeatures, TextFeatures
 from rgbtvg.structures.boxes import cxcywh_to_xyxy
@@ -26,6 +28,8 @@ class BaseGrounder(BaseModel):
         data_preprocessor: config of :class:`GroundingPreprocessor`.
         init_cfg: MMEngine's.
     """
+
+    adapter: LoRA | None = None
 
     def __init__(
         self,
@@ -47,6 +51,29 @@ class BaseGrounder(BaseModel):
 
     def _dump_init_info(self) -> None:
         """Keep MMEngine from logging two lines per parameter about its initial value."""
+
+    def attach_adapter(self, adapter: dict | None, encoders: Mapping[nn.Module, Sequence[str]]) -> None:
+        """Build a low-rank adapter (:class:`LoRA`) and add it to encoders, each with the streams that it encodes."""
+        if adapter is None:
+            return
+        self.adapter = MODELS.build(adapter)
+        for encoder, streams in encoders.items():
+            self.adapter.attach(encoder, streams)
+
+    def merge_adapters(self) -> None:
+        """Merge the low-rank updates into the weights for inference; training undoes it."""
+        for linear in adapted_linears(self):
+            linear.merge()
+
+    def unmerge_adapters(self) -> None:
+        """Undo :meth:`merge_adapters`, exactly."""
+        for linear in adapted_linears(self):
+            linear.unmerge()
+
+    @property
+    def training_hooks(self) -> list[dict[str, Any]]:
+        """Configs of the MMEngine hooks that training this model needs."""
+        return [] if self.adapter is None else self.adapter.training_hooks
 
     @abstractmethod
     def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
@@ -77,6 +104,8 @@ class BaseGrounder(BaseModel):
         losses = self.head.loss(outputs, data_samples)
         for head in self.auxiliary_heads:
             losses.update(head.loss(outputs, data_samples))
+        if self.adapter is not None:
+            losses.update(self.adapter.losses(self))
         return losses
 
     def predict(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> list[GroundingSample]:

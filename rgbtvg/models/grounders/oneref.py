@@ -40,8 +40,7 @@ class OneRef(BaseGrounder):
         tower = MODELS.build(backbone)
         super().__init__(head=dict(head, width=tower.width), **kwargs)
         self.backbone = tower
-        if adapter is not None:
-            MODELS.build(adapter).attach(tower, tower.routing, self.streams)
+        self.attach_adapter(adapter, {tower: self.streams})
         self.mask_head = None if mask_head is None else MODELS.build(dict(mask_head, width=tower.width))
         self.pretraining = None if pretraining is None else MODELS.build(dict(pretraining, width=tower.width))
 

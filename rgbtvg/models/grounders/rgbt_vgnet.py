@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from rgbtvg.models.grounders.hivg import HiVG
+from rgbtvg.models.adapters import PerStream
+from rgbtvg.models.fusion.joint_encoder import JointFeatures
+from rgbtvg.models.grounders.clip_grounder import CLIPGrounder
 from rgbtvg.models.layers.clip import CLIPAttention
 from rgbtvg.registry import MODELS
+from rgbtvg.structures import ImageFeatures, TextFeatures
 
 
 class StreamExchange(nn.Module):
-    """Both streams of a pair ask each other, level by level (the second half of LAVS).
+    """Cross-attention between the two streams of a pair at every level (the second half of LAVS).
 
     Args:
         num_levels, width, num_heads: sizes; every level and direction has its own attention.
@@ -25,38 +29,77 @@ class StreamExchange(nn.Module):
         self.ir = nn.ModuleList(CLIPAttention(width, num_heads) for _ in range(num_levels))
 
     def forward(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Levels (2*B, N, D), RGB then thermal, each plus what it read in the other."""
+        """Levels (2*B, N, D), RGB then thermal, each plus its attention to the other stream."""
         exchanged = []
-        for level, ask_as_rgb, ask_as_ir in zip(levels, self.rgb, self.ir, strict=True):
+        for level, rgb_to_ir, ir_to_rgb in zip(levels, self.rgb, self.ir, strict=True):
             rgb, thermal = level.chunk(2)
-            exchanged.append(torch.cat((rgb + ask_as_rgb(rgb, thermal), thermal + ask_as_ir(thermal, rgb))))
+            exchanged.append(torch.cat((rgb + rgb_to_ir(rgb, thermal), thermal + ir_to_rgb(thermal, rgb))))
         return tuple(exchanged)
 
 
 @MODELS.register_module()
-class RGBTVGNet(HiVG):
-    """HiVG's frame with one low-rank adapter per camera (AMA, asymmetric modality adaptation), text-guided attention
-    inside
-    both streams and an exchange between them (LAVS, language-aware visual synergy), and a choice of how they are
-    joined.
+class RGBTVGNet(CLIPGrounder):
+    """CLIP with asymmetric modality adaptation (AMA: one low-rank adapter per stream) and language-aware visual synergy
+    (LAVS: text-guided blocks and an exchange between the streams).
 
-    The published generations are configs: v1 (:class:`CrossModalBridge`, tokens side by side), v2
+    The published generations are configs: v1 (:class:`CrossModalBridge`, tokens concatenated), v2
     (:class:`TextGuidedBlock` per stream and `stream_exchange`), v3 (v2 with the neck :class:`TriPrior`), and "two
-    encoders", which are one CLIP with a bridge and projections per stream.
+    encoders" (one CLIP with a bridge and projections per stream).
 
     Args:
-        stream_exchange: let the streams of a pair ask each other at every level.
-        kwargs: see :class:`HiVG`.
+        stream_exchange: let the streams of a pair attend to each other at every level.
+        level_adapter: config of :class:`CLIPAdapter`, one per stream and level in `levels`:
+            ``dict(type='CLIPAdapter', levels=[0])`` with indices into the image encoder's `out_levels`.
+        patch_choice: config of :class:`PatchChoice`, without sizes, for small models trained from scratch (see there);
+            its loss is :class:`PatchChoiceHead`. Not part of the published method.
+        kwargs: see :class:`CLIPGrounder`.
     """
 
-    def __init__(self, *args: Any, stream_exchange: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        stream_exchange: bool = False,
+        level_adapter: dict | None = None,
+        patch_choice: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
         encoder = self.image_encoder
         exchanges = stream_exchange and len(self.streams) == 2
         self.stream_exchange = (
             StreamExchange(len(encoder.out_levels), encoder.arch["width"], encoder.arch["heads"]) if exchanges else None
         )
+        self.level_adapters = nn.ModuleDict()
+        if level_adapter is not None:
+            self._build_level_adapters(**level_adapter)
+        sizes = dict(width=self.fusion.width, text_width=self.text_encoder.embed_dim)
+        self.patch_choice = None if patch_choice is None else MODELS.build({**sizes, **patch_choice})
+
+    def _build_level_adapters(self, levels: Sequence[int], **adapter: Any) -> None:
+        encoder = self.image_encoder
+        for level in levels:
+            index = range(len(encoder.out_levels))[level]
+            adapters = {stream: MODELS.build(dict(adapter, width=encoder.level_widths[0])) for stream in self.streams}
+            self.level_adapters[str(index)] = PerStream(adapters)
 
     def adapt_levels(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        levels = super().adapt_levels(levels)
+        levels = tuple(
+            self.level_adapters[str(index)](level, groups=self.streams) if str(index) in self.level_adapters else level
+            for index, level in enumerate(levels)
+        )
         return levels if self.stream_exchange is None else self.stream_exchange(levels)
+
+    def locate(
+        self, image: ImageFeatures, words: TextFeatures, joint: JointFeatures, sentence: Tensor
+    ) -> dict[str, Any]:
+        if self.patch_choice is None:
+            return super().locate(image, words, joint, sentence)
+        chosen = self.patch_choice(image, words.pooled, joint.image, sentence)
+        boxes = self.head(joint.regression + chosen.token, chosen.centre)
+        return {"pred_boxes": boxes.float(), "patch_logits": chosen.logits}
+
+    def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
+        """As :class:`CLIPGrounder`, and the distribution over patches of `patch_choice`."""
+        maps = super().relevance(outputs)
+        if "patch_logits" in outputs:
+            maps["chosen patches"] = outputs["patch_logits"][-1].softmax(-1).unflatten(1, outputs["grid"])
+        return maps

@@ -46,8 +46,7 @@ class SimVG(BaseGrounder):
     ) -> None:
         super().__init__(head=head, **kwargs)
         self.backbone = MODELS.build(backbone)
-        if adapter is not None:
-            MODELS.build(adapter).attach(self.backbone, self.backbone.routing, self.streams)
+        self.attach_adapter(adapter, {self.backbone: self.streams})
         self.neck = MODELS.build(neck or dict(type="AverageStreams"))
         self.queries = MODELS.build(queries)
         width = self.queries.width

@@ -5,7 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rgbtvg.models.layers.linear import Groups, Linear
 from rgbtvg.models.layers.slots import Slots
+from rgbtvg.structures import TextFeatures
 
 
 class QuickGELU(nn.Module):
@@ -26,22 +28,22 @@ class CLIPAttention(nn.Module):
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.q_proj = nn.Linear(width, width)
-        self.k_proj = nn.Linear(width, width)
-        self.v_proj = nn.Linear(width, width)
-        self.out_proj = nn.Linear(width, width)
+        self.q_proj = Linear(width, width)
+        self.k_proj = Linear(width, width)
+        self.v_proj = Linear(width, width)
+        self.out_proj = Linear(width, width)
 
     def split_heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (B, heads, N, D / heads)
 
-    def forward(self, x: Tensor, context: Tensor | None = None, causal: bool = False) -> Tensor:
-        """x (B, N, D) asks `context` (B, M, D), or itself -> (B, N, D)."""
+    def forward(self, x: Tensor, context: Tensor | None = None, causal: bool = False, groups: Groups = ()) -> Tensor:
+        """Attend from x (B, N, D) to `context` (B, M, D), by default x itself -> (B, N, D)."""
         context = x if context is None else context
-        query = self.split_heads(self.q_proj(x))
-        key = self.split_heads(self.k_proj(context))
-        value = self.split_heads(self.v_proj(context))
+        query = self.split_heads(self.q_proj(x, groups))
+        key = self.split_heads(self.k_proj(context, groups))
+        value = self.split_heads(self.v_proj(context, groups))
         x = F.scaled_dot_product_attention(query, key, value, is_causal=causal)
-        return self.out_proj(x.transpose(1, 2).flatten(2))
+        return self.out_proj(x.transpose(1, 2).flatten(2), groups)
 
 
 class CLIPMLP(nn.Module):
@@ -49,19 +51,19 @@ class CLIPMLP(nn.Module):
 
     def __init__(self, width: int, hidden_width: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(width, hidden_width)
+        self.fc1 = Linear(width, hidden_width)
         self.act = QuickGELU()
-        self.fc2 = nn.Linear(hidden_width, width)
+        self.fc2 = Linear(hidden_width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(self.act(self.fc1(x)))
+    def forward(self, x: Tensor, groups: Groups = ()) -> Tensor:
+        return self.fc2(self.act(self.fc1(x, groups)), groups)
 
 
 class CLIPLayer(nn.Module):
-    """A pre-norm Transformer layer with places to plug modules in.
+    """A pre-norm Transformer layer with slots.
 
-    ``slots`` is empty in plain CLIP. A module put there runs between attention and MLP as
-    ``x = module(x, language)`` with x (B, N, D), in the order of insertion, and adds its own residual.
+    ``slots`` is empty in plain CLIP. A module in it runs between attention and MLP as
+    ``x = module(x, language, groups=groups)`` with x (B, N, D), in the order of insertion, and adds its own residual.
     """
 
     def __init__(self, width: int, num_heads: int, mlp_width: int) -> None:
@@ -72,7 +74,9 @@ class CLIPLayer(nn.Module):
         self.layer_norm2 = nn.LayerNorm(width)
         self.slots = Slots()
 
-    def forward(self, x: Tensor, language: object = None, causal: bool = False) -> Tensor:
-        x = x + self.self_attn(self.layer_norm1(x), causal=causal)
-        x = self.slots(x, language)
-        return x + self.mlp(self.layer_norm2(x))
+    def forward(
+        self, x: Tensor, language: TextFeatures | None = None, groups: Groups = (), causal: bool = False
+    ) -> Tensor:
+        x = x + self.self_attn(self.layer_norm1(x), causal=causal, groups=groups)
+        x = self.slots(x, language, groups=groups)
+        return x + self.mlp(self.layer_norm2(x), groups)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from rgbtvg.structures import TextFeatures
@@ -17,10 +19,10 @@ class Slots(nn.ModuleDict):
     * beside the encoder's own computation (:meth:`beside`): the answer of the module of that name is added.
     """
 
-    def forward(self, x: Tensor, language: TextFeatures | None = None) -> Tensor:
-        """The state after all modules, one after the other."""
+    def forward(self, x: Tensor, language: TextFeatures | None = None, **kwargs: Any) -> Tensor:
+        """Apply all modules in order; `kwargs` are passed to each (CLIP and BEiT-3 pass ``groups``)."""
         for module in self.values():
-            x = module(x, language)
+            x = module(x, language, **kwargs)
         return x
 
     def beside(self, name: str, result: Tensor, x: Tensor, language: TextFeatures | None = None) -> Tensor:

@@ -1,10 +1,14 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from rgbtvg.datasets.image_files import image_size, read_image
 from rgbtvg.datasets.transforms import LoadImages, LoadMasks, loading
-from rgbtvg.datasets.transforms.loading import read_image, to_rgb
+from rgbtvg.datasets.transforms.loading import to_rgb
 from rgbtvg.errors import ConfigError, DataError
 
 WIDTH, HEIGHT = 32, 24
@@ -143,6 +147,33 @@ def test_exif_rotation_is_applied(file, orientation):
         np.testing.assert_array_equal(results["images"]["rgb"], np.rot90(COLOURS, -1))
     if orientation == 3:
         np.testing.assert_array_equal(results["images"]["rgb"], np.rot90(COLOURS, 2))
+
+
+def orientation_chunk(kind):
+    """A PNG chunk that says "rotate by 90 degrees", as exiftool, ImageMagick and Adobe write it."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")
+    if kind == "eXIf":
+        return b"eXIf", data[6:]
+    if kind == "raw profile":
+        text = f"\nexif\n{len(data):8}\n{data.hex()}\n".encode()
+        return b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(text)
+    return b"iTXt", b'XML:com.adobe.xmp\0\0\0\0\0<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+
+
+@pytest.mark.parametrize("place", ["before the pixels", "after the pixels"])
+@pytest.mark.parametrize("kind", ["eXIf", "raw profile", "xmp"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_every_orientation_of_a_png_is_applied(file, kind, place, bits):
+    path = file(Image.fromarray(RAMP if bits == 8 else RAMP.astype(np.uint16) * 257))
+    data, (name, content) = path.read_bytes(), orientation_chunk(kind)
+    chunk = struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    position = 33 if place == "before the pixels" else data.index(b"IEND") - 4
+    path.write_bytes(data[:position] + chunk + data[position:])
+    results = load({"ir": path}, "ir")
+    assert results["ori_shape"] == image_size(path) == (WIDTH, HEIGHT)
+    np.testing.assert_array_equal(results["images"]["ir"], np.rot90(RAMP, -1))
 
 
 @pytest.mark.parametrize(

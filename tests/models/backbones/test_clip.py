@@ -110,7 +110,7 @@ def test_projected_tokens_are_the_last_norm_and_projection_of_every_token(vision
 
 def test_a_module_in_a_slot_sees_language_and_changes_the_stream(vision):
     class Add(torch.nn.Module):
-        def forward(self, x, language):
+        def forward(self, x, language, groups):
             return x + language.mean()
 
     images = torch.randn(1, 3, 32, 32)

@@ -16,8 +16,7 @@ def config(modality: str) -> dict:
         max_length=MAX_LENGTH,
         image_encoder=dict(type="CLIPVisionEncoder", arch=VISION, out_levels=(1, 2)),
         text_encoder=dict(type="CLIPTextEncoder", arch=TEXT, out_levels=(1, 2)),
-        guide=dict(type="CrossModalBridge", num_text_levels=2),
-        guide_layers=(0, 1),
+        guides=dict(block=dict(type="CrossModalBridge", num_text_levels=2), layers=(0, 1)),
         adapter=dict(
             type="LoRA",
             groups=dict(shared=dict(rank=4, streams=("rgb", "ir", "text"))),
@@ -25,7 +24,6 @@ def config(modality: str) -> dict:
             dropout=0.0,
             targets="all_attention",
         ),
-        image_depth=1.0,
         **fusion_and_heads(),
     )
 

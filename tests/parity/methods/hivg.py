@@ -24,7 +24,6 @@ class HiVGParity(ParityMethod):
         clip, lora = config["clip"], config["lora"]
         adaptive = config["enable_adaptive_weights"]
         text_levels = config["extract_text_layer"] if adaptive else []
-        depth = STAGE_DEPTHS[config["hi_lora_stage"]]
         guide = dict(
             type="CrossModalBridge",
             num_text_levels=len(text_levels),
@@ -37,16 +36,13 @@ class HiVGParity(ParityMethod):
             max_length=config["max_query_len"],
             image_encoder=image_encoder(clip, config["extract_vision_layer"]),
             text_encoder=text_encoder(clip, text_levels),
-            guide=guide if config["adapt_layer"] else None,
-            guide_layers=config["adapt_layer"],
+            guides=dict(block=guide if config["adapt_layer"] else None, layers=config["adapt_layer"]),
             adapter=dict(
                 type="LoRA",
                 groups=dict(shared=dict(rank=lora["r"], streams=("rgb", "ir", "text"))),
                 alpha=lora["lora_alpha"],
                 targets="all_attention",
             ),
-            image_depth=depth,
-            text_depth=12 if depth else 0,
             projections_per_stream=projections_per_stream(case, self.modality(case)),
             sentence_token="after_first_stream",
             fusion=fusion_encoder(config),
@@ -56,6 +52,8 @@ class HiVGParity(ParityMethod):
 
     def build(self, case):
         self.model = super().build(case)
+        depth = STAGE_DEPTHS[case.spec["config"]["hi_lora_stage"]]
+        self.model.unfreeze_layers(depth, 12 if depth else 0)
         return self.model
 
     def taps(self, case):

@@ -99,12 +99,13 @@ class RGBTVGNetParity(ParityMethod):
             text_encoder=text_encoder(
                 config["clip"], layers["extract_text_layer"] if args["enable_adaptive_weights"] else []
             ),
-            guide=self.guide(case),
-            guide_layers=layers["adapt_layer"],
-            guide_per_stream=self.guide_per_stream(case),
-            frozen_guides=("ir",) if generation == "te" else (),
+            guides=dict(
+                block=self.guide(case),
+                layers=layers["adapt_layer"],
+                per_stream=self.guide_per_stream(case),
+                frozen=("ir",) if generation == "te" else (),
+            ),
             adapter=self.adapter(case),
-            image_depth=STAGE_DEPTHS[args["hi_lora_stage"]],
             projections_per_stream=projections_per_stream(case, self.modality(case)),
             stream_exchange="cross_fusion_layers_vt.0.q_proj.weight" in names,
             neck=self.neck(case),
@@ -116,6 +117,7 @@ class RGBTVGNetParity(ParityMethod):
 
     def build(self, case):
         self.model = super().build(case)
+        self.model.unfreeze_layers(STAGE_DEPTHS[case.spec["config"]["args"]["hi_lora_stage"]])
         self.open_parameters(case, self.side_effects(case))
         return self.model
 
