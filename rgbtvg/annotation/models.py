@@ -223,8 +223,9 @@ class LocalModel:
     host = "local"
 
     def __init__(self, path: str, device: str | None = None, max_tokens: int = 200) -> None:
-        import torch
         from transformers import AutoModelForImageTextToText, AutoProcessor
+
+        from rgbtvg.device import find_device
 
         try:
             self._processor = AutoProcessor.from_pretrained(path)
@@ -234,7 +235,7 @@ class LocalModel:
             raise ConfigError(f"{path} is no vision-language model that transformers can load: {reason}") from error
         if not getattr(self._processor, "chat_template", None):
             raise ConfigError(f"the processor of {path} has no chat template; take an instruction-tuned model")
-        self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = find_device(device)
         self._model.to(self._device)
         self._max_tokens = max_tokens
         self._lock = threading.Lock()

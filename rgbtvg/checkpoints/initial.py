@@ -32,7 +32,7 @@ def read_initial_weights(path: str | Path, what: str) -> dict[str, Tensor]:
     state = dict(unwrap(checkpoint)) if isinstance(checkpoint, dict) else {}
     if not state:
         raise CheckpointError(f"{path} holds no weights of {what}")
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    return state
 
 
 def fill_module(

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -25,6 +26,8 @@ from rgbtvg.errors import CheckpointError
 
 ONE_STREAM = "of the other stream or of both together, and the model has one stream"
 """Why a tensor is left out of a model of one stream; a model of two must have a place for it."""
+WRAPPER = re.compile(r"^(module\.)+")
+Value = TypeVar("Value")
 PLACEHOLDER = re.compile(r"\{(\w+)(\*?)\}")
 
 
@@ -214,8 +217,14 @@ class Converter:
 
 
 def unwrap(checkpoint: Mapping) -> Mapping[str, Tensor]:
-    """The state dict inside an authors' checkpoint (``model``, ``state_dict``, ``module`` or the file itself)."""
+    """The state dict in a checkpoint (``model``, ``state_dict``, ``module`` or the file itself), without the names of
+    wrappers."""
     for key in ("model", "state_dict", "model_state_dict", "module"):
         if isinstance(checkpoint.get(key), Mapping):
-            return checkpoint[key]
-    return {name: value for name, value in checkpoint.items() if isinstance(value, Tensor)}
+            return strip_wrappers(checkpoint[key])
+    return strip_wrappers({name: value for name, value in checkpoint.items() if isinstance(value, Tensor)})
+
+
+def strip_wrappers(state: Mapping[str, Value]) -> dict[str, Value]:
+    """Remove what DDP (``module.``) and `torch.compile` (``_orig_mod.``) add to the names of a state dict."""
+    return {WRAPPER.sub("", name.replace("_orig_mod.", "")): value for name, value in state.items()}

@@ -20,6 +20,7 @@ default_hooks = dict(
     unreadable_samples=dict(type="UnreadableSamplesHook", max_share=0.01),
     non_finite_loss=dict(type="NonFiniteLossHook", max_in_a_row=10),
     provenance=dict(type="ProvenanceHook"),
+    training_progress=dict(type="TrainingProgressHook"),
     progress_bar=dict(type="ProgressBarHook"),
 )
 custom_hooks = []

@@ -49,6 +49,15 @@ class BaseGrounder(BaseModel):
         self.head = MODELS.build(head)
         self.auxiliary_heads = nn.ModuleList(MODELS.build(auxiliary) for auxiliary in auxiliary_heads or ())
 
+    training_only: tuple[str, ...] = ()
+    """Prefixes of state that only a training that resumes needs; other checkpoints may lack it."""
+
+    def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
+        """Note the position in the training, counted from 0. :class:`TrainingProgressHook` calls it every iteration."""
+
+    def begin_step(self) -> None:
+        """Prepare for an optimizer step. :class:`TrainingProgressHook` calls it before the first batch of each one."""
+
     def _dump_init_info(self) -> None:
         """Keep MMEngine from logging two lines per parameter about its initial value."""
 

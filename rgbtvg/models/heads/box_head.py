@@ -45,9 +45,10 @@ class BoxHead(nn.Module):
         return box.sigmoid()
 
     def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
-        """L1 and generalised IoU of ``pred_boxes`` (B, 4)."""
+        """L1 and generalised IoU of ``pred_boxes`` (B, 4), weighted by ``box_weights`` (B,) where there are any."""
         boxes = outputs["pred_boxes"]
-        return box_losses(boxes, single_targets(data_samples).to(boxes), self.l1_weight, self.giou_weight)
+        targets = single_targets(data_samples).to(boxes)
+        return box_losses(boxes, targets, self.l1_weight, self.giou_weight, outputs.get("box_weights"))
 
     def predict(self, outputs: dict[str, Any]) -> list[Prediction]:
         """One box per sample; the method gives no score, so it is 1."""
