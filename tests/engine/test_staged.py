@@ -193,6 +193,20 @@ def test_adalora_counts_from_the_beginning_of_each_training(tmp_path):
     assert weights(tmp_path / "new", 2)[opened] < 0.25
 
 
+@pytest.mark.parametrize("interval", [5, 50])
+def test_adalora_ends_at_its_budget_and_what_it_pruned_stays_pruned(tmp_path, interval):
+    """Adam's momentum moves pruned values at every step between two prunings, and an average keeps a share of them."""
+    adapter = dict(_delete_=True, type="AdaLoRA", groups=dict(rgb=dict(rank=4, streams=["rgb"])), target_rank=1)
+    options = {"model.adapter": dict(adapter, interval=interval, warmup=0.0)}
+    options["stages"] = [dict(epochs=4, lr=1e-2, max_layer=2)]
+    train(staged_config(tmp_path / "run", options))
+    checkpoint = load_file(tmp_path / "run" / "epoch_4.pth")
+    values = [value for name, value in checkpoint["state_dict"].items() if name.endswith("lora.rgb.values")]
+    kept = sum(int((value != 0).sum()) for value in values)
+    assert kept == len(values)
+    assert checkpoint["message_hub"]["log_scalars"]["train/lora_rank"]["values"][-1] == kept / len(values)
+
+
 def test_two_processes_agree_over_a_switch_and_resume_in_the_second_stage(tmp_path):
     stages = [dict(epochs=1, lr=1e-3, max_layer=0), dict(epochs=2, lr=5e-4, max_layer=2)]
     options = {"stages": stages, "train_dataloader.batch_size": 1, "custom_hooks": [dict(type="WeightsOfAllProcesses")]}
