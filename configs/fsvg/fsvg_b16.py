@@ -1,6 +1,7 @@
 """FSVG on CLIP ViT-B/16 as its authors train it: 384 px, 90 epochs, 30 % of the patches dropped three times."""
 
 _base_ = [
+    "../_base_/loaders/rgbt_ground.py",
     "../_base_/pipelines/padded.py",
     "../_base_/schedules/adamw_step.py",
     "../_base_/runtime/default.py",

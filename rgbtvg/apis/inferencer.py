@@ -88,17 +88,7 @@ class GroundingInferencer:
     def __call__(self, rgb: ImageSource | None, thermal: ImageSource | None, expression: str) -> GroundingResult: ...
 
     @overload
-    def __call__(
-        self, rgb: ImageSource | None, thermal: ImageSource | None, expression: list[str]
-    ) -> list[GroundingResult]: ...
-
-    @overload
-    def __call__(
-        self,
-        rgb: list[Any] | None,
-        thermal: list[Any] | None,
-        expression: str | list[str],
-    ) -> list[GroundingResult]: ...
+    def __call__(self, rgb: Any, thermal: Any, expression: list[str]) -> list[GroundingResult]: ...
 
     def __call__(self, rgb: Any, thermal: Any, expression: Any) -> GroundingResult | list[GroundingResult]:
         """Find what expressions mean in a pair of images, or in each of several pairs.

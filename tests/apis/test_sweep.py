@@ -37,7 +37,7 @@ def test_a_table_is_run_written_and_gone_on_with(table, tmp_path, capsys):
     low, high = json.loads((tmp_path / "out" / "table.json").read_text())
     assert (low["row"], low["steps"], low["difference"]) == ("low", 15, None)
     assert (high["row"], high["steps"], high["baseline"], len(high["seeds"])) == ("high", 10, "low rgbt", 2)
-    assert {"value", "low", "high"} == set(high["difference"])
+    assert {"value", "low", "high"} <= set(high["difference"])
     assert (tmp_path / "out" / "table.md").read_text().strip() in printed
 
     table.write_text(table.read_text() + "modalities = ['rgbt']\n")

@@ -25,6 +25,7 @@ default_hooks = dict(
 )
 custom_hooks = []
 sync_bn = None  # 'torch': BatchNorm over the batches of all processes (GPUs)
+activation_checkpointing = []  # modules such as 'image_encoder.layers[:6]', recomputed in backward to save memory
 log_processor = dict(window_size=50, by_epoch=True)
 loggers = None  # TensorBoard where it is installed; or a list of 'tensorboard', 'wandb', 'mlflow'
 

@@ -130,7 +130,8 @@ class BaseGrounder(BaseModel):
             corners_px = corners * corners.new_tensor([width, height, width, height])
             sample.pred_boxes = sample.frame.to_image(corners_px)
             sample.pred_scores = prediction.scores.float()
-            if prediction.mask is not None:
+            # A comparison with NaN is False: without this check a diverged model would predict an empty mask.
+            if prediction.mask is not None and prediction.mask.isfinite().all():
                 sample.pred_mask = mask_to_image(prediction.mask, sample)
         return data_samples
 
