@@ -10,10 +10,10 @@ from mmengine.config import Config
 
 from rgbtvg.checkpoints import surgery
 from rgbtvg.checkpoints.convert import save_state, tensors_of, write_weights
-from rgbtvg.checkpoints.safe_load import load_file
 from rgbtvg.checkpoints.surgery import State, rename_peft
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import MODELS
+from rgbtvg.safe_load import load_file
 
 
 def edit_file(

@@ -136,8 +136,8 @@ def load_tokenizer(tokenizer: str | Path) -> Any:
 
         return load_sentencepiece(tokenizer)
     try:
-        return AutoTokenizer.from_pretrained(str(tokenizer), local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return AutoTokenizer.from_pretrained(str(tokenizer), local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # damaged files make transformers fail in any way
         raise ConfigError(
             f"there is no tokenizer in {str(tokenizer)!r}: put tokenizer.json and tokenizer_config.json there "
             "(or vocab.txt for BERT, vocab.json and merges.txt for CLIP, each with config.json); that of the synthetic "

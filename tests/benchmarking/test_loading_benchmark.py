@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from rgbtvg.apis import loading_benchmark
+from rgbtvg.benchmarking import loading_benchmark
 from rgbtvg.datasets.transforms import LoadImages
 from tests.run_tool import run_tool
 
