@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from mmengine.logging import print_log
 
-from rgbtvg.datasets.base import GroundingDataset, read_raw_rows
+from rgbtvg.datasets.base import GroundingDataset
 from rgbtvg.datasets.conditions import CONDITIONS, SPLIT_FOLDERS, TAGS, condition_name
 from rgbtvg.datasets.image_folder import ImageFolders
+from rgbtvg.datasets.records import check_size, read_raw_rows
 from rgbtvg.errors import DataError
 from rgbtvg.registry import DATASETS
 from rgbtvg.structures import MODALITY_STREAMS
@@ -37,14 +38,14 @@ class RGBTRow(NamedTuple):
 
     file_name: str
     size: tuple[int, int] | None
-    box_xywh: tuple[float, ...]
+    box: tuple[Any, ...]
     expression: str
     conditions: dict[str, str]
 
     @property
     def key(self) -> tuple:
-        """What makes a row of one file the same as a row of another."""
-        return self.file_name, self.box_xywh, self.expression
+        """Fields by which a row of one file is the same as one of another."""
+        return self.file_name, self.box, self.expression
 
 
 @DATASETS.register_module()
@@ -107,23 +108,35 @@ class RGBTGround(GroundingDataset):
         _report_unknown_codes(self.dataset, split, rows)
         members = {name: {row.key for row in self._rows(self.dataset, name)} for name in self._parts_of(split)}
         folders = self._image_folders()
-        return [
-            self.record(
-                split,
-                index,
-                row.expression,
-                [self.from_xywh(row.box_xywh)],
-                self._image_paths(row.file_name, folders),
-                size=row.size,
-                subsets=[name for name, keys in members.items() if row.key in keys],
-                conditions=row.conditions,
-            )
-            for index, row in enumerate(rows)
-        ]
+        records = []
+        for index, row in enumerate(rows):
+            try:
+                records.append(
+                    self.record(
+                        split,
+                        index,
+                        self.intake.sentence(row.expression),
+                        [self.read_box(row.box, self.box_format, row.size)],
+                        self._image_paths(row.file_name, folders),
+                        size=row.size,
+                        subsets=[name for name, keys in members.items() if row.key in keys],
+                        conditions=row.conditions,
+                    )
+                )
+            except DataError as error:
+                self.intake.refuse(f"row {index} of {self.dataset} {split}", error, split)
+        return records
 
     def read_rows(self, path: Path) -> list[RGBTRow]:
-        """Rows of one annotation file; see :func:`read_rows`."""
-        return read_rows(path)
+        """Rows of one annotation file."""
+        self.intake.files.append(path)
+        rows = []
+        for index, row in enumerate(read_raw_rows(path)):
+            try:
+                rows.append(parse_row(row))
+            except DataError as error:
+                self.intake.refuse(f"row {index} of {path}", error)
+        return rows
 
     def compare_subsets(self) -> list[str]:
         """A sentence for every file of a test subset that holds other rows than the labels of `test` say."""
@@ -188,38 +201,28 @@ class RGBTGround(GroundingDataset):
         return {stream: path for stream, path in paths.items() if path is not None}
 
 
-def read_rows(path: Path) -> list[RGBTRow]:
-    """Rows of one annotation file.
+def parse_row(row: Any) -> RGBTRow:
+    """The fields of a row.
 
     Raises:
-        DataError: the file is unreadable, holds anything but plain containers, or has a malformed row.
-    """
-    return [parse_row(row, index, path) for index, row in enumerate(read_raw_rows(path))]
-
-
-def parse_row(row: Any, index: int, path: Path) -> RGBTRow:
-    """The fields of row number `index` of a file.
-
-    Raises:
-        DataError: they are not those of the format, naming row and file.
+        DataError: they are not those of the format.
     """
     try:
+        if not isinstance(row, (list, tuple)):
+            raise TypeError
         file_name, size, box, expression, *codes = row
-        box_xywh = tuple(box)
-        if not isinstance(file_name, str) or not isinstance(expression, str) or len(box_xywh) != 4:
+        if not isinstance(file_name, str) or not isinstance(expression, str) or not isinstance(box, (list, tuple)):
             raise TypeError
-        if not all(isinstance(value, Real) for value in box_xywh):
+        if len(box) != 4 or not all(isinstance(value, (Real, str)) for value in box):
             raise TypeError
-        size = (int(size["height"]), int(size["width"])) if isinstance(size, dict) else None
-    except (TypeError, ValueError, KeyError) as error:
-        raise DataError(
-            f"row {index} of {path} must be (file name, size, box xywh, expression, ...), got {row!r:.200}"
-        ) from error
+    except (TypeError, ValueError) as error:
+        raise DataError(f"must be (file name, size, box xywh, expression, ...), got {row!r:.200}") from error
     conditions = {
         condition: condition_name(condition, code) or f"unknown {code!r:.20}"
         for condition, code in zip(CONDITIONS, codes, strict=False)
     }
-    return RGBTRow(file_name, size, box_xywh, expression, conditions)
+    annotated = check_size(size.get("height"), size.get("width")) if isinstance(size, dict) else None
+    return RGBTRow(file_name, annotated, tuple(box), expression, conditions)
 
 
 def _belongs(row: RGBTRow, split: str) -> bool:

@@ -91,5 +91,5 @@ def test_bad_rows_and_splits_are_named(root):
     with pytest.raises(DataError, match=r"row 1 of .*grec_train.json"):
         make(root)
     path.write_text("{", encoding="utf-8")
-    with pytest.raises(DataError, match="is no JSON"):
+    with pytest.raises(DataError, match="is not JSON"):
         make(root)

@@ -20,10 +20,12 @@ default_hooks = dict(
     unreadable_samples=dict(type="UnreadableSamplesHook", max_share=0.01),
     non_finite_loss=dict(type="NonFiniteLossHook", max_in_a_row=10),
     provenance=dict(type="ProvenanceHook"),
+    training_progress=dict(type="TrainingProgressHook"),
     progress_bar=dict(type="ProgressBarHook"),
 )
 custom_hooks = []
 sync_bn = None  # 'torch': BatchNorm over the batches of all processes (GPUs)
+activation_checkpointing = []  # modules such as 'image_encoder.layers[:6]', recomputed in backward to save memory
 log_processor = dict(window_size=50, by_epoch=True)
 loggers = None  # TensorBoard where it is installed; or a list of 'tensorboard', 'wandb', 'mlflow'
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import TRANSFORMS
 
 SENTENCEPIECE_SUFFIXES = (".spm", ".model")
+WORD = re.compile(r"[^\W_]+")
 CACHED_SENTENCES = 100_000
 """An expression of a training set comes back every epoch; this many are kept per process (some tens of MB)."""
 
@@ -67,6 +70,28 @@ class Tokenize(BaseTransform):
         """How many tokens of the expression are beyond `max_length`."""
         return max(len(self.tokenizer(self._prepared(expression))["input_ids"]) - self.max_length, 0)
 
+    def warnings(self, expression: str) -> list[str]:
+        """Reasons why a model may not understand the expression."""
+        warnings = []
+        cut = self.num_cut(expression)
+        if cut:
+            warnings.append(f"the expression is cut after {self.max_length} tokens: {cut} more do not fit")
+        if any(letter.isalpha() and not unicodedata.name(letter, "").startswith("LATIN") for letter in expression):
+            warnings.append("the expression has letters of another script: the models are trained on English")
+        unknown = [word for word in dict.fromkeys(WORD.findall(self._prepared(expression))) if self._is_unknown(word)]
+        if unknown:
+            warnings.append(f"the model does not know the words {', '.join(unknown)}")
+        return warnings
+
+    def _is_unknown(self, word: str) -> bool:
+        """Whether a word has no token, or is spelled out in pieces that mean nothing."""
+        ids = self.tokenizer(word, add_special_tokens=False)["input_ids"]
+        unknown = self.tokenizer.unk_token_id
+        # CLIP's unknown token is its end token, which no word becomes.
+        if unknown in ids:
+            return True
+        return word.isalpha() and len(ids) > 3 and len(word) < 2 * len(ids)
+
     def _prepared(self, expression: str) -> str:
         return expression.lower() if self.lower else expression
 
@@ -111,8 +136,8 @@ def load_tokenizer(tokenizer: str | Path) -> Any:
 
         return load_sentencepiece(tokenizer)
     try:
-        return AutoTokenizer.from_pretrained(str(tokenizer), local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return AutoTokenizer.from_pretrained(str(tokenizer), local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # damaged files make transformers fail in any way
         raise ConfigError(
             f"there is no tokenizer in {str(tokenizer)!r}: put tokenizer.json and tokenizer_config.json there "
             "(or vocab.txt for BERT, vocab.json and merges.txt for CLIP, each with config.json); that of the synthetic "

@@ -11,6 +11,7 @@ from rgbtvg.engine.hooks.rank_allocation_hook import RankAllocationHook
 from rgbtvg.engine.hooks.steady_logger_hook import SteadyLoggerHook
 from rgbtvg.engine.hooks.sync_buffers_hook import SyncBuffersHook
 from rgbtvg.engine.hooks.termination_hook import TerminationHook
+from rgbtvg.engine.hooks.training_progress_hook import TrainingProgressHook
 from rgbtvg.engine.hooks.unreadable_samples_hook import UnreadableSamplesHook
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "SteadyLoggerHook",
     "SyncBuffersHook",
     "TerminationHook",
+    "TrainingProgressHook",
     "UnreadableSamplesHook",
 ]

@@ -50,7 +50,9 @@ class MatchingCheckpointHook(Hook):
                 f"{runner._load_from} holds no weights that a run has written; files of a method's authors go through "
                 "tools/convert_checkpoint.py first"
             )
-        given = {name.removeprefix("module."): tensor for name, tensor in given.items()}
+        if not runner._resume:
+            left_out = getattr(model, "training_only", ())
+            shapes = {name: shape for name, shape in shapes.items() if not name.startswith(left_out)}
         missing = [name for name, shape in shapes.items() if name not in given or given[name].shape != shape]
         if runner._resume and not missing and "optimizer" not in checkpoint:
             raise CheckpointError(

@@ -50,6 +50,15 @@ class BaseGrounder(BaseModel):
         self.head = MODELS.build(head)
         self.auxiliary_heads = nn.ModuleList(MODELS.build(auxiliary) for auxiliary in auxiliary_heads or ())
 
+    training_only: tuple[str, ...] = ()
+    """Prefixes of state that only a training that resumes needs; other checkpoints may lack it."""
+
+    def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
+        """Note the position in the training, counted from 0. :class:`TrainingProgressHook` calls it every iteration."""
+
+    def begin_step(self) -> None:
+        """Prepare for an optimizer step. :class:`TrainingProgressHook` calls it before the first batch of each one."""
+
     def _dump_init_info(self) -> None:
         """Keep MMEngine from logging two lines per parameter about its initial value."""
 
@@ -136,7 +145,8 @@ class BaseGrounder(BaseModel):
             corners_px = corners * corners.new_tensor([width, height, width, height])
             sample.pred_boxes = sample.frame.to_image(corners_px)
             sample.pred_scores = prediction.scores.float()
-            if prediction.mask is not None:
+            # A comparison with NaN is False: without this check a diverged model would predict an empty mask.
+            if prediction.mask is not None and prediction.mask.isfinite().all():
                 sample.pred_mask = mask_to_image(prediction.mask, sample)
         return data_samples
 

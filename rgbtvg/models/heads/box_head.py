@@ -51,8 +51,9 @@ class BoxHead(Head):
         return single_targets(data_samples).to(outputs["pred_boxes"])
 
     def loss(self, outputs: dict[str, Any], targets: Tensor) -> dict[str, Tensor]:
-        """L1 and generalised IoU of ``pred_boxes`` (B, 4)."""
-        return box_losses(outputs["pred_boxes"], targets, self.l1_weight, self.giou_weight)
+        """L1 and generalised IoU of ``pred_boxes`` (B, 4), weighted by ``box_weights`` (B,) if present."""
+        weights = outputs.get("box_weights")
+        return box_losses(outputs["pred_boxes"], targets, self.l1_weight, self.giou_weight, weights)
 
     def predict(self, outputs: dict[str, Any]) -> list[Prediction]:
         """One box per sample; the method gives no score, so it is 1."""

@@ -172,7 +172,9 @@ class ALVGParity(QueryParity):
             predicted = torch.tensor(probability) >= 0.5
             rles = [coco_mask.encode(np.asfortranarray(np.array(mask, np.uint8))) for mask in masks]
             sample = dict(gt_rles=rles, ori_shape=tuple(predicted.shape), pred_mask=predicted)
-            rows.append(metric.measure(sample, dict(sample_id="case")))
+            row = dict(sample_id="case", dataset="case", image_paths={}, size=sample["ori_shape"])
+            row |= metric.extra_fields(sample, row)
+            rows.append(row | metric.measure(row))
         return metric, rows
 
     def function_mask_iou(self, function, case):

@@ -234,8 +234,8 @@ class SimVGParity(QueryParity):
             given["pred_scores"], given["pred_boxes"], given["gt_boxes"], given["category_id"], strict=True
         ):
             targets = [] if -1 in categories else truth
-            row = dict(pred_boxes=boxes, pred_scores=scores, gt_boxes=targets)
-            rows.append(row | metric.measure({}, row))
+            row = dict(pred_boxes=boxes, pred_scores=scores, gt_boxes=targets, dataset="case", image_paths={})
+            rows.append(row | metric.measure(row))
         hits = [[100.0 * (row["f1"] >= 1), 100.0 * (row["presence"] and not row["gt_boxes"])] for row in rows]
         yield "samples", hits, wanted["per sample [F1 hit, N_acc] in percent"]
         scores = {name: estimate.value * 100 for name, estimate in metric.score(rows).items()}
