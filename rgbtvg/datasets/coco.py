@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rgbtvg.checkpoints.safe_load import load_pickle
 from rgbtvg.datasets.base import NO_TARGET, GroundingDataset
 from rgbtvg.datasets.image_folder import ImageFolders
 from rgbtvg.datasets.image_places import IMAGE_PLACES, image_name
@@ -25,6 +24,7 @@ from rgbtvg.datasets.records import (
 )
 from rgbtvg.errors import CheckpointError, DataError
 from rgbtvg.registry import DATASETS
+from rgbtvg.safe_load import load_pickle
 from rgbtvg.structures import MODALITY_STREAMS
 
 _WRITTEN = {"sample_id", "dataset", "conditions", "subsets", "extra"}

@@ -8,7 +8,7 @@ from typing import Any
 from rgbtvg.datasets.conditions import CONDITIONS, condition_name
 from rgbtvg.datasets.image_folder import ImageFolders
 from rgbtvg.datasets.records import check_size, read_json_rows
-from rgbtvg.datasets.rgbt_ground import RGBTGround
+from rgbtvg.datasets.rgbt_ground import TEST_SUBSETS, RGBTGround, belongs
 from rgbtvg.errors import DataError
 from rgbtvg.registry import DATASETS
 
@@ -21,7 +21,8 @@ class RGBTGeneralised(RGBTGround):
 
     A file is a list of objects with ``file_name``, ``height``, ``width``, ``expression``, ``boxes_xywh`` (none, one or
     several, in pixels), ``masks`` (one COCO run-length encoding per box, or absent) and, optionally, ``conditions`` by
-    the benchmark's codes.
+    the benchmark's codes. Records of `test` list the testA, testB and testC that their conditions give, by the rules of
+    :class:`RGBTGround`.
 
     The arguments are those of :class:`RGBTGround`; ``targets='one'`` is segmentation with one target.
 
@@ -77,7 +78,8 @@ class RGBTGeneralised(RGBTGround):
             for name in CONDITIONS
             if name in codes
         }
+        subsets = [name for name in TEST_SUBSETS if split == "test" and belongs(conditions, name)]
         image_paths = self._image_paths(row["file_name"], folders)
         return self.record(
-            split, index, expression, boxes, image_paths, size, masks, conditions=conditions, prefix=FILE_PREFIX
+            split, index, expression, boxes, image_paths, size, masks, subsets, conditions, prefix=FILE_PREFIX
         )

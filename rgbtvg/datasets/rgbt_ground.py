@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -174,7 +174,7 @@ class RGBTGround(GroundingDataset):
             if not path.is_file():
                 continue
             given = {row.key for row in self._rows(self.dataset, split)}
-            derived = {row.key for row in test if _belongs(row, split)}
+            derived = {row.key for row in test if belongs(row.conditions, split)}
             if given != derived:
                 messages.append(
                     f"{path} lacks {len(derived - given)} rows that the labels of test give it, and has "
@@ -199,7 +199,7 @@ class RGBTGround(GroundingDataset):
                 self._rows_by_file[path] = self.read_rows(path)
             return self._rows_by_file[path]
         if dataset != MIXUP or (_is_test_subset(split) and _split_file(self.split_root, MIXUP, "test").is_file()):
-            return [row for row in self._rows(dataset, "test") if _belongs(row, split)]
+            return [row for row in self._rows(dataset, "test") if belongs(row.conditions, split)]
         source, _, source_split = split.partition("_")
         if f"rgbtvg_{source}" in MIXUP_SOURCES:
             return self._rows(f"rgbtvg_{source}", source_split)
@@ -252,15 +252,15 @@ def parse_row(row: Any) -> RGBTRow:
     return RGBTRow(file_name, annotated, tuple(box), expression, conditions)
 
 
-def _belongs(row: RGBTRow, split: str) -> bool:
-    """Whether a row of `test` is in a derived split; a row without the label that decides is in none."""
+def belongs(conditions: Mapping[str, str], split: str) -> bool:
+    """True if a row of `test` with these conditions is in a derived split; False without the label that decides."""
     if split.startswith("test_"):
         condition, name = TAGS[split.removeprefix("test_")]
-        return row.conditions.get(condition) == name
-    small = row.conditions.get("size") == "small"
-    dark = row.conditions.get("lighting") in ("no light", "very weak", "weak")
+        return conditions.get(condition) == name
+    small = conditions.get("size") == "small"
+    dark = conditions.get("lighting") in ("no light", "very weak", "weak")
     if split == "testA":
-        return {"size", "lighting"} <= row.conditions.keys() and not small and not dark
+        return {"size", "lighting"} <= conditions.keys() and not small and not dark
     return dark if split == "testB" else small
 
 

@@ -35,9 +35,11 @@ class GroundingTrainLoop(EpochBasedTrainLoop):
         if isinstance(runner.model, nn.Module):  # a strategy builds its model later
             check_batch_norm(runner.model, self.dataloader)
         end_workers_at_exit()
+        self.began = False
 
     def run(self) -> nn.Module:
         """Train until the last epoch, or until a hook sets ``stop_training``."""
+        self.began = True
         self.runner.call_hook("before_train")
         done = self.runner.message_hub.get_info("last_validation", 0)
         if self._epoch > done and self._iter == self._epoch * len(self.dataloader):

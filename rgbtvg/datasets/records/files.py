@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from rgbtvg.checkpoints.safe_load import load_file
 from rgbtvg.errors import CheckpointError, DataError
+from rgbtvg.safe_load import load_file
 
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),

@@ -12,7 +12,6 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from rgbtvg.checkpoints.rules import strip_wrappers
 from rgbtvg.engine.config import config_text, parse_config_text
 from rgbtvg.engine.strategies import FSDPStrategy
 from rgbtvg.errors import CheckpointError
@@ -51,13 +50,6 @@ class MatchingCheckpointHook(Hook):
                 f"{runner._load_from} holds no weights that a run has written; files of a method's authors go through "
                 "tools/convert_checkpoint.py first"
             )
-        given = strip_wrappers(given)
-        # The loader that runs next reads the same mapping.
-        if "state_dict" in checkpoint:
-            checkpoint["state_dict"] = given
-        else:
-            checkpoint.clear()
-            checkpoint.update(given)
         if not runner._resume:
             left_out = getattr(model, "training_only", ())
             shapes = {name: shape for name, shape in shapes.items() if not name.startswith(left_out)}

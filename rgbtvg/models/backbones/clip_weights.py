@@ -83,7 +83,7 @@ def read_clip(path: str) -> dict[str, Tensor]:
         source = next(
             (source / name for name in HUGGING_FACE_FILES if (source / name).exists()), source / "model.safetensors"
         )
-    state = read_initial_weights(source, "CLIP (the Hugging Face directory of the model, or OpenAI's ViT-B-16.pt)")
+    state = read_initial_weights(source, "CLIP (the Hugging Face directory of the model, or ViT-B-16.pth)")
     if "visual.proj" in state:
         state = openai_to_hugging_face(state)
     if not {"visual_projection.weight", f"{OWN_PREFIXES['vision']}projection.weight"} & state.keys():
