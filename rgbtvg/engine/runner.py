@@ -242,6 +242,12 @@ def build_runner(config: Config, training: bool = True) -> Runner:
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     for hook in getattr(model, "training_hooks", ()) if training else ():
         runner.register_hook(hook)
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high" if config.get("tf32", True) else "highest")
+    if runner.cfg.pop("compile", False):  # MMEngine would compile the whole step, with graph breaks
+        if "strategy" in config:
+            raise ConfigError("compile=True is not supported with a strategy; leave out one of them")
+        model.compile_graphs()
     # The line stays in the resolved config, which is written by now, and MMEngine must not act on it as well.
     if again := runner.cfg.pop("activation_checkpointing", None):
         runner.register_hook(ActivationCheckpointingHook(again))
