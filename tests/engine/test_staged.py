@@ -65,7 +65,7 @@ def test_max_epochs_shortens_the_stages_and_is_kept_by_resuming(whole_run, tmp_p
 
 @pytest.mark.parametrize(
     "options",
-    [{"stage_mode": "reload"}, {"stages": [dict(epochs=n, lr=1e-3, max_layer=2) for n in (1, 2, 1)]}],
+    [{"stage_mode": "one_schedule"}, {"stages": [dict(epochs=n, lr=1e-3, max_layer=2) for n in (1, 2, 1)]}],
     ids=["stage_mode", "max_layer"],
 )
 def test_stages_cannot_change_in_a_run(whole_run, tmp_path, options):
