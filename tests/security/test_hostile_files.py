@@ -13,7 +13,7 @@ import torch
 
 from rgbtvg.checkpoints import load_file
 from rgbtvg.checkpoints.convert import tensors_of
-from rgbtvg.datasets.base import read_raw_rows
+from rgbtvg.datasets.records.files import read_raw_rows
 from rgbtvg.datasets.transforms.text import load_tokenizer
 from rgbtvg.errors import CheckpointError, ConfigError, DataError
 from rgbtvg.models.backbones import BertEncoder

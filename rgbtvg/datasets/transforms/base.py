@@ -18,6 +18,13 @@ def build_transforms(transforms: Sequence[dict | Callable]) -> list[Callable]:
     return [TRANSFORMS.build(transform) if isinstance(transform, dict) else transform for transform in transforms]
 
 
+def fitted_size(shape: tuple[int, int], long_side: float) -> tuple[int, int]:
+    """(width, height) of an image of `shape` (height, width) whose long side becomes `long_side`; at least 1 pixel."""
+    height, width = shape
+    ratio = long_side / max(height, width)
+    return max(round(width * ratio), 1), max(round(height * ratio), 1)
+
+
 def resize_image(image: np.ndarray, width: int, height: int, exact: bool = True) -> np.ndarray:
     """uint8 (H, W) or (H, W, C) to (height, width, ...): PIL bilinear, antialiased.
 

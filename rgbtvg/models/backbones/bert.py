@@ -83,8 +83,8 @@ class BertEncoder(BaseModule):
         """(B, L) int64 and (B, L) bool, True at tokens -> tokens (B, L, D)."""
         if self.bert.config.num_hidden_layers == 0:
             return TextFeatures(self.bert.embeddings.word_embeddings(token_ids), token_mask)
-        averaged = self.average_last > 1
-        out = self.bert(input_ids=token_ids, attention_mask=token_mask.long(), output_hidden_states=averaged)
-        if averaged:
-            return TextFeatures(torch.stack(out.hidden_states[-self.average_last :]).mean(0), token_mask)
-        return TextFeatures(out.last_hidden_state, token_mask)
+        # BertModel collects hidden states in a way that torch.compile cannot trace; SDPA takes the boolean key mask.
+        hidden = [self.bert.embeddings(input_ids=token_ids)]
+        for layer in self.bert.encoder.layer:
+            hidden.append(layer(hidden[-1], token_mask[:, None, None]))
+        return TextFeatures(torch.stack(hidden[-self.average_last :]).mean(0), token_mask)

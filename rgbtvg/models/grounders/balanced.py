@@ -15,6 +15,9 @@ from rgbtvg.models.losses.attention_balance import BalanceTerms, balance_terms, 
 from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy
 
+MOMENTUM = "attention_balance.momentum."
+"""Prefix of the momentum copy in the state dict of a grounder."""
+
 
 class AttentionBalance(nn.Module):
     """The extra losses of AttBalance and the momentum copy that they need. Inference does not use it.
@@ -160,7 +163,7 @@ class BalancedGrounder(TwoEncoderGrounder):
         super().__init__(**kwargs)
         self.attention_balance = None if attention_balance is None else AttentionBalance(**attention_balance)
         if self.attention_balance is not None:
-            self.training_only = ("attention_balance.momentum.",)
+            self.training_only = (MOMENTUM,)
             self.register_load_state_dict_post_hook(_copy_anew)
 
     @abstractmethod
