@@ -23,7 +23,8 @@ def resize_grid_table(
     if (side, side) == tuple(grid):
         return table
     picture = rows.reshape(1, side, side, -1).permute(0, 3, 1, 2)
-    picture = F.interpolate(picture.float(), grid, mode=mode, antialias=antialias, align_corners=False)
+    picture = picture.float() if picture.dtype in (torch.float16, torch.bfloat16) else picture
+    picture = F.interpolate(picture, grid, mode=mode, antialias=antialias, align_corners=False)
     resized = picture.permute(0, 2, 3, 1).reshape(grid[0] * grid[1], -1)
     return torch.cat((prefix, resized.to(table.dtype)))
 

@@ -16,8 +16,6 @@ from rgbtvg.models.losses.attention_balance import BalanceTerms, balance_terms, 
 from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy
 
-"""Prefix of the momentum copy in the state dict of a grounder."""
-
 
 class AttentionBalance(nn.Module):
     """The extra losses of AttBalance and the momentum copy that they need. Inference does not use it.
