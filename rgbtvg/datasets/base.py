@@ -92,6 +92,9 @@ class GroundingDataset(BaseDataset):
             raise ConfigError(f"targets must be one of {', '.join(TARGETS)}, got {targets!r}")
         self.dataset = dataset
         self.splits = [split] if isinstance(split, str) else list(split)
+        twice = [name for name in self.splits if self.splits.count(name) > 1]
+        if twice:
+            raise ConfigError(f"split {twice[0]!r} is named {self.splits.count(twice[0])} times; name each split once")
         self.split_root = Path(split_root)
         self.modality = modality
         self.targets = targets

@@ -8,7 +8,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from rgbtvg.datasets import RGBTGeneralised
-from rgbtvg.errors import DataError
+from rgbtvg.errors import ConfigError, DataError
 
 PIPELINE = [
     dict(type="LoadImages", modality="rgbt"),
@@ -105,3 +105,8 @@ def test_records_of_test_list_their_subsets(root):
     records = [make(root, split="test").get_data_info(index) for index in range(3)]
     assert [record["subsets"] for record in records] == [["testB", "testC"], ["testA"], []]
     assert make(root).get_data_info(0)["subsets"] == []
+
+
+def test_a_split_that_is_named_twice_is_refused(root):
+    with pytest.raises(ConfigError, match="split 'train' is named 2 times; name each split once"):
+        make(root, split=["train", "train"])

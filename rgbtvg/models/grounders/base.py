@@ -113,6 +113,15 @@ class BaseGrounder(BaseModel):
         """Loss terms of all heads on given outputs of :meth:`encode`."""
         return self.loss_terms(outputs, self.targets(outputs, data_samples))
 
+    def compile_graphs(self, **kwargs: Any) -> None:
+        """Compile :meth:`encode` and :meth:`loss_terms`, one graph each; matching and decoding stay outside.
+
+        Args:
+            kwargs: of ``torch.compile``.
+        """
+        self.encode = torch.compile(self.encode, fullgraph=True, **kwargs)  # type: ignore[method-assign]
+        self.loss_terms = torch.compile(self.loss_terms, fullgraph=True, **kwargs)  # type: ignore[method-assign]
+
     @property
     def loss_heads(self) -> list[Head]:
         """All heads that have losses."""
