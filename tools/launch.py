@@ -8,10 +8,6 @@ import signal
 import socket
 import sys
 
-from torch.distributed.elastic.multiprocessing.api import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.run import main
-
 
 def check_port(arguments: list[str]) -> None:
     """Exit with one sentence if the port of ``PORT`` is taken; the first node listens on it."""
@@ -29,6 +25,11 @@ def check_port(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     check_port(sys.argv)
+    # Not before the port is known to be free: this takes seconds.
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import main
+
     # After SIGTERM the step that is running is finished and saved; torchrun would kill after 30 seconds.
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "600")
     try:

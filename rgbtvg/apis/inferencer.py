@@ -49,6 +49,7 @@ class GroundingInferencer:
         checkpoint: the weights, if the first argument is a config.
         options: overrides of the config, as ``--cfg-options`` gives them: ``{"thermal_normalisation": "clahe"}``.
         device: such as ``'cpu'`` or ``'cuda:1'``; by default a GPU if there is one.
+        compile: compile the model with ``torch.compile`` at the first call.
 
     Raises:
         ConfigError: no such config, no checkpoint for it, or no such device.
@@ -67,11 +68,14 @@ class GroundingInferencer:
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
         options: Mapping[str, Any] | None = None,
+        compile: bool = False,
     ) -> None:
         self.device = find_device(device)
         config, checkpoint = _config_and_checkpoint(config_or_checkpoint, checkpoint, options)
         self.checkpoint = Path(checkpoint)
         self.model = _build_model(config, checkpoint).to(self.device).eval()
+        if compile:
+            self.model.compile_graphs()
         self.streams: tuple[str, ...] = self.model.streams
         steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
         self._load, *self._pipeline = build_transforms(steps)

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from rgbtvg.checkpoints import surgery
+from rgbtvg.checkpoints import MOMENTUM, surgery
 from rgbtvg.checkpoints.convert import save_state, tensors_of, write_weights
 from rgbtvg.checkpoints.surgery import State, rename_peft
 from rgbtvg.errors import ConfigError
-from rgbtvg.models.grounders.balanced import MOMENTUM
 from rgbtvg.registry import MODELS
 from rgbtvg.safe_load import load_file
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rgbtvg.errors import CheckpointError
-from rgbtvg.models.layers.positions import resize_grid_rows, resize_grid_table
+from rgbtvg.structures.grid_tables import resize_grid_rows, resize_grid_table
 
 State = dict[str, Tensor]
 UPDATE = re.compile(r"(?P<linear>.+)\.lora\.(?P<group>\w+)\.(?P<factor>down|up)")

@@ -19,9 +19,10 @@ from mmengine.runner import FlexibleRunner, Runner
 
 from rgbtvg.engine.hooks.activation_checkpointing_hook import ActivationCheckpointingHook
 from rgbtvg.engine.hooks.exact_resume_hook import CheckedStateHook
-from rgbtvg.engine.hooks.termination_hook import stopped_by
+from rgbtvg.engine.hooks.termination_hook import TerminationHook, stopped_by
 from rgbtvg.engine.loggers import LogsAsConfigured
 from rgbtvg.engine.optim import schedulers_in_reach
+from rgbtvg.engine.provenance import refuse_other_predictions
 from rgbtvg.engine.summary import say_end
 from rgbtvg.engine.work_dir import locked, newest_checkpoint, refuse_used
 from rgbtvg.errors import CheckpointError, ConfigError, RGBTVGError
@@ -147,6 +148,9 @@ def train(
                 say_end(runner, done=False)
             raise
         finally:
+            for hook in runner.hooks:
+                if isinstance(hook, TerminationHook):
+                    hook.restore()
             _leave()
     if status := stopped_by(runner):
         sys.exit(status)
@@ -183,7 +187,13 @@ def _apply_options(
         config.auto_scale_lr.enable = True
 
 
-def test(config: Config, load_from: str | Path, splits: Sequence[str] = (), launcher: str = "none") -> dict[str, float]:
+def test(
+    config: Config,
+    load_from: str | Path,
+    splits: Sequence[str] = (),
+    launcher: str = "none",
+    overwrite: bool = False,
+) -> dict[str, float]:
     """Test the weights of a checkpoint and return the metrics; files of results go to the work dir.
 
     Args:
@@ -191,9 +201,15 @@ def test(config: Config, load_from: str | Path, splits: Sequence[str] = (), laun
         load_from: the checkpoint.
         splits: in place of the config's.
         launcher: as in :func:`train`.
+        overwrite: replace the predictions of another checkpoint in the work dir.
+
+    Raises:
+        RGBTVGError: what the user can act on, in a sentence.
     """
     if not Path(load_from).is_file():
         raise CheckpointError(f"no such checkpoint: {load_from}")
+    if not overwrite:
+        refuse_other_predictions(config.work_dir, load_from)
     config.launcher = launcher
     config.load_from = str(load_from)
     config.resume = False
@@ -242,6 +258,12 @@ def build_runner(config: Config, training: bool = True) -> Runner:
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     for hook in getattr(model, "training_hooks", ()) if training else ():
         runner.register_hook(hook)
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high" if config.get("tf32", True) else "highest")
+    if runner.cfg.pop("compile", False):  # MMEngine would compile the whole step, with graph breaks
+        if "strategy" in config:
+            raise ConfigError("compile=True is not supported with a strategy; leave out one of them")
+        model.compile_graphs()
     # The line stays in the resolved config, which is written by now, and MMEngine must not act on it as well.
     if again := runner.cfg.pop("activation_checkpointing", None):
         runner.register_hook(ActivationCheckpointingHook(again))

@@ -20,6 +20,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from rgbtvg.checkpoints import load_file
+from rgbtvg.engine.ema import averaged_models, resize_average
 from rgbtvg.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
 from rgbtvg.engine.loops import GroundingTrainLoop
 from rgbtvg.engine.resume_settings import advance_schedules, changed_settings, settings_of
@@ -144,8 +145,9 @@ class StagedTrainLoop(GroundingTrainLoop):
         runner, stage = self.runner, self.stages[number]
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if "image_size" in stage:
-            for part in (model, *averaged_models(runner)):
-                part.set_image_size(stage["image_size"])
+            model.set_image_size(stage["image_size"])
+            for averaged in averaged_models(runner):
+                resize_average(averaged, stage["image_size"])
             self.set_image_size(stage["image_size"])
         model.unfreeze_layers(stage["max_layer"], stage.get("text_max_layer"))
         if is_model_wrapper(runner.model):  # DDP fixes its gradient buckets at construction, so wrap again
@@ -199,7 +201,7 @@ class StagedTrainLoop(GroundingTrainLoop):
             return
         weights = load_file(path)["state_dict"]
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        for part in (model, *averaged_models(runner)):
+        for part in (model, *(averaged.module for averaged in averaged_models(runner))):
             part.load_state_dict(weights)
         runner.logger.info(f"Stage starts from {path}")
 
@@ -207,11 +209,6 @@ class StagedTrainLoop(GroundingTrainLoop):
         """Discard the best checkpoint: its image size differs."""
         for fact in ("best_score", "best_epoch"):
             self.runner.message_hub.runtime_info.pop(fact, None)
-
-
-def averaged_models(runner: Runner) -> list[nn.Module]:
-    """Averaged copies of the model (``EMAHook``)."""
-    return [hook.ema_model.module for hook in runner.hooks if hasattr(hook, "ema_model")]
 
 
 class ResumesStage(Hook):

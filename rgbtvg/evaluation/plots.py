@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rgbtvg.errors import ConfigError, DataError
+from rgbtvg.evaluation.calibration import Bin
 from rgbtvg.evaluation.groups import Group
 from rgbtvg.evaluation.result import EvaluationResult
 
@@ -129,6 +130,18 @@ def draw_bars(results: Mapping[str, EvaluationResult], metric: str, by: str = "s
     axes.set_ylabel(f"{metric} (%)")
     axes.set_ylim(0, 100)
     _legend(figure, axes)
+    return figure
+
+
+def draw_reliability(bins: Mapping[str, Sequence[Bin]]) -> Figure:
+    """Reliability diagrams, one panel each: accuracy over mean score, with areas of dots by number of samples."""
+    figure, panels = _panels(len(bins), width=3.2)
+    for axes, (title, of_panel) in zip(panels, bins.items(), strict=True):
+        total = sum(b.count for b in of_panel)
+        sizes = [5 + 200 * b.count / total for b in of_panel]
+        axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
+        axes.scatter([b.score for b in of_panel], [b.accuracy for b in of_panel], s=sizes, color=COLOURS[0])
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="score", ylabel="accuracy", title=title)
     return figure
 
 

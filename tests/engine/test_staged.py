@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,17 @@ def test_max_epochs_shortens_the_stages_and_is_kept_by_resuming(whole_run, tmp_p
         train(staged_config(tmp_path / "more", {"max_epochs": 8}), resume=whole_run / "epoch_3.pth")
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 3])
+@pytest.mark.parametrize(
+    "options",
+    [{"stage_mode": "one_schedule"}, {"stages": [dict(epochs=n, lr=1e-3, max_layer=2) for n in (1, 2, 1)]}],
+    ids=["stage_mode", "max_layer"],
+)
+def test_stages_cannot_change_in_a_run(whole_run, tmp_path, options):
+    with pytest.raises(ConfigError, match=r"cannot be resumed with (another stage_mode|other stages): .*--load-from"):
+        train(staged_config(tmp_path / "changed", options), resume=whole_run / "epoch_3.pth")
+
+
+@pytest.mark.parametrize("epoch", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_resuming_in_any_stage_is_the_same_run(whole_run, tmp_path, epoch):
     work_dir = tmp_path / "resumed"
     train(staged_config(work_dir, KEEP), resume=whole_run / f"epoch_{epoch}.pth")
@@ -81,6 +92,11 @@ def test_reloading_begins_a_stage_with_the_best_weights(tmp_path, monkeypatch):
     assert reloaded == [1, 3]
     kept = [load_file(run / f"best_stage_{number}.pth") for number in range(3)]
     assert all(best["meta"]["epoch"] <= end for best, end in zip(kept, (1, 3, 4), strict=True))
+    # A copy resumes from its own best weights.
+    shutil.copytree(run, tmp_path / "copy")
+    (run / "best.pth").unlink()
+    train(staged_config(tmp_path / "copy", {**KEEP, "stage_mode": "reload"}), resume=tmp_path / "copy" / "epoch_1.pth")
+    (tmp_path / "copy" / "best.pth").replace(run / "best.pth")
     last, best = kept[2]["state_dict"], load_file(run / "best.pth")["state_dict"]
     assert all(torch.equal(last[name], best[name]) for name in best)
 
@@ -89,6 +105,7 @@ def test_reloading_begins_a_stage_with_the_best_weights(tmp_path, monkeypatch):
 def test_images_grow_with_the_stages_and_a_grown_stage_resumes(tmp_path, stage_mode):
     options = {
         **KEEP,
+        "custom_hooks": [dict(type="EMAHook", momentum=0.1)],  # the average grows too
         "stage_mode": stage_mode,
         "image_size": 96,
         "stages": [

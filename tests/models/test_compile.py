@@ -30,7 +30,7 @@ def test_forward_and_loss_are_one_graph_each_for_every_batch_size(method, modali
     model, graphs = build(method, modality).train(), []
     options = dict(fullgraph=True, dynamic=True, backend=counting_backend(graphs))
     encode, loss_terms = torch.compile(model.encode, **options), torch.compile(model.loss_terms, **options)
-    for size, seed in ((5, 0), (7, 1), (6, 2)):  # sentences of other lengths, too
+    for size, seed in ((7, 0), (6, 1)):  # other lengths of sentences, too; 7 is no other dimension
         data = model.data_preprocessor(collated_batch(modality, size=size, seed=seed), training=True)
         inputs, samples = data["inputs"], data["data_samples"]
         torch.manual_seed(0)

@@ -16,7 +16,7 @@ from pycocotools import mask as coco_mask
 from rgbtvg.datasets.canonical import relative_path
 from rgbtvg.datasets.image_files import is_deep, read_image
 from rgbtvg.datasets.masks import encode_binary_mask
-from rgbtvg.datasets.transforms.base import fitted_size, resize_image, resize_mask
+from rgbtvg.datasets.transforms.base import resize_image, resize_mask, scaled_size
 from rgbtvg.datasets.transforms.loading import thermal_values, to_rgb
 from rgbtvg.errors import ConfigError
 
@@ -79,7 +79,7 @@ def _resize_pair(
     for stream in sorted(paths, reverse=True):  # RGB first: it gives the size
         image, shape, _ = read_image(paths[stream], stream=stream)
         before = before or shape
-        width, height = fitted_size(before, size) if max(before) > size else before[::-1]
+        width, height = scaled_size(before, size / max(before)) if max(before) > size else before[::-1]
         written[stream] = str(_write_resized(image, stream, targets[stream], width, height))
     assert before is not None
     return written, before, (height, width)

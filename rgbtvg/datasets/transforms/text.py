@@ -47,6 +47,11 @@ class Tokenize(BaseTransform):
         self, tokenizer: str | Path, max_length: int, pad_id: int = 0, lower: bool = True, mask_pad_id: bool = False
     ) -> None:
         self.tokenizer = load_tokenizer(tokenizer)
+        num_special = self.tokenizer.num_special_tokens_to_add()
+        if max_length <= num_special:
+            raise ConfigError(
+                f"max_length must be above {num_special}, the tokenizer's special tokens, got {max_length}"
+            )
         self.max_length = max_length
         self.pad_id = pad_id
         self.lower = lower

@@ -42,12 +42,18 @@ class TerminationHook(Hook):
             self.previous = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
 
     def after_train(self, runner: Runner) -> None:
-        """Restore the handlers; after a signal, later ones are ignored while the run shuts down."""
-        for number, handler in self.previous.items():
-            signal.signal(number, signal.SIG_IGN if self.received else handler)
+        """After a signal, ignore later ones while the run shuts down."""
+        for number in self.previous if self.received else ():
+            signal.signal(number, signal.SIG_IGN)
         if status := stopped_by(runner):
             name = signal.Signals(status - 128).name
             runner.logger.warning(f"Stopped by {name} after step {runner.iter}; --resume continues from there")
+
+    def restore(self) -> None:
+        """Restore the handlers that the process had before the training."""
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+        self.previous = {}
 
     def before_val(self, runner: Runner) -> None:
         """There is nothing to save from here on."""
@@ -74,9 +80,7 @@ class TerminationHook(Hook):
         if first:
             self.received_at = time.monotonic()
             if number == signal.SIGINT:
-                print(
-                    "\nStopping after this step, which is saved; Ctrl-C again ends at once", file=sys.stderr, flush=True
-                )
+                print("\nSaving after this step; Ctrl-C again ends at once", file=sys.stderr, flush=True)
         elif number == signal.SIGINT and time.monotonic() - self.received_at > SAME_REQUEST:
             raise KeyboardInterrupt
 

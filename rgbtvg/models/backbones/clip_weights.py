@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rgbtvg.checkpoints.initial import read_initial_weights
 from rgbtvg.errors import CheckpointError
-from rgbtvg.models.layers.positions import resize_grid_table
+from rgbtvg.structures.grid_tables import resize_grid_table
 
 HUGGING_FACE_FILES = ("model.safetensors", "pytorch_model.bin")
 # Names below `vision_model.` and `text_model.` in Hugging Face's CLIPModel -> ours.

@@ -9,14 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rgbtvg.checkpoints import MOMENTUM
 from rgbtvg.models.grounders.base import TwoEncoderGrounder
 from rgbtvg.models.heads.box_head import single_targets
 from rgbtvg.models.losses.attention_balance import BalanceTerms, balance_terms, target_regions
 from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy
-
-MOMENTUM = "attention_balance.momentum."
-"""Prefix of the momentum copy in the state dict of a grounder."""
 
 
 class AttentionBalance(nn.Module):

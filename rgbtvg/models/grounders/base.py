@@ -113,20 +113,28 @@ class BaseGrounder(BaseModel):
         """Loss terms of all heads on given outputs of :meth:`encode`."""
         return self.loss_terms(outputs, self.targets(outputs, data_samples))
 
-    @property
+    def compile_graphs(self, **kwargs: Any) -> None:
+        """Compile :meth:`encode` and :meth:`loss_terms`, one graph each; matching and decoding stay outside.
+
+        Args:
+            kwargs: of ``torch.compile``.
+        """
+        self.encode = torch.compile(self.encode, fullgraph=True, **kwargs)  # type: ignore[method-assign]
+        self.loss_terms = torch.compile(self.loss_terms, fullgraph=True, **kwargs)  # type: ignore[method-assign]
+
     def loss_heads(self) -> list[Head]:
         """All heads that have losses."""
         return [self.head, *self.auxiliary_heads]
 
     @torch.no_grad()
     def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> list[Any]:
-        """Targets of every head in :attr:`loss_heads`."""
-        return [head.targets(outputs, data_samples) for head in self.loss_heads]
+        """Targets of every head in :meth:`loss_heads`."""
+        return [head.targets(outputs, data_samples) for head in self.loss_heads()]
 
     def loss_terms(self, outputs: dict[str, Any], targets: list[Any]) -> dict[str, Tensor]:
         """Loss terms of all heads and of the adapter, as a function of tensors."""
         losses: dict[str, Tensor] = {}
-        for head, target in zip(self.loss_heads, targets, strict=True):
+        for head, target in zip(self.loss_heads(), targets, strict=True):
             losses.update(head.loss(outputs, target))
         if self.adapter is not None:
             losses.update(self.adapter.losses(self))

@@ -18,9 +18,9 @@ from rgbtvg.models.fusion.joint_encoder import JointFeatures
 from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_maps, split_streams
 from rgbtvg.models.heads.sentence_heads import TokenAlignmentHead
 from rgbtvg.models.layers.linear import Linear
-from rgbtvg.models.layers.positions import resize_grid_rows
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
+from rgbtvg.structures.grid_tables import resize_grid_rows
 
 SENTENCE_TOKENS = ("end", "after_first_stream")
 PROJECTIONS = ("level_proj", "image_proj")

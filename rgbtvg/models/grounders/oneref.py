@@ -67,9 +67,8 @@ class OneRef(BaseGrounder):
         images = {name: stream.images[0] for name, stream in outputs["streams"].items()}
         return cell_maps("likeness to the sentence", outputs["similarity"].softmax(-1), images)
 
-    @property
     def loss_heads(self) -> list[Head]:
-        return super().loss_heads + ([] if self.mask_head is None else [self.mask_head])
+        return [*super().loss_heads(), *([] if self.mask_head is None else [self.mask_head])]
 
     def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """Ordinary training, or one step of masked image or language modelling."""
