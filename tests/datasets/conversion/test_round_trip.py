@@ -26,7 +26,7 @@ LAYOUTS = {
 WRITERS = ("canonical", "coco", "rgbt-ground", "odvg", "fiftyone", "label-studio")
 
 names = st.text(st.sampled_from("ab1 .-é雪"), min_size=1, max_size=4).map(lambda text: f"n{text}x")
-coordinates = st.tuples(*[st.floats(0.5, 20, width=32)] * 4)
+coordinates = st.tuples(*[st.floats(1.5, 20, width=32)] * 4)  # below 1 they would be read as fractions
 sentences = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=20).map(
     lambda text: f"the {text}"
 )
@@ -58,6 +58,9 @@ def make_records(root: Path, layout: str, streams: tuple[str, ...], drawn: list)
                 "extra": {"category": category},
             }
         )
+        for path in map(Path, records[-1]["image_paths"].values()):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
     return records
 
 
