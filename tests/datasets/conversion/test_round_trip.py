@@ -140,7 +140,14 @@ def read_label_studio(out: Path, root: Path) -> list[dict]:
 
 
 READERS = {"odvg": read_odvg, "fiftyone": read_fiftyone, "label-studio": read_label_studio}
-FILES = {"canonical": "mine.jsonl", "coco": "mine", "rgbt-ground": "", "odvg": "mine.jsonl", "fiftyone": "", "label-studio": "mine.json"}  # fmt: skip
+FILES = {
+    "canonical": "mine.jsonl",
+    "coco": "mine",
+    "rgbt-ground": "",
+    "odvg": "mine.jsonl",
+    "fiftyone": "",
+    "label-studio": "mine.json",
+}
 
 
 @pytest.mark.parametrize("modality", MODALITY_STREAMS)
