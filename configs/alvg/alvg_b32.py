@@ -2,6 +2,7 @@
 
 _base_ = [
     "../_base_/models/alvg.py",
+    "../_base_/loaders/rgbt_ground.py",
     "../_base_/pipelines/stretched.py",
     "../_base_/schedules/adam_warmup_step.py",
     "../_base_/runtime/default.py",

@@ -1,15 +1,25 @@
-"""The small ALVG with masks on sentences of several objects, one or none."""
+"""Tiny ALVG with masks, for sentences of several objects, one or none."""
 
-_base_ = [
-    "../_base_/models/alvg_tiny.py",
-    "../_base_/pipelines/synthetic_generalised.py",
-    "../_base_/schedules/adam_warmup_step_tiny.py",
-    "../_base_/runtime/default.py",
-]
+_base_ = ["alvg_tiny.py"]
 
+targets = "any"
+with_masks = True
 num_queries = 10
 single = False
 mask = True
+train_pipeline = [
+    "$load_images",
+    dict(type="CheckBoxes"),
+    dict(type="LoadMasks"),
+    dict(type="LargeScaleJitter", size="$image_size", factors="$zoom"),
+    dict(type="StretchToSquare", size="$image_size"),
+    dict(type="CleanSentence"),
+    "$tokenize",
+    dict(type="PackGroundingInputs"),
+]
+train_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="$targets"))
+val_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="$targets"))
+test_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="$targets"))
 val_evaluator = [dict(type="GRECMetric"), dict(type="MaskMetric")]
 test_evaluator = [dict(type="GRECMetric"), dict(type="MaskMetric")]
 default_hooks = dict(checkpoint=dict(save_best="grec/pr@f1"))

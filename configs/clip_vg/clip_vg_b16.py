@@ -1,6 +1,7 @@
 """CLIP-VG on the last layer of CLIP ViT-B/16, with the RGB-T benchmark's recipe: 110 epochs, the rate drops at 60."""
 
 _base_ = [
+    "../_base_/loaders/rgbt_ground.py",
     "../_base_/pipelines/padded.py",
     "../_base_/schedules/adamw_step.py",
     "../_base_/runtime/default.py",

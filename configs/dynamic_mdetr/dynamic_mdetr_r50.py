@@ -1,6 +1,7 @@
 """Dynamic-MDETR on ResNet-50, with the RGB-T benchmark's recipe: 224 px, 40 tokens, 110 epochs, a drop at 60."""
 
 _base_ = [
+    "../_base_/loaders/rgbt_ground.py",
     "../_base_/pipelines/padded.py",
     "../_base_/schedules/adamw_step.py",
     "../_base_/runtime/default.py",

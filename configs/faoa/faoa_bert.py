@@ -1,6 +1,7 @@
 """FAOA with BERT, with its authors' recipe: 256 px, 100 epochs of RMSprop, the rate falls polynomially to 0."""
 
 _base_ = [
+    "../_base_/loaders/rgbt_ground.py",
     "../_base_/pipelines/padded.py",
     "../_base_/schedules/adamw_step.py",
     "../_base_/runtime/default.py",

@@ -1,4 +1,4 @@
-"""FAOA with an LSTM that is trained from scratch; its tokenizer is any whose padding is 0."""
+"""FAOA with an LSTM trained from scratch; any tokenizer that pads with 0 serves."""
 
 _base_ = ["faoa_bert.py"]
 

@@ -1,6 +1,6 @@
 """A FAOA small enough to train from scratch on a laptop, on the synthetic set."""
 
-_base_ = ["faoa_lstm.py"]
+_base_ = ["faoa_bert.py"]
 
 dataset = "rgbtvg_synthetic"
 data_root = "data/synthetic"
@@ -9,12 +9,13 @@ tokenizer = "data/synthetic/tokenizer"
 image_size = 96
 max_length = 24
 num_workers = 1
-vocabulary_size = 512
 max_epochs = 10
 lr = 1e-3
 model = dict(
     image_encoder=dict(width=8, pretrained=None),
-    text_encoder=dict(embedding_width=64, hidden_width=48, dropout=0.0),
+    text_encoder=dict(
+        _delete_=True, type="LSTMEncoder", vocabulary_size=512, embedding_width=64, hidden_width=48, dropout=0.0
+    ),
     head=dict(hidden_channels=48),
     width=96,
     dropout=0.0,

@@ -2,5 +2,5 @@
 
 _base_ = ["hivg_b16_mixup.py"]
 
-load_from = "pretrain_weights/hivg_b16_mixup_two_level_projections.pth"  # docs/experiments.md says how it is made
+load_from = "pretrain_weights/hivg_b16_mixup_two_level_projections.pth"  # see docs/experiments.md
 model = dict(projections_per_stream=("level_proj",))

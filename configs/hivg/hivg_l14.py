@@ -1,7 +1,15 @@
-"""HiVG on CLIP ViT-L/14; stages open the same shares of its 24 layers."""
+"""HiVG on CLIP ViT-L/14; each stage trains the same fraction of its 24 layers as HiVG-B of its 12."""
 
-_base_ = ["hivg_b16.py"]
+_base_ = [
+    "../_base_/loaders/rgbt_ground.py",
+    "../_base_/pipelines/padded.py",
+    "../_base_/models/hivg.py",
+    "../_base_/schedules/adamw_staged.py",
+    "../_base_/runtime/default.py",
+]
 
+tokenizer = "$clip"
+max_length = 77
 clip = "pretrain_weights/clip-vit-large-patch14"
 stages = [
     dict(epochs=60, lr=2.5e-4, max_layer=0),

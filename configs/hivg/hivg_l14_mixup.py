@@ -2,7 +2,7 @@
 
 _base_ = ["hivg_l14.py"]
 
-load_from = "pretrain_weights/hivg_l14_mixup_rgbt.pth"  # docs/experiments.md says how it is made
+load_from = "pretrain_weights/hivg_l14_mixup_rgbt.pth"  # see docs/experiments.md
 stages = [
     dict(epochs=60, lr=2.5e-4, max_layer=0),
     dict(epochs=20, lr=1e-4, max_layer=0.4, text_max_layer=12),

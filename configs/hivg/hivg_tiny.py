@@ -1,6 +1,13 @@
 """A HiVG small enough to train from scratch on a laptop, on the synthetic set; its CLIP learns with the rest."""
 
-_base_ = ["hivg_b16.py", "../_base_/models/clip_tiny.py"]
+_base_ = [
+    "../_base_/loaders/rgbt_ground.py",
+    "../_base_/pipelines/padded.py",
+    "../_base_/models/hivg.py",
+    "../_base_/models/clip_tiny.py",
+    "../_base_/schedules/adamw_staged.py",
+    "../_base_/runtime/default.py",
+]
 
 dataset = "rgbtvg_synthetic"
 data_root = "data/synthetic"
@@ -11,7 +18,6 @@ image_size = 64
 max_length = 24
 batch_size = 64
 num_workers = 1
-activation_checkpointing = []
 stages = [dict(epochs=12, lr=1e-3, max_layer=3)]
 
 adapter = dict(groups=dict(shared=dict(rank=8)), alpha=4, dropout=0.0)

@@ -1,9 +1,17 @@
-"""MMCA on ResNet-50: TransVG's encoders and the RGB-T benchmark's recipe for it, with clipped gradients.
+"""MMCA on ResNet-50: TransVG's encoders and recipe, with clipped gradients."""
 
-Both encoders learn ten times slower, the side paths inside the image encoder too.
-"""
+_base_ = [
+    "../_base_/loaders/rgbt_ground.py",
+    "../_base_/pipelines/padded.py",
+    "../_base_/models/transvg.py",
+    "../_base_/schedules/adamw_step.py",
+    "../_base_/runtime/default.py",
+]
 
-_base_ = ["../transvg/transvg_r50.py"]
-
+max_epochs = 110
 model = dict(type="MMCA")
-optim_wrapper = dict(clip_grad=dict(max_norm=0.1))
+# The encoders train at a tenth of the learning rate, including the side paths inside the image encoder.
+optim_wrapper = dict(
+    clip_grad=dict(max_norm=0.1),
+    paramwise_cfg=dict(custom_keys={"image_encoder": dict(lr_mult=0.1), "text_encoder": dict(lr_mult=0.1)}),
+)

@@ -5,6 +5,7 @@ Begin with --load-from and the best of oneref_b16_frozen.py.
 
 _base_ = [
     "../_base_/models/oneref.py",
+    "../_base_/loaders/rgbt_ground.py",
     "../_base_/pipelines/padded_beit3.py",
     "../_base_/schedules/adamw_cosine.py",
     "../_base_/runtime/default.py",

@@ -1,11 +1,6 @@
-"""The small OneRef for masks: the segmentation head and its losses alone."""
+"""Tiny OneRef for segmentation: the mask head and its losses alone."""
 
-_base_ = [
-    "../_base_/models/oneref_tiny.py",
-    "../_base_/pipelines/padded_beit3_masks.py",
-    "../_base_/schedules/adamw_cosine_tiny.py",
-    "../_base_/runtime/default.py",
-]
+_base_ = ["oneref_b16_res.py"]
 
 tokenizer = "data/synthetic/tokenizer"
 pad_id = 0
@@ -13,8 +8,8 @@ max_length = 24
 image_size = 96
 scale_stride = 8
 num_workers = 1
-box_weight = 0.0
-region_weight = 0.0
-find_unused_parameters = True
-model = dict(mask_head=dict(type="ReferringMaskHead"))
-default_hooks = dict(checkpoint=dict(save_best="mask/miou"))
+max_epochs = 10
+lr = 1e-3
+beit3 = None
+arch = dict(_delete_=True, width=96, layers=4, heads=4, ffn_width=192)
+model = dict(backbone=dict(patch_size=12, vocab_size=512, max_words=24, drop_path_rate=0.0))

@@ -1,11 +1,26 @@
 """QRNet on Swin-S, with its authors' recipe: 640 px, 180 epochs, the rate drops at 60 and 120."""
 
 _base_ = [
-    "../_base_/pipelines/padded_640.py",
+    "../_base_/loaders/rgbt_ground.py",
+    "../_base_/pipelines/padded.py",
     "../_base_/schedules/adamw_step.py",
     "../_base_/runtime/default.py",
 ]
 
+image_size = 640
+batch_size = 8
+random_resize = dict(scale_divisor=20, exact=True)  # down to 448 px
+train_pipeline = [
+    "$load_images",
+    dict(type="CheckBoxes"),
+    "$random_crop",
+    "$random_resize",
+    dict(type="ColorJitter"),
+    dict(type="HorizontalFlip"),
+    "$random_pad",
+    "$tokenize",
+    dict(type="PackGroundingInputs"),
+]
 max_epochs = 180
 param_scheduler = [dict(type="MultiStepLR", by_epoch=True, milestones=[60, 120], gamma=0.1)]
 model = dict(

@@ -4,7 +4,11 @@ Few convolutions stand for the camera side and an LSTM for the sentence; four ro
 camera alone is ``--cfg-options modality=rgb`` or ``modality=ir``.
 """
 
-_base_ = ["../_base_/pipelines/padded.py", "../_base_/runtime/default.py"]
+_base_ = [
+    "../_base_/loaders/rgbt_ground.py",
+    "../_base_/pipelines/padded.py",
+    "../_base_/runtime/default.py",
+]
 
 dataset = "rgbtvg_synthetic"
 data_root = "data/synthetic"

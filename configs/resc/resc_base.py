@@ -1,6 +1,7 @@
 """ReSC, base: 256 px, the map of stride 8; 100 epochs of RMSprop, the rate halves every 10."""
 
 _base_ = [
+    "../_base_/loaders/rgbt_ground.py",
     "../_base_/pipelines/padded.py",
     "../_base_/schedules/adamw_step.py",
     "../_base_/runtime/default.py",

@@ -4,6 +4,12 @@ Batch norm beside the Darknet keeps the statistics of the last batch only, and t
 softmax over all positions.
 """
 
-_base_ = ["resc_large.py"]
+_base_ = ["resc_base.py"]
 
-model = dict(bn_momentum=0.999, fusion=dict(bn_momentum=0.999, over_all=True), head=dict(bn_momentum=0.999))
+image_size = 512
+model = dict(
+    bn_momentum=0.999,
+    image_encoder=dict(strides=[16]),
+    fusion=dict(output="lstm", bn_momentum=0.999, over_all=True),
+    head=dict(bn_momentum=0.999),
+)

@@ -6,7 +6,13 @@ The published auxiliary losses expect a CLIP that is pre-trained. From scratch t
 what stands out in a picture; here the choice among the patches binds picture and sentence first (docs/results.md).
 """
 
-_base_ = ["rgbt_vgnet_b16.py"]
+_base_ = [
+    "../_base_/loaders/rgbt_ground.py",
+    "../_base_/pipelines/padded.py",
+    "../_base_/models/rgbt_vgnet.py",
+    "../_base_/schedules/adamw_staged.py",
+    "../_base_/runtime/default.py",
+]
 
 dataset = "rgbtvg_synthetic"
 data_root = "data/synthetic"
@@ -17,7 +23,6 @@ image_size = 64
 max_length = 24
 batch_size = 32
 num_workers = 1
-activation_checkpointing = []
 find_unused_parameters = True  # without a contrastive loss nothing reads CLIP's own projection of the picture
 stages = [dict(epochs=12, lr=1e-3, max_layer=3)]  # 2e-3 diverges in the third epoch
 weight_decay = 0.01

@@ -1,6 +1,12 @@
 """SimVG on BEiT-3 large."""
 
-_base_ = ["simvg_b32.py"]
+_base_ = [
+    "../_base_/loaders/rgbt_ground.py",
+    "../_base_/pipelines/stretched.py",
+    "../_base_/models/simvg.py",
+    "../_base_/schedules/adam_warmup_step.py",
+    "../_base_/runtime/default.py",
+]
 
 arch = "large"
 beit3 = "pretrain_weights/beit3_large_patch16_224.pth"

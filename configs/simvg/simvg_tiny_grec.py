@@ -1,12 +1,13 @@
-"""The small SimVG on sentences of several objects, one or none."""
+"""Tiny SimVG for sentences of several objects, one or none."""
 
-_base_ = [
-    "../_base_/models/simvg_tiny.py",
-    "../_base_/pipelines/synthetic_generalised.py",
-    "../_base_/schedules/adam_warmup_step_tiny.py",
-    "../_base_/runtime/default.py",
-]
+_base_ = ["simvg_tiny.py"]
 
+targets = "any"
 num_queries = 10
 single = False
+train_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="$targets"))
+val_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="$targets"))
+test_dataloader = dict(dataset=dict(type="RGBTGeneralised", targets="$targets"))
+val_evaluator = [dict(type="GRECMetric")]
+test_evaluator = [dict(type="GRECMetric")]
 default_hooks = dict(checkpoint=dict(save_best="grec/pr@f1"))

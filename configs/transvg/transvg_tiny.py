@@ -1,8 +1,20 @@
-"""A TransVG small enough to train from scratch on a laptop, on the synthetic set."""
+"""Tiny TransVG that trains from scratch on the synthetic set on a laptop."""
 
 _base_ = [
+    "../_base_/loaders/rgbt_ground.py",
+    "../_base_/pipelines/padded.py",
     "../_base_/models/transvg_tiny.py",
-    "../_base_/pipelines/synthetic_padded.py",
-    "../_base_/schedules/adamw_step_tiny.py",
+    "../_base_/schedules/adamw_step.py",
     "../_base_/runtime/default.py",
 ]
+
+dataset = "rgbtvg_synthetic"
+data_root = "data/synthetic"
+split_root = "data/synthetic/splits"
+tokenizer = "data/synthetic/tokenizer"
+image_size = 96
+max_length = 24
+num_workers = 1
+max_epochs = 10
+lr_drop = 8
+lr = 5e-4

@@ -1,40 +1,32 @@
-"""Vision-language models that answer: behind an OpenAI-compatible endpoint, or in this process."""
+"""Vision-language models: behind an OpenAI-compatible endpoint, or in this process."""
 
 from __future__ import annotations
 
-import email.utils
-import logging
-import random
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from mmengine.logging import print_log
 from PIL import Image
 
 from rgbtvg.annotation.prompts import Turn
 from rgbtvg.errors import ConfigError
 from rgbtvg.visualization.jpeg import jpeg_url
 
-RETRIED = (408, 409, 425, 429)
-"""Statuses below 500 that pass with time; those from 500 on do, too."""
-
 REFUSED = (401, 403, 404, 405)
-"""Statuses that no row will escape."""
-
-MAX_WAIT = 60.0
+"""Statuses that every row would get."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said.
+    """The response of a model.
 
     Args:
-        text: as it came.
-        is_complete: False where the model was cut off by its limit of tokens or by a filter.
+        text: unchanged.
+        is_complete: False if the token limit or a filter cut it off.
     """
 
     text: str
@@ -42,20 +34,20 @@ class Answer:
 
 
 class NoAnswer(Exception):
-    """A row got no answer although it was asked for again and again; other rows may."""
+    """A row got no response after all retries; other rows may."""
 
 
 class Stopped(Exception):
-    """The run is ending; the row was not asked for."""
+    """The run is ending; the request was not sent."""
 
 
 class VisionLanguageModel(Protocol):
-    """What an annotation run needs of a model; :meth:`answer` may be called from several threads.
+    """A model as an annotation run uses it; :meth:`answer` is called from several threads.
 
     Attributes:
-        name: for the provenance of a row.
-        host: machine and port that answered, or ``'local'``.
-        stop: set when the run ends, so that nothing waits any longer; a model serves one run.
+        name: written into each row as its provenance.
+        host: machine and port of the model, or ``'local'``.
+        stop: set when the run ends, to end waiting; a model serves one run.
     """
 
     name: str
@@ -63,12 +55,12 @@ class VisionLanguageModel(Protocol):
     stop: threading.Event
 
     def answer(self, turns: Sequence[Turn]) -> Answer:
-        """Answer a conversation.
+        """The response to a conversation.
 
         Raises:
-            NoAnswer: this row cannot be answered now.
+            NoAnswer: no response for this row.
             Stopped: the run is ending.
-            ConfigError: no row can be answered, with what to do.
+            ConfigError: no row can get a response.
         """
 
 
@@ -87,10 +79,10 @@ class RateLimiter:
         self._next = 0.0
 
     def wait(self) -> None:
-        """Return when it is this request's turn.
+        """Wait until this request may be sent.
 
         Raises:
-            Stopped: the event was set meanwhile.
+            Stopped: the event was set.
         """
         with self._lock:
             turn = max(self._next, time.monotonic())
@@ -100,24 +92,23 @@ class RateLimiter:
 
 
 class EndpointModel:
-    """A model behind ``POST <base_url>/chat/completions``, such as vLLM, llama.cpp, Ollama or a hosted service.
+    """A model behind an OpenAI-compatible endpoint, such as vLLM, llama.cpp, Ollama or a hosted service.
 
-    A request that fails for a reason that passes (time-out, broken connection, 429, 5xx, a body that is no completion)
-    is repeated after a growing, slightly random pause, or after what ``Retry-After`` says.
+    The `openai` client repeats requests that fail for a passing reason (time-out, broken connection, 429, 5xx) after
+    increasing pauses, or after what ``Retry-After`` says. A body that is not a chat completion is asked for again too.
 
     Args:
-        base_url: up to and with ``/v1``.
-        name: of the model, as the server knows it.
-        api_key: sent as bearer token; it is never written, and is struck out of whatever the server echoes.
+        base_url: address up to and including ``/v1``.
+        name: name of the model on the server.
+        api_key: sent as bearer token; it is never written, and is removed from texts of the server.
         retries: repetitions before a row is given up for this run.
-        backoff: seconds of the first pause; it doubles each time, up to a minute.
         timeout: seconds for one request.
-        requests_per_minute: None for no limit.
-        max_tokens: of an answer.
-        temperature: 0 for the model's most likely answer.
+        requests_per_minute: rate limit, without repetitions; None for no limit.
+        max_tokens: maximum tokens of a response.
+        temperature: sampling temperature; 0 takes the most likely tokens.
 
     Raises:
-        ConfigError: the address is none, or holds a password; the key cannot be sent.
+        ConfigError: `openai` is not installed, the address is invalid or holds a password, or the key cannot be sent.
     """
 
     def __init__(
@@ -126,80 +117,54 @@ class EndpointModel:
         name: str,
         api_key: str | None = None,
         retries: int = 6,
-        backoff: float = 1.0,
         timeout: float = 120.0,
         requests_per_minute: float | None = None,
         max_tokens: int = 200,
         temperature: float = 0.0,
     ) -> None:
-        import httpx
-
         try:
-            url = httpx.URL(base_url.rstrip("/") + "/chat/completions")
-        except httpx.InvalidURL as error:
-            raise ConfigError(f"the endpoint {base_url!r} is no address: {error}") from None
-        if url.scheme not in ("http", "https") or not url.host:
-            raise ConfigError(f"the endpoint must be an address such as http://localhost:8000/v1, got {base_url!r}")
-        if url.userinfo:
-            raise ConfigError("the endpoint's address must not hold a password; put the key into the environment")
+            import openai
+        except ImportError:
+            raise ConfigError("an endpoint needs the openai client: pip install -e .[annotate]") from None
+        self.host = _host(base_url)
         if api_key and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
             raise ConfigError("the key in the environment has characters that no key has; was it copied whole?")
         self.name = name
-        self.host = url.host if url.port is None else f"{url.host}:{url.port}"
         self.stop = threading.Event()
-        self._url = url
         self._key = api_key
         self._retries = retries
-        self._backoff = backoff
-        self._options = {"model": name, "max_tokens": max_tokens, "temperature": temperature}
+        self._options: dict[str, Any] = {"model": name, "max_tokens": max_tokens, "temperature": temperature}
         self._limiter = RateLimiter(requests_per_minute, self.stop)
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._client = httpx.Client(timeout=timeout, headers=headers, limits=httpx.Limits(max_connections=None))
-        self._failures = (httpx.TransportError, httpx.DecodingError)
+        # The client insists on a key; servers without one ignore it.
+        self._client = openai.OpenAI(base_url=base_url, api_key=api_key or "none", timeout=timeout, max_retries=retries)
+        self._connection_error, self._status_error = openai.APIConnectionError, openai.APIStatusError
 
     def answer(self, turns: Sequence[Turn]) -> Answer:
         """See :class:`VisionLanguageModel`."""
-        body = {**self._options, "messages": [_message(turn) for turn in turns]}
-        problem = ""
-        for attempt in range(self._retries + 1):
+        messages: Any = [_message(turn) for turn in turns]
+        for _ in range(self._retries + 1):
             self._limiter.wait()
-            answer, problem, pause = self._ask(body)
-            if answer is not None:
-                return answer
-            if attempt < self._retries:
-                if pause is None:
-                    # Jitter: threads that failed together do not come back together.
-                    pause = min(self._backoff * 2**attempt, MAX_WAIT) * random.uniform(0.5, 1.5)
-                print_log(f"{self.host}: {problem}; again in {pause:.1f} s", "current", logging.DEBUG)
-                if self.stop.wait(pause):
-                    raise Stopped
-        raise NoAnswer(f"{self.host}: {problem}")
+            try:
+                completion = self._client.chat.completions.create(messages=messages, **self._options)
+                choice = completion.choices[0]
+                text = choice.message.content or ""
+            except self._connection_error as error:
+                raise NoAnswer(f"{self.host}: {self._excerpt(str(error.__cause__ or error))}") from None
+            except self._status_error as error:
+                raise self._refusal(error.status_code, error.response.text) from None
+            except (ValueError, TypeError, AttributeError, IndexError):
+                continue
+            return Answer(self._without_key(text), choice.finish_reason in (None, "stop", "eos", "end_turn"))
+        raise NoAnswer(f"{self.host}: the responses are not chat completions")
 
-    def _ask(self, body: dict[str, Any]) -> tuple[Answer | None, str, float | None]:
-        """The answer, or else what was wrong and the seconds that the server wants to be left alone."""
-        try:
-            response = self._client.post(self._url, json=body)
-        except self._failures as error:
-            return None, f"{type(error).__name__} {self._without_key(str(error))}".strip(), None
-        if response.status_code in REFUSED or response.is_redirect:
-            raise ConfigError(
-                f"the endpoint {self.host} answers {response.status_code} ({self._excerpt(response.text)}); "
+    def _refusal(self, status: int, text: str) -> ConfigError | NoAnswer:
+        """The error for a status that the client does not retry, or no longer."""
+        if status in REFUSED or status < 400:
+            return ConfigError(
+                f"the endpoint {self.host} answers {status} ({self._excerpt(text)}); "
                 "check its address, the model's name and the key in the environment"
             )
-        if response.status_code >= 500 or response.status_code in RETRIED:
-            problem = f"status {response.status_code} ({self._excerpt(response.text)})"
-            return None, problem, _retry_after(response.headers.get("Retry-After"))
-        if response.is_error:
-            raise NoAnswer(f"{self.host}: status {response.status_code} ({self._excerpt(response.text)})")
-        try:
-            choice = response.json()["choices"][0]
-            text = choice["message"]["content"] or ""
-            if not isinstance(text, str):
-                raise TypeError
-        except (ValueError, KeyError, IndexError, TypeError):
-            return None, f"an answer that is no chat completion ({self._excerpt(response.text)})", None
-        is_complete = choice.get("finish_reason") in (None, "stop", "eos", "end_turn")
-        return Answer(self._without_key(text), is_complete), "", None
+        return NoAnswer(f"{self.host}: status {status} ({self._excerpt(text)})")
 
     def _excerpt(self, text: str) -> str:
         return self._without_key(" ".join(text.split()))[:200]
@@ -208,13 +173,31 @@ class EndpointModel:
         return text.replace(self._key, "[key]") if self._key else text
 
 
+def _host(base_url: str) -> str:
+    """Machine and port of an address.
+
+    Raises:
+        ConfigError: it is not an address, or holds a password.
+    """
+    try:
+        url = urlsplit(base_url)
+        host, port = url.hostname, url.port
+    except ValueError as error:
+        raise ConfigError(f"the endpoint {base_url!r} is not an address: {error}") from None
+    if url.scheme not in ("http", "https") or not host:
+        raise ConfigError(f"the endpoint must be an address such as http://localhost:8000/v1, got {base_url!r}")
+    if url.username or url.password:
+        raise ConfigError("the endpoint's address must not hold a password; put the key into the environment")
+    return host if port is None else f"{host}:{port}"
+
+
 class LocalModel:
     """A model of the `transformers` library in this process; one row at a time.
 
     Args:
         path: folder (or name in the local cache) of model and processor; the processor must have a chat template.
         device: such as ``'cuda:0'``; a GPU where there is one by default.
-        max_tokens: of an answer.
+        max_tokens: maximum tokens of a response.
 
     Raises:
         ConfigError: there is no such model, or its processor has no chat template.
@@ -223,18 +206,21 @@ class LocalModel:
     host = "local"
 
     def __init__(self, path: str, device: str | None = None, max_tokens: int = 200) -> None:
-        import torch
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
+        from rgbtvg.device import find_device
+
         try:
-            self._processor = AutoProcessor.from_pretrained(path)
-            self._model = AutoModelForImageTextToText.from_pretrained(path, dtype="auto").eval()
-        except (OSError, ValueError, KeyError) as error:
+            self._processor = AutoProcessor.from_pretrained(path, trust_remote_code=False)
+            self._model = AutoModelForImageTextToText.from_pretrained(
+                path, dtype="auto", trust_remote_code=False, use_safetensors=True
+            ).eval()
+        except Exception as error:  # damaged files make transformers fail in any way
             reason = str(error).strip().split("\n")[0]
             raise ConfigError(f"{path} is no vision-language model that transformers can load: {reason}") from error
         if not getattr(self._processor, "chat_template", None):
             raise ConfigError(f"the processor of {path} has no chat template; take an instruction-tuned model")
-        self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = find_device(device)
         self._model.to(self._device)
         self._max_tokens = max_tokens
         self._lock = threading.Lock()
@@ -276,19 +262,5 @@ def _message(turn: Turn) -> dict[str, Any]:
 
 
 def _picture_url(image: Image.Image) -> str:
-    """A quality that leaves nothing to see."""
+    """JPEG of a quality without visible artefacts."""
     return jpeg_url(image.convert("RGB"), quality=95, full_colour=True)
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds of a Retry-After header, which holds a number or a date; at most a few minutes are believed."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except (TypeError, ValueError):
-            return None
-    return min(max(seconds, 0.0), 5 * MAX_WAIT)

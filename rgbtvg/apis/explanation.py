@@ -18,7 +18,6 @@ from rgbtvg.datasets.masks import decode_union
 from rgbtvg.datasets.transforms import Tokenize
 from rgbtvg.evaluation import mistake
 from rgbtvg.evaluation.grounding_metric import best_box_iou
-from rgbtvg.evaluation.predictions import written_row
 from rgbtvg.evaluation.sample_metric import make_row
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.models.losses.attention import box_regions
@@ -198,13 +197,12 @@ def explain(
 
 
 def _row(sample: GroundingSample, others: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """A predictions file's row, with the figures of the box metric."""
+    """The row of a predictions file, with the IoU and the kind of mistake where the truth is known."""
     fields = sample.to_dict()
     row = make_row({"gt_boxes_px": torch.zeros(0, 4), **fields})
     if "gt_boxes_px" in fields:
-        row |= {"iou": best_box_iou(row["pred_boxes"], row["gt_boxes"]), "mistake": mistake(row, others)}
-        return written_row(row)
-    return {name: value for name, value in written_row(row).items() if name != "gt_boxes"}
+        return row | {"iou": best_box_iou(row["pred_boxes"], row["gt_boxes"]), "mistake": mistake(row, others)}
+    return {name: value for name, value in row.items() if name != "gt_boxes"}
 
 
 def _view(model: BaseGrounder, inputs: GroundingInputs, stream: str) -> StreamView:

@@ -1,9 +1,9 @@
-"""From a checkpoint to answers: load once, then ask about any pair of images."""
+"""From a checkpoint to boxes: load a model once, then ask about any pair of images."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, overload
@@ -12,25 +12,28 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import print_log
 from numpy.typing import NDArray
 from PIL import Image
 
 from rgbtvg.apis.explanation import Explanation, explain
+from rgbtvg.apis.result import GroundingResult, image_warnings
 from rgbtvg.checkpoints import load_file
 from rgbtvg.checkpoints.convert import check_fit, tensors_of
 from rgbtvg.datasets.image_files import image_from_memory, read_image
 from rgbtvg.datasets.transforms import Tokenize, build_transforms
 from rgbtvg.datasets.transforms.text import check_expression
+from rgbtvg.device import find_device
 from rgbtvg.engine.checkpoint_config import building, config_from_checkpoint
 from rgbtvg.engine.config import load_config, override
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample
-from rgbtvg.visualization import draw_grounding, save_picture
 from rgbtvg.visualization.drawing import STREAM_TITLES
 
 ImageSource = str | Path | Image.Image | NDArray[Any]
+Question = tuple[ImageSource | None, ImageSource | None, str]
 
 NEEDS_TRUTH = ("CheckBoxes", "LoadMasks")
 """Transforms of a test pipeline that only concern the annotation."""
@@ -39,56 +42,18 @@ EMPTY_RECORD = MappingProxyType({"dataset": "", "split": "", "subsets": [], "con
 CONFIG_SUFFIXES = (".py", ".json", ".yaml", ".yml")
 
 
-@dataclass(frozen=True)
-class GroundingResult:
-    """The answer to one sentence.
-
-    Args:
-        expression: the sentence.
-        boxes: (N, 4) float32 xyxy in pixels of the image (of RGB where there is one), best first; N may be 0.
-        scores: (N,) float32 in [0, 1].
-        images: stream (``rgb``, ``ir``) -> the picture in 8 bits as the model loaded it, thermal after its
-            `thermal_normalisation`, before resizing.
-        mask: (H, W) bool of the image, for models that segment.
-    """
-
-    expression: str
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    images: dict[str, Image.Image]
-    mask: NDArray[np.bool_] | None = None
-
-    def draw(self, width: int | None = None) -> Image.Image:
-        """RGB beside thermal with the boxes, the sentence above; `width` is that of each picture in pixels."""
-        note = f"score {self.scores[0]:.2f}" if len(self.scores) else "nothing found"
-        return draw_grounding(
-            self.images, self.expression, pred_boxes=self.boxes, pred_mask=self.mask, note=note, width=width
-        )
-
-    def save(self, path: str | Path) -> None:
-        """Draw the result and write it as an image file."""
-        save_picture(self.draw(), path)
-
-    def summary(self) -> str:
-        """One line of text per box."""
-        lines = [
-            f"box x0 y0 x1 y1: {' '.join(f'{value:.1f}' for value in box)}  score {score:.3f}"
-            for box, score in zip(self.boxes, self.scores, strict=True)
-        ]
-        return "\n".join(lines or ["nothing found"])
-
-
 class GroundingInferencer:
-    """A trained model, ready to find what sentences mean.
+    """A trained model, ready to find what expressions mean.
 
     Args:
         config_or_checkpoint: a checkpoint that carries its config (every one that training writes does), or a config.
-        checkpoint: the weights, when the first argument is a config.
+        checkpoint: the weights, if the first argument is a config.
         options: overrides of the config, as ``--cfg-options`` gives them: ``{"thermal_normalisation": "clahe"}``.
-        device: such as ``'cuda:1'``; a GPU where there is one by default.
+        device: such as ``'cpu'`` or ``'cuda:1'``; by default a GPU if there is one.
+        compile: compile the model with ``torch.compile`` at the first call.
 
     Raises:
-        ConfigError: no such config, or no checkpoint beside it.
+        ConfigError: no such config, no checkpoint for it, or no such device.
         CheckpointError: no such checkpoint, or it is refused, carries no config, or belongs to another model.
 
     Example:
@@ -104,52 +69,89 @@ class GroundingInferencer:
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
         options: Mapping[str, Any] | None = None,
+        compile: bool = False,
     ) -> None:
+        self.device = find_device(device)
         config, checkpoint = _config_and_checkpoint(config_or_checkpoint, checkpoint, options)
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.checkpoint = Path(checkpoint)
         self.model = _build_model(config, checkpoint).to(self.device).eval()
+        if compile:
+            self.model.compile_graphs()
         self.streams: tuple[str, ...] = self.model.streams
         with building(config, checkpoint):
             steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
             self._load, *self._pipeline = build_transforms(steps)
+        self._tokenize = next((step for step in self._pipeline if isinstance(step, Tokenize)), None)
+        self._logged: set[str] = set()
+
+    def __repr__(self) -> str:
+        return (
+            f"GroundingInferencer({type(self.model).__name__}, modality={self.model.modality!r}, "
+            f"device={str(self.device)!r}, checkpoint={str(self.checkpoint)!r})"
+        )
 
     @overload
     def __call__(self, rgb: ImageSource | None, thermal: ImageSource | None, expression: str) -> GroundingResult: ...
 
     @overload
-    def __call__(
-        self, rgb: ImageSource | None, thermal: ImageSource | None, expression: list[str]
-    ) -> list[GroundingResult]: ...
+    def __call__(self, rgb: Any, thermal: Any, expression: list[str]) -> list[GroundingResult]: ...
 
-    @torch.inference_mode()
-    def __call__(
-        self, rgb: ImageSource | None, thermal: ImageSource | None, expression: str | list[str]
-    ) -> GroundingResult | list[GroundingResult]:
-        """Find what a sentence, or each of several, means in a pair of images.
+    def __call__(self, rgb: Any, thermal: Any, expression: Any) -> GroundingResult | list[GroundingResult]:
+        """Find what expressions mean in a pair of images, or in each of several pairs.
 
         Args:
-            rgb: path, PIL image or array (H, W, 3) in RGB order; None for a model that reads thermal only.
-            thermal: path, PIL image or array (H, W) of 8 or 16 bits; None for a model that reads RGB only.
-            expression: one sentence or several.
+            rgb: path, PIL image or array (H, W, 3) in RGB order; None for a model that reads thermal only. A list for
+                several pairs.
+            thermal: path, PIL image or array (H, W) of 8 or 16 bits; None for a model that reads RGB only. A list for
+                several pairs.
+            expression: one expression, or a list: several about one pair, or one for each pair.
 
         Returns:
-            One result, or a list of them in the order of the sentences. An image that the model does not read is
-            ignored.
+            One result, or a list of them in the order of the expressions or pairs. Images that the model does not read
+            are ignored.
 
         Raises:
-            DataError: an image that the model needs is missing or unreadable, or a sentence is empty.
+            DataError: an image that the model needs is missing or unreadable, an expression is empty or not a string,
+                or the lists differ in length.
         """
-        given = {"rgb": rgb, "ir": thermal}
-        loaded = self._loaded({stream: self._picture(stream, given[stream]) for stream in self.streams})
-        shown = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
-        sentences = list(expression) if isinstance(expression, (list, tuple)) else [expression]
-        for sentence in sentences:
-            check_expression(sentence)
-        results = []
-        for start in range(0, len(sentences), BATCH_SIZE):
-            samples = [self._sample(loaded, sentence) for sentence in sentences[start : start + BATCH_SIZE]]
-            results += [_result(sample, shown) for sample in self.model.test_step(pseudo_collate(samples))]
-        return results if isinstance(expression, (list, tuple)) else results[0]
+        if isinstance(rgb, (list, tuple)) or isinstance(thermal, (list, tuple)):
+            return self._results(_pairs(rgb, thermal, expression))
+        if isinstance(expression, (list, tuple)):
+            return self._results([(rgb, thermal, text) for text in expression])
+        return self._results([(rgb, thermal, expression)])[0]
+
+    @torch.inference_mode()
+    def _results(self, questions: Sequence[Question]) -> list[GroundingResult]:
+        """Answer in batches; consecutive questions about the same images load them once."""
+        for *_, expression in questions:
+            check_expression(expression)
+        results: list[GroundingResult] = []
+        loaded: dict[str, Any] = {}
+        images: dict[str, Any] = {}
+        warnings: list[str] = []
+        for start in range(0, len(questions), BATCH_SIZE):
+            samples, about = [], []
+            for rgb, thermal, expression in questions[start : start + BATCH_SIZE]:
+                given = {"rgb": rgb, "ir": thermal}
+                if not images or any(given[stream] is not images[stream] for stream in given):
+                    opened = {stream: self._picture(stream, given[stream]) for stream in self.streams}
+                    loaded, images = self._load({**EMPTY_RECORD, "images": dict(opened)}), given
+                    warnings = image_warnings(opened, loaded["images"])
+                    shown = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
+                samples.append(self._transformed({**loaded, "sample_id": expression, "expression": expression}))
+                about.append((shown, [*warnings, *(self._tokenize.warnings(expression) if self._tokenize else ())]))
+            answered = self.model.test_step(pseudo_collate(samples))
+            results += [_result(sample, *facts) for sample, facts in zip(answered, about, strict=True)]
+        self._log_warnings(results)
+        return results
+
+    def _log_warnings(self, results: Sequence[GroundingResult]) -> None:
+        """Log the first warning of each kind; all of them are on the results."""
+        for text in (text for result in results for text in result.warnings):
+            kind = " ".join(text.split()[:3])
+            if kind not in self._logged:
+                self._logged.add(kind)
+                print_log(f"{text} (further warnings of this kind are only on the results)", "current", logging.WARNING)
 
     @torch.inference_mode()
     def explain(
@@ -191,22 +193,13 @@ class GroundingInferencer:
         loaded = self._load({"sample_id": record["expression"], **record})
         images = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
         sample = self._transformed(loaded)
-        tokenize = next((transform for transform in self._pipeline if isinstance(transform, Tokenize)), None)
-        return explain(self.model, pseudo_collate([sample]), images, tokenize, others)
+        return explain(self.model, pseudo_collate([sample]), images, self._tokenize, others)
 
     def _picture(self, stream: str, source: ImageSource | None) -> Image.Image:
         if source is None:
             reads = " and ".join(STREAM_TITLES[name] for name in self.streams)
             raise DataError(f"this model reads {reads}, but no {STREAM_TITLES[stream]} image was given")
         return open_picture(source, stream)
-
-    def _loaded(self, images: Mapping[str, Image.Image]) -> dict[str, Any]:
-        """The record of a question, without sentence and truth, with its pictures in 8 bits."""
-        return self._load({**EMPTY_RECORD, "images": dict(images)})
-
-    def _sample(self, loaded: Mapping[str, Any], expression: str) -> dict[str, Any]:
-        """The sample of one sentence."""
-        return self._transformed({**loaded, "sample_id": expression, "expression": expression})
 
     def _transformed(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
         results = {**loaded, "images": dict(loaded["images"])}
@@ -266,9 +259,27 @@ def _test_pipeline(config: Config) -> list[dict[str, Any]]:
     return dataset.pipeline
 
 
-def _result(sample: GroundingSample, images: dict[str, Image.Image]) -> GroundingResult:
+def _result(sample: GroundingSample, images: dict[str, Image.Image], warnings: Sequence[str]) -> GroundingResult:
     height, width = sample.ori_shape
-    # The network's square input reaches beyond the image; what is asked here is where to look in the image.
-    boxes = sample.pred_boxes.cpu().numpy().clip(0, [width, height, width, height]).astype(np.float32)
+    boxes, scores = sample.pred_boxes.cpu().numpy(), sample.pred_scores.cpu().numpy()
+    finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
+    if not finite.all():
+        warnings = [*warnings, "the model's output is NaN: its weights or the images are broken"]
+    # The network's square input reaches beyond the image.
+    boxes = boxes[finite].clip(0, [width, height, width, height]).astype(np.float32)
     mask = sample.pred_mask.cpu().numpy() if "pred_mask" in sample else None
-    return GroundingResult(sample.expression, boxes, sample.pred_scores.cpu().numpy(), images, mask)
+    return GroundingResult(sample.expression, boxes, scores[finite], images, mask, tuple(warnings))
+
+
+def _pairs(rgb: Any, thermal: Any, expression: Any) -> list[Question]:
+    """Lists of images and expressions as one question per pair; a single expression is about all pairs."""
+    columns = {"RGB images": rgb, "thermal images": thermal, "expressions": expression}
+    lengths = {name: len(column) for name, column in columns.items() if isinstance(column, (list, tuple))}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"the lists differ in length: {', '.join(f'{n} {name}' for name, n in lengths.items())}")
+    single = [name for name in ("RGB images", "thermal images") if columns[name] is not None and name not in lengths]
+    if single:
+        raise DataError(f"several pairs need a list of {single[0]} too, got {type(columns[single[0]]).__name__}")
+    count = next(iter(lengths.values()))
+    filled = [column if isinstance(column, (list, tuple)) else [column] * count for column in columns.values()]
+    return list(zip(*filled, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rgbtvg.apis.inferencer import GroundingInferencer, open_picture
@@ -33,20 +34,27 @@ def build_page(find: GroundingInferencer) -> gradio.Blocks:
     """
     gradio = _gradio()
 
+    def shown_error(error: RGBTVGError, *paths: str | None) -> Exception:
+        """The error's sentence on the page, without the folders that files are uploaded to."""
+        text = str(error)
+        for path in filter(None, paths):
+            text = text.replace(path, Path(path).name)
+        return gradio.Error(text, print_exception=False)
+
     def preview(stream: str, path: str | None) -> Image.Image | None:
         if path is None:
             return None
         try:
             return displayed(open_picture(path, stream), stream)
         except RGBTVGError as error:
-            raise gradio.Error(str(error), print_exception=False) from None
+            raise shown_error(error, path) from None
 
     def answer(expression: str, *paths: str | None) -> tuple[Image.Image, str]:
         images = dict(zip(find.streams, paths, strict=True))
         try:
             result = find(images.get("rgb"), images.get("ir"), expression)
         except RGBTVGError as error:
-            raise gradio.Error(str(error), print_exception=False) from None
+            raise shown_error(error, *paths) from None
         return result.draw(WIDTH), result.summary()
 
     with gradio.Blocks(title="rgbtvg demo", analytics_enabled=False) as page:

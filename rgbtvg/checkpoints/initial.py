@@ -9,8 +9,8 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from rgbtvg.checkpoints.rules import unwrap
-from rgbtvg.checkpoints.safe_load import load_file
 from rgbtvg.errors import CheckpointError
+from rgbtvg.safe_load import load_file
 
 
 def read_initial_weights(path: str | Path, what: str) -> dict[str, Tensor]:
@@ -32,7 +32,7 @@ def read_initial_weights(path: str | Path, what: str) -> dict[str, Tensor]:
     state = dict(unwrap(checkpoint)) if isinstance(checkpoint, dict) else {}
     if not state:
         raise CheckpointError(f"{path} holds no weights of {what}")
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    return state
 
 
 def fill_module(

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from rgbtvg.errors import ConfigError
-from rgbtvg.evaluation.intervals import Estimate, proportion
+from rgbtvg.evaluation.intervals import Estimate, image_codes, proportion
 from rgbtvg.evaluation.sample_metric import SampleMetric, as_boxes
 from rgbtvg.registry import METRICS
 from rgbtvg.structures.boxes import aligned_giou, pairwise_iou
@@ -17,16 +17,16 @@ from rgbtvg.structures.boxes import aligned_giou, pairwise_iou
 class GRECMetric(SampleMetric):
     """Pr@(F1=1, IoU >= 0.5) as ``pr@f1``, N-acc as ``n_acc`` and T-acc as ``t_acc``, over the whole set.
 
-    Boxes scored at least `score_threshold` are kept. ``pr@f1`` is the share of sentences answered without any error:
-    all targets matched one to one and nothing else kept. ``n_acc`` is the share of sentences without target for which
-    nothing is kept, ``t_acc`` the share of those with targets for which something is; each is 0 where there are no
-    such sentences.
+    Boxes with a score of at least `score_threshold` are kept. ``pr@f1`` is the share of sentences whose kept boxes
+    match all targets one to one, with none left over. ``n_acc`` is the share of sentences without target for which
+    nothing is kept, ``t_acc`` the share of sentences with targets for which something is; each is 0 where there are
+    no such sentences.
 
     Args:
-        score_threshold: compared in float64, so that a float32 score of 0.7 (0.69999999) lies below 0.7.
+        score_threshold: compared in float64, so a float32 score of 0.7 (0.69999999) is below 0.7.
         iou_threshold: overlap from which a box matches a target.
-        overlap: ``'iou'``, or ``'giou'`` as the published evaluation code matches (the paper says IoU); generalised IoU
-            is never larger, so a little less matches. That code also averages per-batch values, which is not offered.
+        overlap: ``'iou'``, as in the paper, or ``'giou'``, as in the published evaluation code. Generalised IoU is
+            never larger, so fewer boxes match. That code also averages per-batch values, which is not supported.
     """
 
     default_prefix = "grec"
@@ -41,9 +41,14 @@ class GRECMetric(SampleMetric):
             raise ConfigError(f"GRECMetric's overlap must be one of {sorted(OVERLAPS)}, got {overlap!r}.")
         self.score_threshold = score_threshold
         self.iou_threshold = iou_threshold
-        self.overlap = OVERLAPS[overlap]
+        self.overlap = overlap
 
-    def measure(self, sample: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
+        """Thresholds and overlap."""
+        return dict(score_threshold=self.score_threshold, iou_threshold=self.iou_threshold, overlap=self.overlap)
+
+    def measure(self, row: dict[str, Any]) -> dict[str, Any]:
+        """``f1``, and whether something is kept exactly if there is a target (``presence``)."""
         kept = [
             box
             for box, score in zip(row["pred_boxes"], row["pred_scores"], strict=True)
@@ -51,19 +56,22 @@ class GRECMetric(SampleMetric):
         ]
         targets = row["gt_boxes"]
         if kept and targets:
-            matched = count_matches(self.overlap(as_boxes(kept), as_boxes(targets)), self.iou_threshold)
+            matched = count_matches(OVERLAPS[self.overlap](as_boxes(kept), as_boxes(targets)), self.iou_threshold)
             f1 = 2 * matched / (len(kept) + len(targets))
         else:
             f1 = float(not kept and not targets)
         return {"f1": f1, "presence": bool(kept) == bool(targets)}
 
     def score(self, rows: list[dict[str, Any]]) -> dict[str, Estimate]:
-        with_target = [row["presence"] for row in rows if row["gt_boxes"]]
-        without_target = [row["presence"] for row in rows if not row["gt_boxes"]]
+        """Shares of right sentences."""
+
+        def share(field: str, chosen: list[dict[str, Any]]) -> Estimate:
+            return proportion([row[field] >= 1 for row in chosen], image_codes(chosen))
+
         return {
-            "pr@f1": proportion(sum(row["f1"] >= 1 for row in rows), len(rows)),
-            "n_acc": proportion(sum(without_target), len(without_target)),
-            "t_acc": proportion(sum(with_target), len(with_target)),
+            "pr@f1": share("f1", rows),
+            "n_acc": share("presence", [row for row in rows if not row["gt_boxes"]]),
+            "t_acc": share("presence", [row for row in rows if row["gt_boxes"]]),
         }
 
 

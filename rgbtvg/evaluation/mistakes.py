@@ -1,4 +1,4 @@
-"""What kind of mistake a wrong box is, after TIDE's taxonomy of detection errors (Bolya et al., ECCV 2020)."""
+"""Kinds of wrong boxes, after TIDE's taxonomy of detection errors (Bolya et al., ECCV 2020)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from rgbtvg.evaluation.sample_metric import as_boxes
 from rgbtvg.structures.boxes import box_area, intersection_and_union
 
 HIT = 0.5
-"""IoU from which a box is right, and from which it is another object's."""
+"""IoU from which a box is right, or is that of another object."""
 NEAR = 0.1
-"""IoU below which a box is nowhere near the truth."""
+"""IoU below which a box is ``elsewhere``."""
 MOSTLY = 0.9
-"""Share of a box that makes it lie inside another."""
+"""Share of a box from which it counts as inside another."""
 
 MISTAKES = {
-    "right": f"IoU of at least {HIT}, or rightly nothing",
-    "another object": "the box of something else in the picture that a sentence is known for",
+    "right": f"IoU of at least {HIT}, or rightly no box",
+    "another object": "the box of another annotated object in the image",
     "too large": "the true box lies inside the predicted one",
     "too small": "the predicted box lies inside the true one",
     "shifted": "the boxes overlap",
     "elsewhere": f"IoU below {NEAR}",
     "nothing found": "no box was predicted",
-    "nothing meant": "a box was predicted for a sentence that means nothing in the picture",
+    "nothing meant": "a box was predicted for a sentence without target",
+    "invalid": "no prediction, or one with a NaN or infinite number",
     "unreadable": "the sample could not be read",
 }
 """Name -> meaning."""
@@ -34,12 +35,14 @@ def mistake(row: Mapping[str, Any], others: Sequence[Sequence[float]] = ()) -> s
     """One of :data:`MISTAKES` for the first predicted box.
 
     Args:
-        row: of a predictions file, or at least its ``pred_boxes`` and ``gt_boxes``.
-        others: (N, 4) xyxy boxes that other sentences mean in the same picture; see :func:`other_boxes`.
+        row: a row of a predictions file, or at least its ``pred_boxes`` and ``gt_boxes``.
+        others: (N, 4) xyxy boxes of other sentences about the same image; see :func:`other_boxes`.
     """
     predicted, truth = row["pred_boxes"][:1], row["gt_boxes"]
     if "error" in row:
         return "unreadable"
+    if "invalid" in row:
+        return "invalid"
     iou = best_box_iou(predicted, truth)
     if iou >= HIT:
         return "right"
@@ -59,7 +62,7 @@ def mistake(row: Mapping[str, Any], others: Sequence[Sequence[float]] = ()) -> s
 
 
 def other_boxes(row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> list[list[float]]:
-    """Boxes of the rows about the same picture that are not this row's truth."""
+    """Boxes of the rows about the same image that are not true boxes of this row."""
     boxes = []
     for other in rows:
         if other["image_paths"] == row["image_paths"] and other["sample_id"] != row["sample_id"]:

@@ -1,67 +1,98 @@
-"""Per-sample predictions on disk: one JSON file keyed by sample id, one line per sample.
+"""Predictions files: everything an evaluation was computed from, one line per sample.
+
+A file is a JSON object with
+
+- ``metric``: class name (``type``) and settings of the metric;
+- ``fingerprint``: SHA-256 of what was asked, see :func:`fingerprint`;
+- ``rows``: sample id -> row.
 
 A row holds ``sample_id``, ``dataset``, ``split``, ``subsets``, ``conditions``, ``expression``, ``image_paths``,
 ``size`` (height, width) of the original image, ``gt_boxes`` and ``pred_boxes`` (xyxy, its pixels), ``pred_scores``,
-what the metric measured (``iou`` ...) and, for a sample that could not be read, the reason in ``error``.
-
-Arithmetic differs in the last bits with the batch that a sample was in. The file does not show it: boxes are written to
-a tenth of a pixel and scores to four decimals, and an IoU is cut (not rounded) to four decimals, so that it reaches a
-threshold in the file exactly if it did when it was measured.
+and the figures of the metric (``iou`` ...). ``error`` says why the data loader could not read the sample, ``invalid``
+why its prediction counts as wrong. Numbers are written in full, so every printed figure can be computed again from
+the file (:meth:`SampleMetric.evaluate_rows`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rgbtvg.errors import DataError
+from rgbtvg.files import replacing
 
 FILE_NAME = "predictions.json"
+Rows = dict[str, dict[str, Any]]
+"""Sample id -> row."""
+ASKED = ("split", "expression", "gt_boxes", "gt_mask")
+"""Fields of a row, besides its id, that say what was asked; two files are comparable if they agree in all of them."""
 
 
-def save_predictions(rows: list[dict[str, Any]], path: str | Path) -> None:
-    """Write the rows, in their order."""
-    lines = (f"{json.dumps(row['sample_id'])}: {json.dumps(written_row(row), ensure_ascii=False)}" for row in rows)
-    Path(path).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
+    """SHA-256 over the ids, splits, sentences, true boxes (to 0.01 px) and true masks of the rows, in any order."""
+    lines = sorted(json.dumps([row["sample_id"], *asked(row).values()], sort_keys=True) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def load_predictions(path: str | Path) -> dict[str, dict[str, Any]]:
+def asked(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of :data:`ASKED`, boxes rounded to 0.01 px."""
+    fields = {name: row.get(name) for name in ASKED}
+    fields["gt_boxes"] = [[round(float(value), 2) + 0.0 for value in box] for box in row["gt_boxes"]]
+    return fields
+
+
+def save_predictions(rows: Sequence[dict[str, Any]], path: str | Path, metric: Mapping[str, Any] | None = None) -> None:
+    """Write the rows, in their order, and the settings of their metric.
+
+    The file is replaced as a whole, so an interrupted test leaves the previous one.
+    """
+    lines = (f"{json.dumps(row['sample_id'])}: {json.dumps(row, ensure_ascii=False)}" for row in rows)
+    header = f'"metric": {json.dumps(dict(metric or {}))},\n"fingerprint": "{fingerprint(rows)}",\n"rows": {{\n'
+    with replacing(path) as file:
+        file.write("{\n" + header + ",\n".join(lines) + "\n}}\n")
+
+
+def load_predictions(path: str | Path) -> Rows:
     """Sample id -> row, from the file or from a folder: see :func:`find_predictions`.
 
     Raises:
-        DataError: there is no such file, or more than one below the folder, or it is not a predictions file.
+        DataError: there is no such file, or more than one below the folder, or it is not a predictions file, or its
+            rows do not have its fingerprint.
     """
+    return read_predictions(path)[0]
+
+
+def read_predictions(path: str | Path) -> tuple[Rows, dict[str, Any]]:
+    """The rows and the settings of their metric; arguments and errors as in :func:`load_predictions`."""
     path = find_predictions(path)
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"Cannot read the predictions file {path}: {error.strerror}.") from error
     except ValueError as error:
-        raise DataError(f"{path} is not a predictions file: it is no JSON ({error}).") from error
-    if not isinstance(rows, dict) or not all(isinstance(row, dict) and "sample_id" in row for row in rows.values()):
-        raise DataError(f"{path} is not a predictions file: it must map sample ids to rows.")
-    return rows
+        raise DataError(f"{path} is not a predictions file: it is not JSON ({error}).") from error
+    try:
+        rows, metric, expected = content["rows"], content["metric"], content["fingerprint"]
+        found = fingerprint(rows.values())
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path} is not a predictions file: it must have metric, fingerprint and rows with sample_id and gt_boxes."
+        ) from error
+    if found != expected:
+        raise DataError(
+            f"The rows of {path} were changed after the evaluation: their ids, splits, sentences or true boxes do not "
+            "have the file's fingerprint. Test again."
+        )
+    return rows, metric
 
 
-def written_row(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as the file has it."""
-    written = row | {
-        "gt_boxes": [[round(value, 3) for value in box] for box in row["gt_boxes"]],
-        "pred_boxes": [[round(value, 1) for value in box] for box in row["pred_boxes"]],
-        "pred_scores": [round(score, 4) for score in row["pred_scores"]],
-    }
-    if "iou" in row:
-        written["iou"] = math.floor(row["iou"] * 1e4) / 1e4
-    return written
-
-
-def load_runs(arguments: Sequence[str]) -> dict[str, list[dict[str, dict[str, Any]]]]:
+def load_runs(arguments: Sequence[str]) -> dict[str, list[Rows]]:
     """Name -> predictions of each of its seeds, from arguments ``[NAME=]PATH[,PATH...]``.
 
-    A path without a name goes by itself. A name that comes again adds seeds.
+    Without a name, the path is the name. A name given several times adds seeds.
 
     Raises:
         DataError: see :func:`load_predictions`.

@@ -14,10 +14,18 @@ Example:
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from rgbtvg.datasets.published import mismatch
+from rgbtvg.datasets.rgbt_ground import MIXUP, MIXUP_SOURCES
+from rgbtvg.evaluation.table import formatted_table
+
+if TYPE_CHECKING:
+    from rgbtvg.evaluation.comparison import Comparison
 
 _CONTENT = json.loads(files(__package__).joinpath("published.json").read_text(encoding="utf-8"), parse_float=Decimal)
 
@@ -59,3 +67,53 @@ PUBLISHED: tuple[PublishedResult, ...] = tuple(PublishedResult(**record) for rec
 def published_results(**fields: Any) -> list[PublishedResult]:
     """The results whose attributes equal all given values, for example ``published_results(dataset="rgbtvg_m3fd")``."""
     return [result for result in PUBLISHED if all(getattr(result, key) == value for key, value in fields.items())]
+
+
+def published_table(comparison: Comparison, datasets: Iterable[str], format: str = "text") -> str:
+    """The runs of a comparison, then all published results of its metric, one table per dataset.
+
+    A warning follows for splits that have another number of sentences than every published revision.
+
+    Args:
+        comparison: runs on these datasets.
+        datasets: names of the datasets in the predictions. ``rgbtvg_mixup`` stands for its three parts.
+        format: one of :data:`rgbtvg.evaluation.table.FORMATS`.
+    """
+    parts = []
+    names = {part for name in datasets for part in (MIXUP_SOURCES if name == MIXUP else (name,))}
+    for dataset in sorted(names):
+        results = published_results(dataset=dataset, metric=comparison.metric)
+        if not results:
+            parts.append(f"No {comparison.metric} on {dataset} is published.")
+            continue
+        splits = list(dict.fromkeys(split for result in results for split in result.scores))
+        scores, counts = _measured(comparison, dataset)
+        rows = [
+            [name, "this comparison", "", "", *(f"{100 * values[s]:.2f}" if s in values else "" for s in splits)]
+            for name, values in scores.items()
+        ]
+        rows += [
+            [r.row, r.source, r.trained_on, r.modality, *(str(r.scores.get(split, "")) for split in splits)]
+            for r in results
+        ]
+        headers = ["result", "source", "trained on", "modality", *splits]
+        parts += [f"{dataset}, {comparison.metric}, per cent", formatted_table(format, headers, rows, left=4)]
+        parts += [f"{source}: {SOURCES[source]}" for source in dict.fromkeys(result.source for result in results)]
+        parts += filter(None, (mismatch(dataset, split, count) for split, count in counts.items()))
+    return "\n".join(parts)
+
+
+def _measured(comparison: Comparison, dataset: str) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
+    """Run -> split or subset -> score on one dataset, and split or subset -> number of sentences."""
+    prefix = f"{dataset.removeprefix('rgbtvg_')}_"  # of the subsets of rgbtvg_mixup
+    is_part = any(result.group.value.startswith(prefix) for result in comparison.groups)
+    scores: dict[str, dict[str, float]] = {name: {} for name in comparison.seeds}
+    counts: dict[str, int] = {}
+    for result in comparison.groups:
+        name = result.group.value if result.group.by == "subset" else result.group.split
+        if not (result.group.is_split or result.group.by == "subset") or name.startswith(prefix) != is_part:
+            continue
+        counts[name.removeprefix(prefix)] = result.count
+        for run, value in result.means.items():
+            scores[run][name.removeprefix(prefix)] = value
+    return scores, counts

@@ -1,18 +1,22 @@
-"""What an evaluation found: estimates for the whole, every split, every subset and every condition value."""
+"""Result of an evaluation: estimates for every split, subset, sentence length and condition."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rgbtvg.errors import DataError
-from rgbtvg.evaluation.groups import Group, bucket, worth_a_line
+from rgbtvg.evaluation.groups import Group, bucket, in_reading_order
 from rgbtvg.evaluation.intervals import Estimate
 from rgbtvg.evaluation.table import text_table
+
+TABLE_WIDTH = 120
+MAX_LISTED = 10
+"""Most samples that a table lists by id for one reason."""
 
 
 @dataclass(frozen=True)
@@ -26,53 +30,76 @@ class GroupResult:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """Estimates of all groups, the whole first, and the samples that could not be read.
+    """Estimates of all groups, all samples first, and the samples that count as wrong whatever their truth.
+
+    Attributes:
+        groups: one result per group.
+        errors: sample id -> why the data loader could not read it.
+        invalid: sample id -> why its prediction counts as wrong, such as a NaN coordinate.
 
     Example:
         >>> result = EvaluationResult.load("work_dirs/quickstart/test/results.json")
         >>> print(result.table())
-        >>> result.overall.scores["acc@0.5"].value
+        >>> result.split("test").scores["acc@0.5"].value
         0.8125
     """
 
     groups: list[GroupResult]
     errors: dict[str, str] = field(default_factory=dict)
+    invalid: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_rows(cls, rows: list[dict[str, Any]], score: Callable[[list], dict[str, Estimate]]) -> EvaluationResult:
-        """Bucket the per-sample rows once and apply `score` to every bucket."""
+        """Group the rows and apply `score` to every group."""
         groups = [GroupResult(group, len(members), score(members)) for group, members in bucket(rows).items()]
-        return cls(groups, {row["sample_id"]: row["error"] for row in rows if "error" in row})
+        reasons = ({row["sample_id"]: row[name] for row in rows if name in row} for name in ("error", "invalid"))
+        return cls(groups, *reasons)
 
     @property
     def overall(self) -> GroupResult:
         """All samples together."""
         return self.groups[0]
 
+    @property
+    def splits(self) -> list[GroupResult]:
+        """The whole splits."""
+        return [result for result in self.groups if result.group.is_split]
+
+    def split(self, name: str) -> GroupResult:
+        """Result of a whole split."""
+        return next(result for result in self.splits if result.group.split == name)
+
     def summary(self) -> dict[str, float]:
-        """Metric name -> fraction for all samples and, where several splits were read, ``split/metric`` -> fraction."""
-        values = {name: estimate.value for name, estimate in self.overall.scores.items()}
-        splits = [result for result in self.groups if result.group.is_split]
-        if len(splits) > 1:
-            for result in splits:
+        """``split/metric`` -> fraction where there are several splits, then metric name -> fraction of all samples."""
+        values: dict[str, float] = {}
+        if len(self.splits) > 1:
+            for result in self.splits:
                 values |= {f"{result.group.split}/{name}": e.value for name, e in result.scores.items()}
-        return values
+        return values | {name: estimate.value for name, estimate in self.overall.scores.items()}
 
     def table(self, brief: bool = False) -> str:
-        """Aligned text, in per cent with 95 % intervals; `brief` keeps whole splits only."""
-        headers = ["split", "group", "count", *self.overall.scores]
-        rows = worth_a_line(self.groups)
-        if brief:
-            rows = [result for result in rows if not result.group.by]
+        """Aligned text of at most 120 columns, in per cent with 95 % intervals, headed by the first metric per split.
+
+        Args:
+            brief: whole splits only.
+        """
+        headline = next(iter(self.overall.scores))
+        by_split = ", ".join(f"{r.group.split} {r.scores[headline].percent()} of {r.count}" for r in self.splits)
+        rows = [result for result in in_reading_order(self.groups) if not (brief and result.group.by)]
         text = text_table(
-            headers,
-            ([r.group.split, r.group.label, str(r.count), *(e.percent() for e in r.scores.values())] for r in rows),
+            ["split", "group", "count", *self.overall.scores],
+            [
+                [*result.group.labels, str(result.count), *(e.percent() for e in result.scores.values())]
+                for result in rows
+            ],
             left=2,
+            width=TABLE_WIDTH,
         )
-        if self.errors:
-            text += f"\n{len(self.errors)} samples could not be read and count as wrong:\n"
-            text += "\n".join(f"  {sample_id}: {reason}" for sample_id, reason in self.errors.items())
-        return text
+        lists = [
+            listed(self.errors, "could not be read and count as wrong"),
+            listed(self.invalid, "have no valid prediction and count as wrong"),
+        ]
+        return "\n".join([f"{headline}: {by_split}", text, *filter(None, lists)])
 
     def to_json(self, path: str | Path) -> None:
         """Write everything; :meth:`load` reads it back."""
@@ -80,18 +107,15 @@ class EvaluationResult:
             {
                 **asdict(result.group),
                 "count": result.count,
-                "scores": {
-                    name: {key: round(value, 4) for key, value in asdict(estimate).items()}
-                    for name, estimate in result.scores.items()
-                },
+                "scores": {name: asdict(estimate) for name, estimate in result.scores.items()},
             }
             for result in self.groups
         ]
-        text = json.dumps({"groups": groups, "errors": self.errors}, indent=1, ensure_ascii=False)
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        content = {"groups": groups, "errors": self.errors, "invalid": self.invalid}
+        Path(path).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def to_csv(self, path: str | Path) -> None:
-        """Write one line per group; the interval of ``name`` lies in ``name_low`` and ``name_high``."""
+        """Write one line per group; the interval of ``name`` is in ``name_low`` and ``name_high``, empty for none."""
         names = list(self.overall.scores)
         columns = [column for name in names for column in (name, f"{name}_low", f"{name}_high")]
         with Path(path).open("w", newline="", encoding="utf-8") as file:
@@ -99,7 +123,8 @@ class EvaluationResult:
             writer.writerow(["split", "by", "value", "count", *columns])
             for result in self.groups:
                 group = result.group
-                scores = [f"{v:.4f}" for name in names for v in asdict(result.scores[name]).values()]
+                estimates = [result.scores[name] for name in names]
+                scores = [value for e in estimates for value in (e.value, e.low, e.high)]
                 writer.writerow([group.split, group.by, group.value, result.count, *scores])
 
     @classmethod
@@ -119,8 +144,17 @@ class EvaluationResult:
                 )
                 for entry in content["groups"]
             ]
+            return cls(groups, content["errors"], content["invalid"])
         except OSError as error:
             raise DataError(f"Cannot read the result file {path}: {error.strerror}.") from error
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} is not a result file of an evaluation (results.json).") from error
-        return cls(groups, content["errors"])
+
+
+def listed(reasons: Mapping[str, str], what: str) -> str:
+    """Lines that count samples and list the first of them with their reasons; empty for none."""
+    if not reasons:
+        return ""
+    lines = [f"  {sample_id}: {reason}" for sample_id, reason in list(reasons.items())[:MAX_LISTED]]
+    more = [f"  and {len(reasons) - MAX_LISTED} more"] if len(reasons) > MAX_LISTED else []
+    return "\n".join([f"{len(reasons)} samples {what}:", *lines, *more])

@@ -11,6 +11,13 @@ from rgbtvg.datasets.canonical import write_records
 CATEGORIES = ("car", "person", "traffic light")
 
 
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch):
+    """The client waits for a millisecond in place of half a second before it tries again."""
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+    monkeypatch.setattr("openai._base_client.MAX_RETRY_DELAY", 0.01)
+
+
 @pytest.fixture
 def raw(tmp_path):
     """The path of 24 records about 8 pairs of pictures that lie beside it."""

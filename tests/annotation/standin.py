@@ -45,7 +45,7 @@ class StandIn:
                 with standin.lock:
                     number = len(standin.requests)
                     standin.requests.append({"path": self.path, **body})
-                    standin.headers.append(dict(self.headers))
+                    standin.headers.append({name.title(): value for name, value in self.headers.items()})
                 fault = standin.faults[number % len(standin.faults)]
                 try:
                     standin.serve(self, body, fault)

@@ -1,9 +1,15 @@
+import dataclasses
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import rgbtvg
+from rgbtvg.datasets.masks import decode_union
 from rgbtvg.datasets.thermal import get_thermal_normalisation
 from rgbtvg.errors import CheckpointError, ConfigError, DataError
 from tests.apis.conftest import make_config
@@ -39,6 +45,14 @@ def test_paths_pictures_and_arrays_give_the_same(inferencer, images):
     for given in (pictures, [np.asarray(picture) for picture in pictures]):
         assert np.array_equal(inferencer(*given, SENTENCE).boxes, expected)
     assert np.array_equal(inferencer(pictures[0], np.asarray(pictures[1])[..., None], SENTENCE).boxes, expected)
+
+
+def test_inferencers_are_built_in_eight_threads_at_once(checkpoints, images, inferencer):
+    expected = inferencer(*images, SENTENCE).boxes
+    with ThreadPoolExecutor(8) as pool:
+        built = list(pool.map(lambda _: rgbtvg.GroundingInferencer(checkpoints["rgbt"], device="cpu"), range(8)))
+    for other in built:
+        np.testing.assert_allclose(other(*images, SENTENCE).boxes, expected, atol=1e-3)
 
 
 def test_several_sentences_come_back_in_order(inferencer, images):
@@ -90,6 +104,114 @@ def test_an_array_that_is_no_image_is_refused(inferencer, images):
 def test_an_empty_sentence_is_refused(inferencer, images):
     with pytest.raises(DataError, match="expression is empty"):
         inferencer(*images, "  ")
+
+
+def test_pairs_in_one_call_are_answered_in_order_and_in_batches(inferencer, images, monkeypatch):
+    rgb, thermal = (Image.open(path) for path in images)
+    turned = rgb.transpose(Image.Transpose.FLIP_LEFT_RIGHT), thermal.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    sizes, test_step = [], inferencer.model.test_step
+    monkeypatch.setattr(
+        inferencer.model, "test_step", lambda batch: sizes.append(len(batch["data_samples"])) or test_step(batch)
+    )
+    count = 9
+    results = inferencer([rgb, turned[0]] * count, [thermal, turned[1]] * count, [SENTENCE, "the cold person"] * count)
+    assert sizes == [16, 2]
+    alone = inferencer(*turned, "the cold person")
+    assert [result.expression for result in results[:2]] == [SENTENCE, "the cold person"]
+    assert np.allclose(results[1].boxes, alone.boxes, atol=1e-3) and np.allclose(
+        results[-1].boxes, alone.boxes, atol=1e-3
+    )
+    assert len(inferencer([rgb] * 3, [thermal] * 3, SENTENCE)) == 3
+    with pytest.raises(DataError, match="2 RGB images, 1 thermal images"):
+        inferencer([rgb] * 2, [thermal], SENTENCE)
+    with pytest.raises(DataError, match="need a list of thermal images too"):
+        inferencer([rgb] * 2, thermal, SENTENCE)
+
+
+def test_result_as_plain_data_table_and_picture(inferencer, images):
+    result = inferencer(*images, SENTENCE)
+    fields = json.loads(json.dumps(result.to_dict()))
+    assert fields["boxes"] == result.boxes.tolist() and fields["warnings"] == []
+    masked = dataclasses.replace(result, mask=np.eye(60, 90, dtype=bool)).to_dict()["mask"]
+    assert np.array_equal(decode_union([masked], (60, 90)), np.eye(60, 90, dtype=bool))
+    assert Image.open(io.BytesIO(result._repr_png_())).width > 90
+    assert SENTENCE in repr(result) and "Image" not in repr(result)
+    table = result.to_pandas()
+    assert list(table.columns) == ["expression", "x0", "y0", "x1", "y1", "score"]
+    assert np.allclose(table.loc[0, ["x0", "y0", "x1", "y1"]].astype(float), result.boxes[0])
+
+
+def test_an_inferencer_says_what_it_is(inferencer, checkpoints):
+    text = repr(inferencer)
+    assert (
+        text == f"GroundingInferencer(TransVG, modality='rgbt', device='cpu', checkpoint={str(checkpoints['rgbt'])!r})"
+    )
+
+
+@pytest.mark.parametrize(
+    "change, warning",
+    [
+        ({}, None),
+        ({"thermal": np.full((60, 90), np.nan, np.float32)}, "the thermal image has no finite value"),
+        ({"thermal": np.full((60, 90), 7000, np.uint16)}, "the thermal image is blank"),
+        ({"rgb": np.zeros((60, 90, 3), np.uint8)}, "the RGB image is blank"),
+        ({"expression": "the car " * 40}, "the expression is cut after"),
+        ({"expression": "the xqzv car"}, "the model does not know the words xqzv"),
+        ({"expression": "машина the car"}, "letters of another script"),
+    ],
+)
+def test_reasons_to_distrust_a_result_are_on_it(inferencer, images, change, warning):
+    given = {"rgb": images[0], "thermal": images[1], "expression": SENTENCE, **change}
+    result = inferencer(**given)
+    assert len(result.boxes) == 1
+    assert bool(result.warnings) == (warning is not None)
+    assert warning is None or (warning in " ".join(result.warnings) and warning in result.summary())
+
+
+def test_nan_weights_are_a_warning_and_no_box(checkpoints, images, caplog):
+    find = rgbtvg.GroundingInferencer(checkpoints["rgbt"], device="cpu")
+    with torch.no_grad():
+        next(find.model.head.parameters()).fill_(float("nan"))
+    result = find(*images, SENTENCE)
+    assert result.boxes.shape == (0, 4) and "output is NaN" in result.warnings[0]
+    result.draw()
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:99", "gpu", "mps:3", "", "cpu:x"])
+def test_a_device_that_is_not_there_is_one_sentence(checkpoints, images, device, capsys):
+    if device in ("cuda", "cuda:0") and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert run_tool("demo.py", *images, SENTENCE, "--load-from", checkpoints["rgbt"], "--device", device) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.startswith(f"error: there is no device {device!r} here") and "\n" not in error
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+def test_prefixes_of_wrappers_are_stripped(checkpoints, images, inferencer, prefix, tmp_path):
+    saved = torch.load(checkpoints["rgbt"])
+    saved["state_dict"] = {f"{prefix}{name}": tensor for name, tensor in saved["state_dict"].items()}
+    torch.save(saved, tmp_path / "wrapped.pth")
+    find = rgbtvg.GroundingInferencer(tmp_path / "wrapped.pth", device="cpu")
+    assert np.array_equal(find(*images, SENTENCE).boxes, inferencer(*images, SENTENCE).boxes)
+
+
+def test_the_test_command_strips_the_same_prefixes(quickstart_run, tmp_path):
+    saved = torch.load(quickstart_run / "best.pth", weights_only=False)
+    saved["state_dict"] = {f"module._orig_mod.{name}": tensor for name, tensor in saved["state_dict"].items()}
+    torch.save(saved, tmp_path / "wrapped.pth")
+    assert run_tool("test.py", "--load-from", tmp_path / "wrapped.pth", "--work-dir", tmp_path / "test") == 0
+
+
+def test_eight_threads_build_and_ask_at_once(checkpoints, images, inferencer):
+    def answer(number):
+        find = rgbtvg.GroundingInferencer(checkpoints["rgbt"], device="cpu")
+        return find(*images, SENTENCE).boxes, inferencer(*images, f"the {'warm' if number % 2 else 'cold'} car").boxes
+
+    expected = {number: inferencer(*images, f"the {'warm' if number else 'cold'} car").boxes for number in (0, 1)}
+    with ThreadPoolExecutor(8) as threads:
+        for number, (own, shared) in enumerate(threads.map(answer, range(16))):
+            assert np.allclose(own, expected[1], atol=1e-3)
+            assert np.allclose(shared, expected[number % 2], atol=1e-3)
 
 
 def test_config_beside_checkpoint(checkpoints, images, tokenizer, inferencer):

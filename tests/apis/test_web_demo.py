@@ -115,7 +115,7 @@ def test_mistakes_are_one_sentence_on_the_page_and_nothing_in_the_terminal(page,
     rgb, thermal = (uploaded(page, path) for path in images)
     broken = uploaded(page, tmp_path / "broken.jpg")
     for data, sentence in (
-        ((SENTENCE, broken, thermal), "cannot be read"),
+        ((SENTENCE, broken, thermal), "image broken.jpg cannot be read"),
         ((SENTENCE, None, thermal), "no RGB image was given"),
         (("  ", rgb, thermal), "the expression is empty"),
     ):

@@ -9,12 +9,12 @@ from rgbtvg.engine.config import load_config
 from rgbtvg.registry import MODELS
 from rgbtvg.structures.frame import denormalise_boxes
 
-CONFIG = Path(__file__).parents[2] / "configs/_base_/pipelines/padded.py"
+CONFIG = Path(__file__).parents[2] / "configs/transvg/transvg_r50.py"
 
 
 @pytest.mark.parametrize("modality", ["rgb", "ir", "rgbt"])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_loaders_of_the_base_config_make_batches(flir, tokenizer_folder, modality, workers):
+def test_loaders_of_a_config_make_batches(flir, tokenizer_folder, modality, workers):
     config = load_config(
         CONFIG,
         dict(

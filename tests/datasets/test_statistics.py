@@ -116,7 +116,7 @@ def test_an_unreadable_image_is_one_sentence_naming_it(pictures, tmp_path):
 
 def test_command_measures_train_and_prints_the_line_of_a_config(flir, capsys, tmp_path):
     options = [f"{key}={value}" for key, value in flir.roots.items()]
-    config = Path(__file__).parents[2] / "configs/_base_/pipelines/padded.py"
+    config = Path(__file__).parents[2] / "configs/transvg/transvg_r50.py"
     arguments = ["data/measure_statistics.py", config, "--workers", 0, "--json", tmp_path / "x.json"]
     assert run_tool(*arguments, "--cfg-options", *options) == 0
     printed = capsys.readouterr().out

@@ -23,6 +23,7 @@ def test_accuracies_and_mean_iou():
     metrics = run([predicted_sample(i, wide_box(iou)) for i, iou in enumerate(ious)])
     assert metrics == {
         "grounding/acc@0.5": 0.75,
+        "grounding/acc@0.7": 0.5,
         "grounding/acc@0.75": 0.5,
         "grounding/acc@[0.5:0.95]": pytest.approx((1.0 + 0.7 + 0.1) / 4),
         "grounding/miou": pytest.approx(2.7 / 4),
@@ -49,11 +50,38 @@ def test_no_target_is_right_only_when_nothing_is_predicted():
     assert metrics["grounding/acc@0.5"] == 0.5
 
 
-@pytest.mark.parametrize("pred_boxes", [None, [], [[math.nan, 0.0, 1.0, 1.0]]])
-def test_a_sample_without_a_usable_prediction_is_wrong(pred_boxes, tmp_path):
-    samples = [predicted_sample(0, pred_boxes), predicted_sample(1, wide_box(1.0))]
-    assert run(samples, out_dir=str(tmp_path))["grounding/acc@0.5"] == 0.5
-    assert load_predictions(tmp_path)["rgbtvg_flir/test/000000"]["pred_boxes"] == []
+INVALID = {
+    "no prediction": (None, None),
+    "1 of 1 predicted boxes are not finite": ([[math.nan, 0.0, 10.0, 10.0]], [0.9]),
+    "1 of 2 predicted boxes are not finite": ([*wide_box(1.0), [0.0, 0.0, math.inf, 10.0]], [0.9, 0.8]),
+    "2 of 2 predicted boxes are not finite": ([*wide_box(1.0), *wide_box(1.0)], [math.nan, math.nan]),
+}
+
+
+@pytest.mark.parametrize("targets", [0, 1])
+@pytest.mark.parametrize("reason", INVALID)
+@pytest.mark.parametrize("metric", ["GroundingMetric", "GRECMetric"])
+def test_a_sample_without_a_finite_prediction_is_wrong_and_counted(metric, reason, targets, tmp_path):
+    boxes, scores = INVALID[reason]
+    samples = [
+        predicted_sample(0, boxes, [(0.0, 0.0, 10.0, 10.0)] * targets, scores),
+        predicted_sample(1, wide_box(1.0)),
+    ]
+    metrics = run(samples, type=metric, out_dir=str(tmp_path))
+    prefix, name = ("grounding", "acc@0.5") if metric == "GroundingMetric" else ("grec", "pr@f1")
+    assert metrics[f"{prefix}/{name}"] == 0.5
+    if metric == "GRECMetric":
+        assert metrics["grec/t_acc" if targets else "grec/n_acc"] == (0.5 if targets else 0.0)
+    file = "" if metric == "GroundingMetric" else "grec_"
+    result = EvaluationResult.load(tmp_path / f"{file}results.json")
+    assert result.invalid == {"rgbtvg_flir/test/000000": reason}
+    assert (
+        f"1 samples have no valid prediction and count as wrong:\n  rgbtvg_flir/test/000000: {reason}" in result.table()
+    )
+
+
+def test_an_empty_prediction_is_an_answer():
+    assert run([predicted_sample(0, [], gt_boxes=[]), predicted_sample(1, [])])["grounding/acc@0.5"] == 0.5
 
 
 def test_an_unreadable_sample_is_wrong_and_listed(tmp_path):
@@ -80,7 +108,11 @@ def test_groups_by_split_subset_and_condition(tmp_path):
     assert metrics["grounding/val/acc@0.5"] == 0.0
     assert metrics["grounding/test/acc@0.5"] == pytest.approx(2 / 3)
     result = EvaluationResult.load(tmp_path / "results.json")
-    found = {(r.group.split, r.group.label): (r.count, round(r.scores["acc@0.5"].value, 3)) for r in result.groups}
+    found = {
+        (r.group.split, r.group.label): (r.count, round(r.scores["acc@0.5"].value, 3))
+        for r in result.groups
+        if r.group.by != "words"
+    }
     assert found == {
         ("all", "all"): (4, 0.5),
         ("val", "all"): (1, 0.0),
@@ -109,28 +141,49 @@ def test_several_datasets_are_told_apart(tmp_path):
 
 
 def test_files_hold_the_same_figures(tmp_path):
-    run(
-        [predicted_sample(i, wide_box(i / 10), conditions={"weather": "foggy"}) for i in range(11)],
-        out_dir=str(tmp_path),
-    )
+    samples = [predicted_sample(i, wide_box(i / 40), conditions={"weather": "foggy"}) for i in range(41)]
+    run([*samples, predicted_sample(41, wide_box(0.5), split="val")], out_dir=str(tmp_path))
     result = EvaluationResult.load(tmp_path / "results.json")
     with (tmp_path / "results.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [int(line["count"]) for line in lines] == [r.count for r in result.groups]
     for line, group in zip(lines, result.groups, strict=True):
         for name, estimate in group.scores.items():
-            assert [float(line[name]), float(line[f"{name}_low"]), float(line[f"{name}_high"])] == [
-                estimate.value,
-                estimate.low,
-                estimate.high,
-            ]
-            assert estimate.low <= estimate.value <= estimate.high
-    assert {line.count("|") for line in result.table().splitlines()} == {8}
+            assert float(line[name]) == estimate.value
+            bounds = [float(line[f"{name}_{end}"]) if line[f"{name}_{end}"] else None for end in ("low", "high")]
+            assert bounds == [estimate.low, estimate.high]
+            assert (estimate.low is None) == (group.count < 20)
+            assert estimate.low is None or estimate.low <= estimate.value <= estimate.high
+
+
+def test_table_has_the_splits_first_and_fits_the_screen():
+    samples = [predicted_sample(i, wide_box(1.0), conditions={"crowded": "heavily crowded"}) for i in range(30)]
+    samples += [predicted_sample(30 + i, wide_box(0.4), split="val") for i in range(10)]
+    metric = GroundingMetric()
+    metric.process(None, samples)
+    result = EvaluationResult.from_rows(metric.results, metric.score)
+    lines = result.table().splitlines()
+    assert lines[0] == "acc@0.5: val 0.00 n too small of 10, test 100.00 [88.6, 100.0] of 30"
+    assert max(map(len, lines)) <= 120
+    first = [line.split("|")[1].strip() for line in lines[3 : lines.index("")]]
+    assert first[0] == "val" and first[-1] == "pooled" and first.count("pooled") == 1
+    assert next(iter(metric.evaluate(40))) == "grounding/val/acc@0.5"
+
+
+def test_sentences_are_grouped_by_the_lengths_of_the_protocol(tmp_path):
+    words = [1, 5, 6, 7, 8, 10, 11, 30]
+    samples = [predicted_sample(i, wide_box(1.0), expression=" ".join("a" * n)) for i, n in enumerate(words)]
+    run(samples, out_dir=str(tmp_path))
+    groups = EvaluationResult.load(tmp_path / "results.json").groups
+    found = {r.group.value: r.count for r in groups if r.group.by == "words"}
+    assert found == {"1-5": 2, "6-7": 2, "8-10": 2, "11 or more": 2}
 
 
 def test_predictions_file_is_keyed_by_sample_id_in_order(tmp_path):
     run([predicted_sample(i, wide_box(0.5)) for i in (2, 0, 1)], out_dir=str(tmp_path))
-    rows = json.loads((tmp_path / "predictions.json").read_text())
+    content = json.loads((tmp_path / "predictions.json").read_text())
+    rows = content["rows"]
+    assert content["metric"] == {"type": "GroundingMetric"}
     assert list(rows) == [f"rgbtvg_flir/test/{i:06d}" for i in range(3)]
     assert rows["rgbtvg_flir/test/000002"] == {
         "sample_id": "rgbtvg_flir/test/000002",

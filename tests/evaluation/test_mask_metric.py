@@ -37,9 +37,12 @@ def test_agrees_with_the_reference(masked_sample, reference_metrics, function):
     inputs, expected = case["inputs"], case["output"]
     probabilities = [np.array(values) for values in inputs["pred_probability"]]
     truths = [[mask] for mask in inputs["gt"]] if function == "mask_iou" else inputs["gt_masks"]
+    categories = inputs.get("category_id", [1] * len(truths))  # -1: no target
     samples = [
-        masked_sample(i, probability >= 0.5, *np.array(truth, dtype=bool), ori_shape=probability.shape)
-        for i, (probability, truth) in enumerate(zip(probabilities, truths, strict=True))
+        masked_sample(
+            i, probability >= 0.5, *([] if category == -1 else np.array(truth, dtype=bool)), ori_shape=probability.shape
+        )
+        for i, (probability, truth, category) in enumerate(zip(probabilities, truths, categories, strict=True))
     ]
     metrics = evaluate(samples)
     if function == "mask_iou":
@@ -85,3 +88,23 @@ def test_masks_survive_the_predictions_file(masked_sample, tmp_path):
 def test_a_dataset_without_masks_is_refused():
     with pytest.raises(DataError, match="needs a dataset with masks"):
         evaluate([predicted_sample(0)])
+
+
+def test_precision_is_that_of_targeted_samples(masked_sample):
+    """gRES: Pr@X over samples with a target; an empty true mask of a target is missed whatever is predicted."""
+    samples = [
+        masked_sample(0, mask(0, 8), mask(0, 10)),
+        masked_sample(1, mask(0, 0), mask(0, 0)),
+        *(masked_sample(2 + i, mask(0, 0)) for i in range(3)),
+    ]
+    metrics = evaluate(samples)
+    assert metrics["mask/pr@0.5"] == 0.5
+    assert metrics["mask/miou"] == pytest.approx((0.8 + 0.0 + 3) / 5)
+
+
+@pytest.mark.parametrize("boxes", [None, [[float("nan")] * 4]])
+def test_a_mask_that_is_not_finite_is_wrong_even_without_target(boxes, masked_sample):
+    sample = predicted_sample(0, boxes, [], gt_rles=[])
+    if boxes is not None:
+        sample.pred_mask = torch.zeros(20, 20, dtype=torch.bool)
+    assert evaluate([sample])["mask/miou"] == 0.0

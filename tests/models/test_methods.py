@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -34,11 +35,13 @@ def grounder_files() -> dict[str, str]:
 METHODS = sorted(set(grounder_files().values()))
 
 
-def build(method: str, modality: str) -> BaseGrounder:
+def build(method: str, modality: str, initialise: bool = True, **options: Any) -> BaseGrounder:
+    """The tiny model of a method, `options` in place of its config's."""
     torch.manual_seed(0)
-    config = importlib.import_module(f"tests.models.tiny.{method}").config(modality)
+    config = importlib.import_module(f"tests.models.tiny.{method}").config(modality) | options
     model = MODELS.build(dict(config, data_preprocessor=dict(PREPROCESSOR, modality=modality)))
-    model.init_weights()
+    if initialise:
+        model.init_weights()
     if hasattr(model, "unfreeze_layers"):
         model.unfreeze_layers(1.0)
     return model

@@ -43,11 +43,15 @@ class ParityMethod:
         image = torch.from_numpy(case.inputs["image"])
         token_ids = torch.from_numpy(case.inputs["token_ids"])
         return GroundingInputs(
-            images=image_streams(image, self.modality(case)),
+            images=self.streams(case, image),
             padding_mask=image_padding(case, image),
             token_ids=token_ids,
             token_mask=self.token_mask(case, token_ids),
         )
+
+    def streams(self, case: Case, image: Tensor) -> Tensors:
+        """Our streams of the case's ``image``."""
+        return image_streams(image, self.modality(case))
 
     def token_mask(self, case: Case, token_ids: Tensor) -> Tensor:
         if "token_mask" in case.inputs:

@@ -1,34 +1,43 @@
-"""Compare runs on the same samples, by split and condition, with paired 95 % intervals.
+"""Compare runs on the same samples, by split and condition, with paired 95 % intervals and tests.
 
-A run is a predictions.json, or a folder with one below it. The first name is what the others are compared with; a name
-given several times (or several paths after it) stands for the seeds of one model.
+A run is a predictions.json, or a folder with one below it. The other runs are compared with the first. A name that is
+given several times (or several paths after it) stands for the seeds of one model. docs/evaluation.md says which of the
+printed numbers to quote.
 
 python tools/analysis/compare.py work_dirs/rgbt/test work_dirs/rgb/test
-python tools/analysis/compare.py rgbt=work_dirs/rgbt_seed0 rgbt=work_dirs/rgbt_seed1 rgb=work_dirs/rgb_seed0,work_dirs/rgb_seed1
-"""  # noqa: E501
+python tools/analysis/compare.py rgbt=work_dirs/rgbt_0 rgbt=work_dirs/rgbt_1 rgb=work_dirs/rgb_0,work_dirs/rgb_1
+python tools/analysis/compare.py work_dirs/hivg/test --published
+"""
 
 import argparse
 
 from rgbtvg.cli import run
 
+METRICS = ["acc@0.5", "acc@0.7", "acc@0.75", "miou", "pr@f1"]
+FORMATS = ["text", "markdown", "csv", "latex"]
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", metavar="[NAME=]PATH[,PATH...]", help="two names or more")
-    parser.add_argument("--metric", default="acc@0.5", choices=["acc@0.5", "acc@0.75", "miou", "pr@f1"])
-    parser.add_argument("--split", help="only the groups of this split")
-    parser.add_argument("--resamples", type=int, default=10_000, help="size of the bootstrap")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    parser.add_argument("--out", metavar="FILE.json", help="also write everything there")
+    parser.add_argument("runs", nargs="+", metavar="[NAME=]PATH[,PATH...]", help="runs; the first is the reference")
+    parser.add_argument("--metric", default="acc@0.5", choices=METRICS, help="metric to compare (default: acc@0.5)")
+    parser.add_argument("--split", help="compare on this split only")
+    parser.add_argument("--format", default="text", choices=FORMATS, help="format of the tables (default: text)")
+    parser.add_argument("--published", action="store_true", help="also print published results on the same datasets")
+    parser.add_argument("--out", metavar="FILE.json", help="also write everything to this file")
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    from rgbtvg.evaluation import compare_runs, load_runs
+    from rgbtvg.evaluation import compare_runs, load_runs, published_table
 
-    comparison = compare_runs(load_runs(args.runs), args.metric, args.resamples, args.seed, args.split)
-    print(comparison.table())
+    runs = load_runs(args.runs)
+    comparison = compare_runs(runs, args.metric, args.split)
+    print(comparison.table(args.format))
+    if args.published:
+        reference = next(iter(runs.values()))[0]
+        print("\n" + published_table(comparison, {row["dataset"] for row in reference.values()}, args.format))
     if args.out:
         comparison.to_json(args.out)
 

@@ -3,7 +3,7 @@
 python tools/data/annotate.py raw.jsonl --image-root RAW --out new.jsonl --endpoint http://localhost:8000/v1 --model M
 python tools/data/annotate.py raw.jsonl --image-root RAW --out new.jsonl --local FOLDER_OF_A_TRANSFORMERS_MODEL
 
-Run it again after whatever ended it: what is answered is not asked again. See docs/data_tools.md.
+An interrupted run continues when started again. An endpoint needs the extra `annotate`. See docs/data_tools.md.
 """
 
 import argparse
@@ -20,29 +20,28 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("records", type=Path, help="canonical JSON lines, as tools/data/convert.py writes them")
     parser.add_argument("--image-root", type=Path, help="folder that image paths start from (default: that of RECORDS)")
     parser.add_argument("--out", type=Path, help="canonical JSON lines of the accepted records")
-    who = parser.add_argument_group("who answers")
+    who = parser.add_argument_group("model")
     who.add_argument("--endpoint", metavar="URL", help="OpenAI-compatible, such as http://localhost:8000/v1")
     who.add_argument("--model", help="name of the model at the endpoint")
     who.add_argument("--api-key-env", default="OPENAI_API_KEY", help="variable that holds the key (%(default)s)")
     who.add_argument("--local", metavar="PATH", help="a transformers vision-language model instead of an endpoint")
-    who.add_argument("--device", help="of the local model; a GPU where there is one by default")
-    who.add_argument("--max-tokens", type=int, default=200, help="of an answer (%(default)s)")
-    what = parser.add_argument_group("what is asked")
+    who.add_argument("--device", help="device of the local model; default: a GPU if there is one")
+    who.add_argument("--max-tokens", type=int, default=200, help="maximum tokens per response (%(default)s)")
+    what = parser.add_argument_group("task")
     what.add_argument("--tasks", nargs="+", default=["lighting", "expression"], choices=["lighting", "expression"])
     what.add_argument("--box", default="both", choices=["described", "drawn", "both"], help=BOX_HELP)
     what.add_argument("--thermal", action="store_true", help="show the thermal picture as well")
-    what.add_argument("--min-words", type=int, default=3, help="of a sentence (%(default)s)")
-    what.add_argument("--max-words", type=int, default=40, help="of a sentence (%(default)s)")
-    what.add_argument("--attempts", type=int, default=3, help="questions per row until an answer fits (%(default)s)")
+    what.add_argument("--min-words", type=int, default=3, help="minimum words of an expression (%(default)s)")
+    what.add_argument("--max-words", type=int, default=40, help="maximum words of an expression (%(default)s)")
+    what.add_argument("--attempts", type=int, default=3, help="requests per row until a response is accepted (%(default)s)")
     what.add_argument("--limit", type=int, help="only the first records")
-    what.add_argument("--dry-run", action="store_true", help="show the prompts of the first record and ask nothing")
-    how = parser.add_argument_group("how")
-    how.add_argument("--journal", type=Path, help="every answer as it came (default: OUT with .journal.jsonl)")
-    how.add_argument("--concurrency", type=int, default=4, help="questions under way at a time (%(default)s)")
-    how.add_argument("--requests-per-minute", type=float, help="no limit by default")
+    what.add_argument("--dry-run", action="store_true", help="print the prompts of the first record and send nothing")
+    how = parser.add_argument_group("requests")
+    how.add_argument("--journal", type=Path, help="file of all responses (default: OUT with .journal.jsonl)")
+    how.add_argument("--concurrency", type=int, default=4, help="concurrent requests (%(default)s)")
+    how.add_argument("--requests-per-minute", type=float, help="rate limit; default: none")
     how.add_argument("--timeout", type=float, default=120, help="seconds for one request (%(default)s)")
-    how.add_argument("--retries", type=int, default=6, help="after time-outs, 429 and 5xx (%(default)s)")
-    how.add_argument("--backoff", type=float, default=1, help="seconds before the first retry, then doubled")
+    how.add_argument("--retries", type=int, default=6, help="retries after time-outs, 429 and 5xx (%(default)s)")
     return parser.parse_args()
 
 
@@ -99,7 +98,6 @@ def make_model(args: argparse.Namespace):
         args.model,
         api_key=os.environ.get(args.api_key_env),
         retries=args.retries,
-        backoff=args.backoff,
         timeout=args.timeout,
         requests_per_minute=args.requests_per_minute,
         max_tokens=args.max_tokens,

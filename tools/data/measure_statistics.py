@@ -1,6 +1,6 @@
 """Mean and standard deviation of the pixels of a config's training set, by stream and channel.
 
-python tools/data/measure_statistics.py configs/_base_/pipelines/padded.py --cfg-options dataset=rgbtvg_m3fd
+python tools/data/measure_statistics.py configs/transvg/transvg_r50.py --cfg-options dataset=rgbtvg_m3fd
 
 Every image is read once, however many sentences share it. Prints what is measured beside what the config uses, and the
 line that makes a config use it.

@@ -1,12 +1,38 @@
-"""RGBT-Ground in OneRef's pipeline: the TransVG family's with a stride of 32 pixels, BEiT-3's words."""
-
-_base_ = ["padded.py"]
+"""OneRef's transforms: resize the long side to steps of 32 pixels, pad to a square; BEiT-3's tokenizer."""
 
 image_size = 384
-picture_cache = dict(size=768)
-scale_stride = 32  # pixels between the lengths that a picture is resized to in training
-tokenizer = "pretrain_weights/beit3.spm"
+tokenizer = "pretrain_weights/beit3_tokenizer"
 pad_id = 1
 max_length = 64
-random_resize = dict(scale_stride="$scale_stride", exact=True)
-tokenize = dict(pad_id="$pad_id")
+rgbt_resize = "separate"
+scale_stride = 32  # pixels between the training scales
+
+random_crop = dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5)
+random_resize = dict(
+    type="ResizeLongSide",
+    size="$image_size",
+    scale_steps=7,
+    scale_stride="$scale_stride",
+    exact=True,
+    rgbt_resize="$rgbt_resize",
+)
+random_pad = dict(type="PadToSquare", size="$image_size", random=True)
+tokenize = dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id")
+
+train_pipeline = [
+    "$load_images",
+    dict(type="CheckBoxes"),
+    "$random_crop",
+    "$random_resize",
+    dict(type="ColorJitter"),
+    "$random_pad",
+    "$tokenize",
+    dict(type="PackGroundingInputs"),
+]
+test_pipeline = [
+    "$load_images_exactly",
+    dict(type="ResizeLongSide", size="$image_size", rgbt_resize="$rgbt_resize"),
+    dict(type="PadToSquare", size="$image_size"),
+    "$tokenize",
+    dict(type="PackGroundingInputs"),
+]

@@ -1,14 +1,12 @@
-"""RGBT-Ground in SimVG's and ALVG's pipeline: zoomed and cut (training), stretched to a square, BEiT-3's words."""
-
-_base_ = ["padded.py"]
+"""SimVG's and ALVG's transforms: zoom and crop (training), stretch to a square; BEiT-3's tokenizer."""
 
 image_size = 640
-picture_cache = dict(size=1280)
-tokenizer = "pretrain_weights/beit3.spm"
+tokenizer = "pretrain_weights/beit3_tokenizer"
 pad_id = 1
 max_length = 20
-zoom = (0.3, 1.4)  # (1.0, 1.0) leaves pictures as they are
-tokenize = dict(pad_id="$pad_id")
+zoom = (0.3, 1.4)  # (1.0, 1.0) keeps the scale of images
+
+tokenize = dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id")
 
 train_pipeline = [
     "$load_images",

@@ -21,11 +21,15 @@ default_hooks = dict(
     unreadable_samples=dict(type="UnreadableSamplesHook", max_share=0.01),
     non_finite_loss=dict(type="NonFiniteLossHook", max_in_a_row=10),
     provenance=dict(type="ProvenanceHook"),
+    training_progress=dict(type="TrainingProgressHook"),
     progress_bar=dict(type="ProgressBarHook"),
 )
 custom_hooks = []
 custom_imports = dict(imports=[], allow_failed_imports=False)  # modules with classes of your own
 sync_bn = None  # 'torch': BatchNorm over the batches of all processes (GPUs)
+activation_checkpointing = []  # modules such as 'image_encoder.layers[:6]', recomputed in backward to save memory
+compile = False  # torch.compile of the model's forward and loss; needs a C++ or CUDA compiler
+tf32 = True  # TensorFloat-32 in float32 matrix products on NVIDIA GPUs
 log_processor = dict(window_size=50, by_epoch=True)
 log_level = "INFO"
 loggers = None  # TensorBoard where it is installed; or a list of 'tensorboard', 'wandb', 'mlflow'

@@ -1,7 +1,8 @@
-"""AdamW in stages that open ever more of CLIP (HiLoRA), each with a cosine of its own; one run.
+"""AdamW in stages that train a growing number of CLIP's layers (HiLoRA), with a cosine schedule per stage, in one run.
 
-`max_epochs` shortens or stretches all stages alike. `stage_mode = 'reload'` begins every stage with the best weights so
-far, as separate runs that feed each other would; `'one_schedule'` is one cosine over all of them.
+`max_epochs` scales all stages alike. `stage_mode = "reload"` starts each stage from the best weights so far, as in the
+references, where stages are separate runs; ``"in_process"`` continues from the last weights; ``"one_schedule"`` is one
+cosine over all stages.
 """
 
 stages = [
@@ -11,7 +12,7 @@ stages = [
     dict(epochs=20, lr=2.5e-5, max_layer=12),
 ]
 max_epochs = None
-stage_mode = "in_process"
+stage_mode = "reload"
 weight_decay = 1e-4
 
 train_cfg = dict(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import TRANSFORMS
 
 SENTENCEPIECE_SUFFIXES = (".spm", ".model")
+WORD = re.compile(r"[^\W_]+")
 CACHED_SENTENCES = 100_000
 """An expression of a training set comes back every epoch; this many are kept per process (some tens of MB)."""
 
@@ -25,8 +28,8 @@ class Tokenize(BaseTransform):
     is padded with `pad_id` at the end. The mask is True at tokens, special ones included.
 
     Args:
-        tokenizer: folder with the files of a tokenizer, a SentencePiece model (``.spm``, ``.model``), or a name that is
-            in the local Hugging Face cache. Nothing is downloaded.
+        tokenizer: folder with the files of a tokenizer, or a name in the local Hugging Face cache. Nothing is
+            downloaded. ``tools/data/convert_tokenizer.py`` converts a SentencePiece model.
         max_length: number of ids.
         pad_id: id of the padding. CLIP's own reference pads with 0, not with its tokenizer's pad token.
         lower: lower-case the sentence first, as all references do.
@@ -44,6 +47,11 @@ class Tokenize(BaseTransform):
         self, tokenizer: str | Path, max_length: int, pad_id: int = 0, lower: bool = True, mask_pad_id: bool = False
     ) -> None:
         self.tokenizer = load_tokenizer(tokenizer)
+        num_special = self.tokenizer.num_special_tokens_to_add()
+        if max_length <= num_special:
+            raise ConfigError(
+                f"max_length must be above {num_special}, the tokenizer's special tokens, got {max_length}"
+            )
         self.max_length = max_length
         self.pad_id = pad_id
         self.lower = lower
@@ -66,6 +74,28 @@ class Tokenize(BaseTransform):
     def num_cut(self, expression: str) -> int:
         """How many tokens of the expression are beyond `max_length`."""
         return max(len(self.tokenizer(self._prepared(expression))["input_ids"]) - self.max_length, 0)
+
+    def warnings(self, expression: str) -> list[str]:
+        """Reasons why a model may not understand the expression."""
+        warnings = []
+        cut = self.num_cut(expression)
+        if cut:
+            warnings.append(f"the expression is cut after {self.max_length} tokens: {cut} more do not fit")
+        if any(letter.isalpha() and not unicodedata.name(letter, "").startswith("LATIN") for letter in expression):
+            warnings.append("the expression has letters of another script: the models are trained on English")
+        unknown = [word for word in dict.fromkeys(WORD.findall(self._prepared(expression))) if self._is_unknown(word)]
+        if unknown:
+            warnings.append(f"the model does not know the words {', '.join(unknown)}")
+        return warnings
+
+    def _is_unknown(self, word: str) -> bool:
+        """Whether a word has no token, or is spelled out in pieces that mean nothing."""
+        ids = self.tokenizer(word, add_special_tokens=False)["input_ids"]
+        unknown = self.tokenizer.unk_token_id
+        # CLIP's unknown token is its end token, which no word becomes.
+        if unknown in ids:
+            return True
+        return word.isalpha() and len(ids) > 3 and len(word) < 2 * len(ids)
 
     def _prepared(self, expression: str) -> str:
         return expression.lower() if self.lower else expression
@@ -107,14 +137,16 @@ def load_tokenizer(tokenizer: str | Path) -> Any:
     from transformers import AutoTokenizer
 
     if Path(tokenizer).suffix in SENTENCEPIECE_SUFFIXES:
-        from rgbtvg.datasets.sentencepiece import load_sentencepiece
-
-        return load_sentencepiece(tokenizer)
+        raise ConfigError(
+            f"{tokenizer} is a SentencePiece model; convert it once with tools/data/convert_tokenizer.py and set the "
+            "tokenizer to the folder that it writes"
+        )
     try:
-        return AutoTokenizer.from_pretrained(str(tokenizer), local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return AutoTokenizer.from_pretrained(str(tokenizer), local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # damaged files make transformers fail in any way
         raise ConfigError(
             f"there is no tokenizer in {str(tokenizer)!r}: put tokenizer.json and tokenizer_config.json there "
             "(or vocab.txt for BERT, vocab.json and merges.txt for CLIP, each with config.json); that of the synthetic "
-            "set comes with it: python tools/data/make_synthetic.py --out data/synthetic"
+            "set comes with it: python tools/data/make_synthetic.py --out data/synthetic. That of BEiT-3 is "
+            "converted from beit3.spm by tools/data/convert_tokenizer.py"
         ) from error

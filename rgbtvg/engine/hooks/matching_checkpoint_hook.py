@@ -52,7 +52,11 @@ class MatchingCheckpointHook(Hook):
                 f"{runner._load_from} holds no weights that a run has written; files of a method's authors go through "
                 "tools/convert_checkpoint.py first"
             )
-        given = {name.removeprefix("module."): tensor for name, tensor in given.items()}
+        given = {name: tensor for name, tensor in given.items() if isinstance(tensor, Tensor)}
+        self._warn_of_non_finite(runner, model, given)
+        if not runner._resume:
+            left_out = getattr(model, "training_only", ())
+            shapes = {name: shape for name, shape in shapes.items() if not name.startswith(left_out)}
         missing = [name for name, shape in shapes.items() if name not in given or given[name].shape != shape]
         if runner._resume and not missing and "optimizer" not in checkpoint:
             raise CheckpointError(
@@ -71,6 +75,15 @@ class MatchingCheckpointHook(Hook):
             f"{type(model).__name__} is wanted: {len(missing)} of its {len(shapes)} tensors are missing or of another "
             f"shape (the first one: {first}{shape}), and {unexpected} in the file are unknown to it"
         )
+
+    @staticmethod
+    def _warn_of_non_finite(runner: Runner, model: nn.Module, given: Mapping[str, Tensor]) -> None:
+        names = [name for name, _ in model.named_parameters() if name in given and not given[name].isfinite().all()]
+        if names:
+            runner.logger.warning(
+                f"{len(names)} of the weights in {runner._load_from} hold NaN or infinite values (the first is "
+                f"{names[0]}): its predictions will not be finite"
+            )
 
     def _check_shapes(self, runner: Runner, differing: Mapping[str, tuple[torch.Size, torch.Size]]) -> None:
         """Refuse tensors of another shape, by name -> (wanted, given), but those that may begin anew."""

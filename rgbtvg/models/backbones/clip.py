@@ -18,9 +18,10 @@ from rgbtvg.models.backbones.clip_weights import load_clip_weights
 from rgbtvg.models.layers.clip import CLIPLayer
 from rgbtvg.models.layers.linear import Groups, Linear
 from rgbtvg.models.layers.masks import patch_mask
-from rgbtvg.models.layers.positions import POSITION_STARTS, resize_grid_table, sine_grid
+from rgbtvg.models.layers.positions import POSITION_STARTS, sine_grid
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
+from rgbtvg.structures.grid_tables import resize_grid_table
 
 VISION_ARCHS = {
     "B/16": dict(width=768, layers=12, heads=12, mlp_width=3072, patch_size=16, image_size=224, embed_dim=512),
@@ -126,6 +127,8 @@ class CLIPVisionEncoder(CLIPTower):
             does with the class token, instead of the raw last hidden state.
         in_channels: channels of the images. Weights of a file for three are carried over (`clip_weights.py`).
         patch_size: another patch size than the architecture's; weights of a file are resampled.
+        image_size: side of the input in pixels that the position table is for, if other than the architecture's; the
+            table of a file is resampled when it is read.
         position_jitter: in training, shift every patch's place in the position table by up to this many patches,
             uniformly ("fuzzy" positions, ViTAR, Fan et al. 2024, with 0.5). It softens a change of the image size.
         stem_widths: channels of convolutions of stride 2 that stand before the patch embedding, which then covers as
@@ -145,12 +148,14 @@ class CLIPVisionEncoder(CLIPTower):
         project_tokens: bool = False,
         in_channels: int = 3,
         patch_size: int | None = None,
+        image_size: int | None = None,
         position_jitter: float = 0.0,
         stem_widths: Sequence[int] = (),
         position_start: str = "normal",
         pretrained: str | None = None,
     ) -> None:
         arch = resolve_arch(arch, VISION_ARCHS)
+        arch["image_size"] = image_size or arch["image_size"]
         super().__init__(arch, out_levels, project_tokens, pretrained)
         if position_start not in POSITION_STARTS:
             raise ConfigError(f"position_start must be one of {', '.join(POSITION_STARTS)}, got {position_start!r}")

@@ -3,6 +3,7 @@ ours."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from rgbtvg.checkpoints.initial import read_initial_weights
 from rgbtvg.errors import CheckpointError
+from rgbtvg.structures.grid_tables import resize_grid_table
 
 HUGGING_FACE_FILES = ("model.safetensors", "pytorch_model.bin")
 # Names below `vision_model.` and `text_model.` in Hugging Face's CLIPModel -> ours.
@@ -40,6 +42,10 @@ def load_clip_weights(encoder: nn.Module, path: str, part: str) -> None:
     if part == "vision":
         state["patch_embedding.weight"] = fit_patch_embedding(
             state["patch_embedding.weight"], encoder.patch_embedding.weight.shape
+        )
+        rows = len(encoder.position_embedding) - 1
+        state["position_embedding"] = resize_grid_table(
+            state["position_embedding"], (math.isqrt(rows),) * 2, num_prefix=1, antialias=False
         )
     # Adapters and plugged-in modules that are already in place keep their own start.
     missing, unexpected = set(encoder.state_dict()) - set(state), set(state) - set(encoder.state_dict())
@@ -77,7 +83,7 @@ def read_clip(path: str) -> dict[str, Tensor]:
         source = next(
             (source / name for name in HUGGING_FACE_FILES if (source / name).exists()), source / "model.safetensors"
         )
-    state = read_initial_weights(source, "CLIP (the Hugging Face directory of the model, or OpenAI's ViT-B-16.pt)")
+    state = read_initial_weights(source, "CLIP (the Hugging Face directory of the model, or ViT-B-16.pth)")
     if "visual.proj" in state:
         state = openai_to_hugging_face(state)
     if not {"visual_projection.weight", f"{OWN_PREFIXES['vision']}projection.weight"} & state.keys():

@@ -26,6 +26,8 @@ class JointFeatures:
         image: (B, N, D) in the order of the image features that went in.
         text: (B, L, D).
         inputs, sequence, mask: the whole input and output (B, 1 + N + L, D) and their mask, True where ignored.
+        attention: (depth, B, V) of the regression token over the V image cells, summing to 1, where it was requested;
+            see :meth:`JointEncoder.forward`.
     """
 
     regression: Tensor | None
@@ -34,6 +36,7 @@ class JointFeatures:
     inputs: Tensor
     sequence: Tensor
     mask: Tensor
+    attention: Tensor | None = None
 
 
 @MODELS.register_module()
@@ -98,8 +101,16 @@ class JointEncoder(nn.Module):
                     table[first : first + len(code)] = code + STREAM_OFFSET * table[first].clone()
             start = end
 
-    def forward(self, image: ImageFeatures, text: TextFeatures) -> JointFeatures:
-        """Tokens of both kinds, (B, N, D) and (B, L, D), already projected to the encoder's width."""
+    def forward(self, image: ImageFeatures, text: TextFeatures, return_attention: bool = False) -> JointFeatures:
+        """Join the tokens.
+
+        Args:
+            image: tokens (B, N, D), projected to the encoder's width.
+            text: tokens (B, L, D), likewise.
+            return_attention: also return the attention of the regression token over the image cells in every layer: the
+                softmax, over these cells alone, of the logits averaged over heads (AttBalance, Kang et al. 2024).
+                Padded cells are not masked, prefix tokens are left out.
+        """
         parts = {"image": (image.tokens, image.mask), "text": (text.tokens, ~text.mask)}
         parts = {kind: parts[kind] for kind in self.order}
         if self.regression_token is not None:
@@ -107,11 +118,18 @@ class JointEncoder(nn.Module):
             parts = {"regression": (token, image.mask.new_zeros(token.shape[:2])), **parts}
         sequence = torch.cat([tokens for tokens, _ in parts.values()], dim=1)  # (B, 1 + N + L, D)
         mask = torch.cat([mask for _, mask in parts.values()], dim=1)
-        fused = self.encoder(sequence, mask, self.positions.weight[None, : sequence.shape[1]])
+        fused = self.encoder(
+            sequence, mask, self.positions.weight[None, : sequence.shape[1]], return_logits=return_attention
+        )
+        fused, logits = fused if return_attention else (fused, None)
         sizes = [tokens.shape[1] for tokens, _ in parts.values()]
         out = dict(zip(parts, fused.split(sizes, dim=1), strict=True))
         regression = out["regression"][:, 0] if "regression" in out else None
-        return JointFeatures(regression, out["image"], out["text"], sequence, fused, mask)
+        attention = None
+        if logits is not None:
+            cells = dict(zip(parts, logits.split(sizes, dim=-1), strict=True))["image"][..., image.num_prefix :]
+            attention = cells.softmax(-1)
+        return JointFeatures(regression, out["image"], out["text"], sequence, fused, mask, attention)
 
     def answer_attention(self, joint: JointFeatures) -> Tensor:
         """How much the regression token looks at each image token in the last layer, (B, N), averaged over heads."""

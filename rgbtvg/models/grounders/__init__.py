@@ -5,6 +5,7 @@ from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.models.grounders.clip_vg import CLIPVG
 from rgbtvg.models.grounders.dynamic_mdetr import DynamicMDETR
 from rgbtvg.models.grounders.faoa import FAOA
+from rgbtvg.models.grounders.fsvg import FSVG
 from rgbtvg.models.grounders.hivg import HiVG
 from rgbtvg.models.grounders.mmca import MMCA
 from rgbtvg.models.grounders.oneref import OneRef
@@ -18,6 +19,7 @@ __all__ = [
     "ALVG",
     "CLIPVG",
     "FAOA",
+    "FSVG",
     "MMCA",
     "BaseGrounder",
     "DynamicMDETR",

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_maps
+from rgbtvg.models.grounders.balanced import BalancedGrounder
+from rgbtvg.models.grounders.base import cell_maps
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
 
 @MODELS.register_module()
-class CLIPVG(TwoEncoderGrounder):
+class CLIPVG(BalancedGrounder):
     """Frozen CLIP, all of whose tokens go through one joint transformer; its regression token gives the box.
 
     In rgbt both streams pass through the same frozen CLIP and are put side by side along the channels.
@@ -27,7 +28,7 @@ class CLIPVG(TwoEncoderGrounder):
         frozen: keep both towers of CLIP fixed; False trains them too, from scratch for instance.
         learn_image_positions: let CLIP's image position table learn, as the multi-level model does.
         prompt_ids: token ids put before every sentence, whose end is cut to keep `max_length` (``ML_CLIP_VG_PROMPT``).
-        kwargs: see :class:`TwoEncoderGrounder`; encoders :class:`CLIPVisionEncoder` and :class:`CLIPTextEncoder`, head
+        kwargs: see :class:`BalancedGrounder`; encoders :class:`CLIPVisionEncoder` and :class:`CLIPTextEncoder`, head
             :class:`BoxHead`. With `out_levels` in the image encoder the channels of those layers are concatenated (the
             multi-level model that the authors released); without, its last tokens are used (the RGB-T benchmark).
     """
@@ -61,14 +62,14 @@ class CLIPVG(TwoEncoderGrounder):
         """Channels of one stream before the neck."""
         return sum(self.image_encoder.level_widths) or self.image_encoder.width
 
-    def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
+    def encode(self, inputs: GroundingInputs, return_attention: bool = False) -> dict[str, Any]:
         """Joint features and the box of the regression token."""
         streams = self.encode_streams(self.image_encoder, inputs)
         features = self.neck({name: join_levels(stream) for name, stream in streams.items()}, inputs)
         image = replace(features, tokens=self.image_proj(features.tokens))  # (B, 1 + h*w, D)
         words = self.encode_text(inputs)
         text = replace(words, tokens=self.text_proj(words.tokens))  # (B, L, D)
-        joint = self.fusion(image, text)
+        joint = self.fusion(image, text, return_attention)
         return {
             "streams": streams,
             "image_features": features,

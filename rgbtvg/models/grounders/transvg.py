@@ -7,13 +7,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_maps
+from rgbtvg.models.grounders.balanced import BalancedGrounder
+from rgbtvg.models.grounders.base import cell_maps
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
 
 @MODELS.register_module()
-class TransVG(TwoEncoderGrounder):
+class TransVG(BalancedGrounder):
     """ResNet + DETR encoder and BERT, joined by one transformer whose regression token gives the box.
 
     In rgbt both streams pass through the same image encoder and their cells stand side by side in the joint sequence.
@@ -25,7 +26,7 @@ class TransVG(TwoEncoderGrounder):
         max_length: tokens of a sentence.
         project_image: apply a linear layer to the image cells before they are joined (the paper). The RGB-T benchmark's
             variant creates that layer and never applies it: False for its checkpoints.
-        kwargs: see :class:`TwoEncoderGrounder`; encoders :class:`ResNetDETR` and :class:`BertEncoder`, head
+        kwargs: see :class:`BalancedGrounder`; encoders :class:`ResNetDETR` and :class:`BertEncoder`, head
             :class:`BoxHead`.
     """
 
@@ -39,14 +40,14 @@ class TransVG(TwoEncoderGrounder):
         self.image_proj = nn.Linear(self.image_encoder.width, width) if project_image else nn.Identity()
         self.text_proj = nn.Linear(self.text_encoder.width, width)
 
-    def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
+    def encode(self, inputs: GroundingInputs, return_attention: bool = False) -> dict[str, Any]:
         """Joint features and the box of the regression token."""
         states = self.text_encoder(inputs.token_ids, inputs.token_mask)  # (B, L, 768)
         text = replace(states, tokens=self.text_proj(states.tokens))  # (B, L, D)
         streams = self.encode_images(inputs, states, text)
         image = self.neck(streams, inputs)  # (B, S*N, D)
         image = replace(image, tokens=self.image_proj(image.tokens))
-        joint = self.fusion(image, text)
+        joint = self.fusion(image, text, return_attention)
         return {
             "streams": streams,
             "image": image,

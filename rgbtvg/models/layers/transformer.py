@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.models.layers.slots import Slots
 from rgbtvg.structures import TextFeatures
 
@@ -41,12 +44,20 @@ class Attention(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Same as :meth:`forward`, plus the attention weights (B, Q, K), averaged over the heads."""
         q, k, v = self._project(query, key, value)
-        scores = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).float()  # (B, heads, Q, K)
+        scores = full_precision(q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2))  # (B, heads, Q, K)
         if key_mask is not None:
             scores = scores.masked_fill(key_mask[:, None, None, :], -torch.inf)
         weights = F.dropout(scores.softmax(-1), self.dropout, self.training)
         x = weights.to(v.dtype) @ v
         return self.out_proj(x.transpose(1, 2).flatten(2)), weights.mean(1)
+
+    def mean_logits(self, query: Tensor, key: Tensor) -> Tensor:
+        """Scaled attention logits averaged over the heads, before any mask: (B, Q, D), (B, K, D) -> (B, Q, K)."""
+        (q_weight, k_weight, _), (q_bias, k_bias, _) = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
+        q, k = F.linear(query, q_weight, q_bias), F.linear(key, k_weight, k_bias)
+        # The mean over heads of their products is the product of all channels over the number of heads.
+        scale = (q.shape[-1] / self.num_heads) ** -0.5 / self.num_heads
+        return (q * scale) @ k.transpose(-1, -2)
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
         """Queries, keys and values of every head, each (B, heads, tokens, D / heads)."""
@@ -88,21 +99,32 @@ class TransformerEncoderLayer(nn.Module):
         mask: Tensor | None = None,
         positions: Tensor | None = None,
         language: TextFeatures | None = None,
-    ) -> Tensor:
-        """x (B, N, D), mask (B, N) True where ignored as a key, positions (B or 1, N, D) -> (B, N, D)."""
-        if self.pre_norm:
-            x = x + self.dropout(self._attend(self.norm1(x), mask, positions, language))
-            return x + self.dropout(self._feed_forward(self.norm2(x)))
-        x = self.norm1(x + self.dropout(self._attend(x, mask, positions, language)))
-        return self.norm2(x + self.dropout(self._feed_forward(x)))
+        return_logits: bool = False,
+    ) -> Any:
+        """Run the layer.
 
-    def _attend(
-        self, x: Tensor, mask: Tensor | None, positions: Tensor | None, language: TextFeatures | None
-    ) -> Tensor:
-        placed = x if positions is None else x + positions
-        query = self.slots.beside("query", placed, x, language)
-        key = self.slots.beside("key", placed, x, language)
-        return self.self_attn(query, key, x, mask)
+        Args:
+            x: (B, N, D).
+            mask: (B, N) bool, True where ignored as a key.
+            positions: (B or 1, N, D).
+            language: passed to the modules in ``slots``.
+            return_logits: also return the attention logits of the first token, (B, N), see
+                :meth:`Attention.mean_logits`.
+
+        Returns:
+            (B, N, D), or a tuple with the logits.
+        """
+        inner = self.norm1(x) if self.pre_norm else x
+        placed = inner if positions is None else inner + positions
+        query = self.slots.beside("query", placed, inner, language)
+        key = self.slots.beside("key", placed, inner, language)
+        out = x + self.dropout(self.self_attn(query, key, inner, mask))
+        if self.pre_norm:
+            out = out + self.dropout(self._feed_forward(self.norm2(out)))
+        else:
+            out = self.norm1(out)
+            out = self.norm2(out + self.dropout(self._feed_forward(out)))
+        return (out, self.self_attn.mean_logits(query[:, :1], key)[:, 0]) if return_logits else out
 
     def _feed_forward(self, x: Tensor) -> Tensor:
         return self.linear2(self.dropout(self.linear1(x).relu()))
@@ -138,8 +160,18 @@ class TransformerEncoder(nn.Module):
         mask: Tensor | None = None,
         positions: Tensor | None = None,
         language: TextFeatures | None = None,
-    ) -> Tensor:
-        """x (B, N, D), mask (B, N) True where ignored as a key, positions (B or 1, N, D) -> (B, N, D)."""
+        return_logits: bool = False,
+    ) -> Any:
+        """Run all layers; arguments as in :class:`TransformerEncoderLayer`.
+
+        Returns:
+            (B, N, D), or with `return_logits` a tuple with the logits of the first token in every layer, (depth, B, N).
+        """
+        logits = []
         for layer in self.layers:
-            x = layer(x, mask, positions, language)
-        return self.norm(x)
+            x = layer(x, mask, positions, language, return_logits)
+            if return_logits:
+                x, row = x
+                logits.append(row)
+        x = self.norm(x)
+        return (x, torch.stack(logits)) if return_logits else x

@@ -8,12 +8,18 @@ from rgbtvg.structures.boxes import aligned_giou, cxcywh_to_xyxy
 
 
 def box_losses(
-    pred_boxes: Tensor, target_boxes: Tensor, l1_weight: float = 1.0, giou_weight: float = 1.0
+    pred_boxes: Tensor,
+    target_boxes: Tensor,
+    l1_weight: float = 1.0,
+    giou_weight: float = 1.0,
+    sample_weights: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """L1 and generalised IoU of aligned boxes (B, 4), cxcywh in [0, 1] (TransVG, Deng et al. 2021, eq. 4).
 
-    The L1 term sums the four coordinates; both are means over the samples.
+    The L1 term sums the four coordinates; both are means over the samples, multiplied by `sample_weights` (B,).
     """
-    l1 = (pred_boxes - target_boxes).abs().sum(-1).mean()
-    giou = aligned_giou(cxcywh_to_xyxy(pred_boxes), cxcywh_to_xyxy(target_boxes))
-    return {"loss_bbox": l1_weight * l1, "loss_giou": giou_weight * (1 - giou).mean()}
+    l1 = (pred_boxes - target_boxes).abs().sum(-1)
+    giou = 1 - aligned_giou(cxcywh_to_xyxy(pred_boxes), cxcywh_to_xyxy(target_boxes))
+    if sample_weights is not None:
+        l1, giou = l1 * sample_weights, giou * sample_weights
+    return {"loss_bbox": l1_weight * l1.mean(), "loss_giou": giou_weight * giou.mean()}

@@ -81,3 +81,21 @@ def per_stream(named: dict[str, Tensor], prefixes: tuple[str, ...]) -> dict[str,
         for name, tensor in named.items()
         for prefix, part in zip(prefixes, tensor.chunk(len(prefixes)), strict=True)
     }
+
+
+def grey_streams(image: Tensor, modality: str) -> dict[str, Tensor]:
+    """Streams of the references that repeat one thermal channel: the fourth of four or more, else the first."""
+    thermal = image[:, 3:4] if image.shape[1] >= 4 else image[:, :1]
+    streams = {"rgb": image[:, :3], "ir": thermal.repeat(1, 3, 1, 1)}
+    return streams if modality == "rgbt" else {modality: streams[modality]}
+
+
+def bracketed(named: dict[str, Tensor], modality: str) -> dict[str, Tensor]:
+    """Outputs of one batched pass, as ``name[rgb]`` and ``name[thermal]`` where there are two streams."""
+    if modality != "rgbt":
+        return named
+    return {
+        f"{name}[{stream}]": part
+        for name, tensor in named.items()
+        for stream, part in zip(("rgb", "thermal"), tensor.chunk(2), strict=True)
+    }

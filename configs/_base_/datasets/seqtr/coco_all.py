@@ -3,14 +3,13 @@
 RefCOCOg by Google's split is not in it: its training images are in the test parts of the others.
 """
 
-_base_ = ["../mixture.py"]
-
 dataset = "coco_all"
 data_root = "data"
 split_root = "data/annotations"
 modality = "rgb"
 statistics = "imagenet"
 sentences = "drawn"
+source_weights = {}  # source -> passes per epoch, 1 where left out
 
 # Source -> its test parts.
 test_splits = {
@@ -18,7 +17,7 @@ test_splits = {
     "unc+": ["val", "testA", "testB"],
     "gref_umd": ["val", "test"],
 }
-evaluated = dict(
+mixture = dict(
     _delete_=True,
     type="DatasetMixture",
     dataset="$dataset",
@@ -26,15 +25,16 @@ evaluated = dict(
     split_root="$split_root",
     modality="$modality",
     with_masks="$with_masks",
-    pipeline="$test_pipeline",
-    test_mode=True,
 )
+evaluated = dict(mixture, pipeline="$test_pipeline", test_mode=True)
 train_dataloader = dict(
+    sampler=dict(_delete_=True, type="MixtureSampler", weights="$source_weights"),
     dataset=dict(
+        mixture,
+        pipeline="$train_pipeline",
         sources={name: dict(type="SeqTRInstances", dataset=name, split="train") for name in test_splits},
         sentences="$sentences",
-        with_masks="$with_masks",
-    )
+    ),
 )
 val_dataloader = dict(
     dataset=dict(
@@ -47,4 +47,4 @@ test_dataloader = dict(
         sources={name: dict(type="SeqTRInstances", dataset=name, split=splits) for name, splits in test_splits.items()},
     )
 )
-del test_splits, evaluated
+del test_splits, mixture, evaluated

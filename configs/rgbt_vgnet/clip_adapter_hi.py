@@ -1,5 +1,0 @@
-"""Frozen CLIP with CLIP-Adapters on level hi of the image encoder, one per camera."""
-
-_base_ = ["clip_frozen.py"]
-
-model = dict(level_adapter=dict(type="CLIPAdapter", levels=[0, 1, 2, 3], reduction=4, ratio=0.2))

@@ -1,7 +1,0 @@
-"""RGBT-VGNet v2 at 1280 pixels."""
-
-_base_ = ["rgbt_vgnet_b16_640.py"]
-
-image_size = 1280
-picture_cache = dict(size=2560)
-load_from = "pretrain_weights/hivg_b16_mixup_merged_rgbt_1280.pth"  # docs/experiments.md says how it is made

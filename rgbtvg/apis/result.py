@@ -1,0 +1,117 @@
+"""The result of grounding one expression, and the warnings that belong to it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from rgbtvg.datasets.masks import encode_binary_mask
+from rgbtvg.errors import ConfigError
+from rgbtvg.visualization import draw_grounding, save_picture
+from rgbtvg.visualization.drawing import STREAM_TITLES
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, repr=False)
+class GroundingResult:
+    """Boxes of one expression in one pair of images.
+
+    Args:
+        expression: the expression.
+        boxes: (N, 4) float32 xyxy in pixels of the image (of RGB if there is one), best first; N may be 0.
+        scores: (N,) float32 in [0, 1].
+        images: stream (``rgb``, ``ir``) -> the image in 8 bits as the model loaded it, thermal after its
+            `thermal_normalisation`, before resizing.
+        mask: (H, W) bool of the image, for models that segment.
+        warnings: reasons not to trust the result: an image without content, an expression that was cut or has words
+            that the model does not know, an output that is NaN.
+    """
+
+    expression: str
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    images: dict[str, Image.Image]
+    mask: NDArray[np.bool_] | None = None
+    warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        boxes = ", ".join(f"[{', '.join(f'{value:.1f}' for value in box)}]" for box in self.boxes)
+        scores = ", ".join(f"{score:.3f}" for score in self.scores)
+        warnings = f", warnings={self.warnings}" if self.warnings else ""
+        return f"GroundingResult({self.expression!r}, boxes=[{boxes}], scores=[{scores}]{warnings})"
+
+    def _repr_png_(self) -> bytes:
+        """The drawn result, as notebooks display it."""
+        buffer = io.BytesIO()
+        self.draw().save(buffer, "PNG")
+        return buffer.getvalue()
+
+    def draw(self, width: int | None = None) -> Image.Image:
+        """RGB and thermal side by side with the boxes, the expression above; `width` of each image in pixels."""
+        note = f"score {self.scores[0]:.2f}" if len(self.scores) else "nothing found"
+        return draw_grounding(
+            self.images, self.expression, pred_boxes=self.boxes, pred_mask=self.mask, note=note, width=width
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Draw the result and write it as an image file."""
+        save_picture(self.draw(), path)
+
+    def summary(self) -> str:
+        """One line of text per box and per warning."""
+        lines = [
+            f"box x0 y0 x1 y1: {' '.join(f'{value:.1f}' for value in box)}  score {score:.3f}"
+            for box, score in zip(self.boxes, self.scores, strict=True)
+        ]
+        return "\n".join([*(lines or ["nothing found"]), *(f"warning: {text}" for text in self.warnings)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result without its images, as plain data for JSON; a mask is in COCO's run-length encoding."""
+        fields: dict[str, Any] = {
+            "expression": self.expression,
+            "boxes": self.boxes.tolist(),
+            "scores": self.scores.tolist(),
+            "warnings": list(self.warnings),
+        }
+        return fields if self.mask is None else {**fields, "mask": encode_binary_mask(self.mask)}
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """One row per box: ``expression``, ``x0``, ``y0``, ``x1``, ``y1``, ``score``.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise ConfigError("to_pandas needs pandas: pip install pandas") from None
+        table = pandas.DataFrame(self.boxes, columns=["x0", "y0", "x1", "y1"])
+        table.insert(0, "expression", self.expression)
+        table["score"] = self.scores
+        return table
+
+
+def image_warnings(images: Mapping[str, Image.Image], loaded: Mapping[str, NDArray[np.uint8]]) -> list[str]:
+    """Warnings about images without content.
+
+    Args:
+        images: stream -> image as it was given.
+        loaded: stream -> pixels in 8 bits as the model reads them.
+    """
+    warnings = []
+    for stream, pixels in loaded.items():
+        image = images[stream]
+        if image.mode == "F" and not np.isfinite(np.asarray(image)).any():
+            warnings.append(f"the {STREAM_TITLES[stream]} image has no finite value")
+        elif pixels.min() == pixels.max():
+            warnings.append(f"the {STREAM_TITLES[stream]} image is blank: all of its pixels are equal")
+    return warnings

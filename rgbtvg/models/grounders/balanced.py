@@ -1,0 +1,195 @@
+"""AttBalance (Kang et al. 2024): training that supervises the attention of a grounder's regression token."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rgbtvg.checkpoints import MOMENTUM
+from rgbtvg.models.grounders.base import TwoEncoderGrounder
+from rgbtvg.models.heads.box_head import single_targets
+from rgbtvg.models.losses.attention_balance import BalanceTerms, balance_terms, target_regions
+from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures
+from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy
+
+
+class AttentionBalance(nn.Module):
+    """The extra losses of AttBalance and the momentum copy that they need. Inference does not use it.
+
+    The copy exists in training only: :meth:`start` makes it. Checkpoints hold it for resuming; a model without a copy
+    ignores it.
+
+    Args:
+        momentum: share of the copy that an update keeps.
+        alpha: share of the distillation from the second epoch on; it rises to that over the first.
+        epochs: epochs with the extra terms; afterwards the box losses stand alone.
+        first_layer: first constrained layer of the joint encoder, counted from 0.
+        copy_buffers: update the copy's buffers (batch norm statistics) too. The reference does not, so that its copy
+            runs the learned filters with initial statistics.
+        start_equal: begin with a copy of the pre-trained network. The reference copies it before its image encoder is
+            read.
+        correlate_same_layers: take the rank correlation on the layers that it weights. The reference takes it two
+            layers lower.
+        cover_small: a target smaller than a cell gets the cell of its centre. The reference leaves its region empty.
+    """
+
+    def __init__(
+        self,
+        momentum: float = 0.9,
+        alpha: float = 0.4,
+        epochs: int = 60,
+        first_layer: int = 2,
+        copy_buffers: bool = True,
+        start_equal: bool = True,
+        correlate_same_layers: bool = True,
+        cover_small: bool = True,
+    ) -> None:
+        super().__init__()
+        self.rate = momentum
+        self.final_alpha = self.alpha = alpha
+        self.epochs = epochs
+        self.first_layer = first_layer
+        self.copy_buffers = copy_buffers
+        self.start_equal = start_equal
+        self.correlate_same_layers = correlate_same_layers
+        self.cover_small = cover_small
+        self.active = True
+        self.momentum: BalancedGrounder | None = None
+        self.register_load_state_dict_pre_hook(_drop_momentum)
+
+    def start(self, grounder: BalancedGrounder) -> None:
+        """Make the momentum copy of everything but the heads."""
+        without = (grounder.head, grounder.auxiliary_heads, grounder.data_preprocessor, self)
+        memo: dict[int, Any] = dict(zip(map(id, without), (nn.Identity(), nn.ModuleList(), None, None), strict=True))
+        self.momentum = copy.deepcopy(grounder, memo).requires_grad_(False)
+
+    def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
+        """See :meth:`BaseGrounder.set_progress`."""
+        self.active = epoch < self.epochs
+        self.alpha = self.final_alpha * (1.0 if epoch else (iteration + 1) / iterations_per_epoch)
+
+    @torch.no_grad()
+    def update(self, grounder: BalancedGrounder) -> None:
+        """Move the copy towards the network."""
+        if self.momentum is None:
+            return
+        online = dict(grounder.named_parameters())
+        pairs = [(parameter, online[name]) for name, parameter in self.momentum.named_parameters()]
+        torch._foreach_lerp_([mine for mine, _ in pairs], [theirs for _, theirs in pairs], 1 - self.rate)
+        if self.copy_buffers:
+            buffers = dict(grounder.named_buffers())
+            for name, buffer in self.momentum.named_buffers():
+                buffer.copy_(buffers[name])
+
+    def momentum_attention(self, inputs: GroundingInputs, attention: Tensor) -> Tensor:
+        """Attention of the copy, (depth, B, V); the network's own outside of training."""
+        if not self.training or self.momentum is None:
+            return attention.detach()
+        with torch.no_grad():
+            return self.momentum.encode(inputs, return_attention=True)["joint"].attention
+
+    def forward(
+        self,
+        grounder: BalancedGrounder,
+        outputs: dict[str, Any],
+        momentum_attention: Tensor,
+        inputs: GroundingInputs,
+        data_samples: list[GroundingSample],
+    ) -> BalanceTerms:
+        """Loss terms for outputs of ``encode(..., return_attention=True)``."""
+        boxes = outputs["pred_boxes"].float()
+        targets = single_targets(data_samples).to(boxes)
+        region = target_regions(
+            targets,
+            inputs.input_shape,
+            *cell_layout(outputs["streams"], outputs["joint"].attention.shape[-1]),
+            self.cover_small,
+        )
+        picture = (~inputs.padding_mask).sum((1, 2))
+        box_share = targets[:, 2:].prod(-1) * inputs.padding_mask[0].numel() / picture
+        return balance_terms(
+            outputs["joint"].attention.float(),
+            momentum_attention.float(),
+            region,
+            aligned_iou(cxcywh_to_xyxy(boxes.detach()), cxcywh_to_xyxy(targets), 1e-16),
+            box_share,
+            self.alpha,
+            self.first_layer,
+            self.correlate_same_layers,
+        )
+
+
+def _drop_momentum(module: AttentionBalance, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Leave a checkpoint's momentum copy out of a model that has none."""
+    if module.momentum is None:
+        for name in [name for name in state if name.startswith(f"{prefix}momentum.")]:
+            del state[name]
+
+
+def _copy_anew(module: BalancedGrounder, keys: Any) -> None:
+    """Make the momentum copy again after weights without one were loaded."""
+    if module.attention_balance is None:  # the copy itself
+        return
+    missing = [name for name in keys.missing_keys if name.startswith(module.training_only)]
+    if missing:
+        if module.attention_balance.start_equal:
+            module.attention_balance.start(module)
+        keys.missing_keys[:] = [name for name in keys.missing_keys if name not in missing]
+
+
+def cell_layout(streams: dict[str, ImageFeatures], num_cells: int) -> tuple[list[tuple[int, int]], int]:
+    """Grids of the levels behind `num_cells` image cells, and how many streams they stand for."""
+    first = next(iter(streams.values()))
+    maps = [level for level in first.levels if level.ndim == 4]
+    grids = [(level.shape[2], level.shape[3]) for level in maps] or [first.grid]
+    return grids, num_cells // sum(rows * columns for rows, columns in grids)
+
+
+class BalancedGrounder(TwoEncoderGrounder):
+    """A method with a joint encoder (``fusion``) whose regression token gives the box.
+
+    Args:
+        attention_balance: arguments of :class:`AttentionBalance`; ``dict()`` switches it on with its defaults.
+        kwargs: see :class:`TwoEncoderGrounder`.
+    """
+
+    def __init__(self, attention_balance: dict | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.attention_balance = None if attention_balance is None else AttentionBalance(**attention_balance)
+        if self.attention_balance is not None:
+            self.training_only = (MOMENTUM,)
+            self.register_load_state_dict_post_hook(_copy_anew)
+
+    @abstractmethod
+    def encode(self, inputs: GroundingInputs, return_attention: bool = False) -> dict[str, Any]:
+        """As in :class:`BaseGrounder`; with `return_attention` the joint features hold the regression token's."""
+
+    def init_weights(self) -> None:
+        """Read initial weights, and make the momentum copy where there is one."""
+        super().init_weights()
+        if self.attention_balance is not None:
+            self.attention_balance.start(self)
+
+    def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
+        """Set the share of the distillation, and switch the extra terms off late in training."""
+        if self.attention_balance is not None:
+            self.attention_balance.set_progress(epoch, iteration, iterations_per_epoch)
+
+    def begin_step(self) -> None:
+        """Move the momentum copy."""
+        if self.attention_balance is not None:
+            self.attention_balance.update(self)
+
+    def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """Loss terms; with AttBalance the attention's too, and box losses weighted by difficulty."""
+        balance = self.attention_balance
+        if balance is None or not balance.active:
+            return super().loss(inputs, data_samples)
+        outputs = self.encode(inputs, return_attention=True)
+        teacher = balance.momentum_attention(inputs, outputs["joint"].attention)
+        terms = balance(self, outputs, teacher, inputs, data_samples)
+        return self.losses({**outputs, "box_weights": terms.box_weights}, data_samples) | terms.losses
