@@ -42,7 +42,7 @@ class Candidates:
 
     def boxes(self, index: Tensor) -> Tensor:
         """Boxes (B, 4) cxcywh in [0, 1] of one candidate (B,) per sample."""
-        values = self.values[torch.arange(len(index), device=index.device), index].float()
+        values = self.values[torch.arange(index.shape[0], device=index.device), index].float()
         centre = (values[:, :2].sigmoid() + self.cells[index]) / self.grids[index]
         return torch.cat((centre, values[:, 2:4].exp() * self.anchors[index]), dim=1)
 
@@ -135,7 +135,7 @@ class AnchorHead(nn.Module):
         candidates = outputs["candidates"]
         boxes = single_targets(data_samples).to(candidates.values)
         index = self.assign(candidates, boxes)
-        values = candidates.values[torch.arange(len(index), device=index.device), index]
+        values = candidates.values[torch.arange(index.shape[0], device=index.device), index]
         offset = boxes[:, :2] * candidates.grids[index] - candidates.cells[index]
         size = (boxes[:, 2:] / candidates.anchors[index] + 1e-16).log()
         predicted = torch.cat((values[:, :2].sigmoid(), values[:, 2:4]), dim=1)
