@@ -87,7 +87,9 @@ def _add_edits(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--widen-projections", action="store_true", help="widen the projections of FAOA or ReSC to RGB and thermal"
     )
-    command.add_argument("--image-size", type=positive, metavar="PIXELS", help="resample the joint position table")
+    command.add_argument(
+        "--image-size", type=positive, metavar="PIXELS", help="resample the position table of the image size"
+    )
 
 
 def ranks_of(items: list[str]) -> dict[str, int]:
@@ -126,7 +128,8 @@ def edits_of(args: argparse.Namespace, config: "Config | None") -> dict[str, Cal
     if args.widen_projections:
         edits["widen_projections"] = surgery.widen_projections
     if args.image_size:
-        edits["image_size"] = partial(surgery.resize_positions, image_size=args.image_size)
+        known = {} if config is None else {"old_size": config.get("image_size"), "num_words": config.get("max_length")}
+        edits["image_size"] = partial(surgery.resize_positions, image_size=args.image_size, **known)
     return edits
 
 

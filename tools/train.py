@@ -17,6 +17,7 @@ def parse_args() -> argparse.Namespace:
         metavar="CHECKPOINT",
         help="go on from the newest checkpoint of the work dir, or from the one given; the run is then the same run",
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace the training that the work dir holds")
     parser.add_argument("--load-from", metavar="CHECKPOINT", help="begin with these weights")
     parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16)")
     parser.add_argument("--seed", type=int, help="seed, in place of the config's")
@@ -42,6 +43,7 @@ def main() -> None:
         deterministic=args.deterministic,
         auto_scale_lr=args.auto_scale_lr,
         launcher=args.launcher,
+        overwrite=args.overwrite,
     )
 
 

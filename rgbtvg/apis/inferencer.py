@@ -54,6 +54,7 @@ class GroundingInferencer:
         checkpoint: the weights, if the first argument is a config.
         options: overrides of the config, as ``--cfg-options`` gives them: ``{"thermal_normalisation": "clahe"}``.
         device: such as ``'cpu'`` or ``'cuda:1'``; by default a GPU if there is one.
+        compile: compile the model with ``torch.compile`` at the first call.
 
     Raises:
         ConfigError: no such config, no checkpoint for it, or no such device.
@@ -72,13 +73,14 @@ class GroundingInferencer:
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
         options: Mapping[str, Any] | None = None,
+        compile: bool = False,
     ) -> None:
         self.device = find_device(device)
         self.model: Any
         if not isinstance(config_or_checkpoint, Config) and Path(config_or_checkpoint).suffix in EXPORTED_SUFFIXES:
             self.checkpoint = Path(config_or_checkpoint)
-            if checkpoint is not None or options:
-                raise ConfigError(f"{self.checkpoint} is an exported model: it takes neither a checkpoint nor options")
+            if checkpoint is not None or options or compile:
+                raise ConfigError(f"{self.checkpoint} is an exported model: it takes no checkpoint, options or compile")
             self.model = ExportedModel(self.checkpoint)
             with tempfile.TemporaryDirectory() as folder:
                 self.steps = self.model.pipeline(folder)
@@ -87,6 +89,8 @@ class GroundingInferencer:
             config, checkpoint = _config_and_checkpoint(config_or_checkpoint, checkpoint, options)
             self.checkpoint = Path(checkpoint)
             self.model = _build_model(config, checkpoint).to(self.device).eval()
+            if compile:
+                self.model.compile_graphs()
             self.steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
             self._load, *self._pipeline = build_transforms(self.steps)
         self.streams: tuple[str, ...] = self.model.streams

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rgbtvg.apis.cost import random_inputs, random_samples, training_step
+from rgbtvg.benchmarking.cost import random_inputs, random_samples, training_step
 from rgbtvg.engine import load_config
 from rgbtvg.registry import MODELS
 

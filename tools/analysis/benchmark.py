@@ -36,11 +36,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     if args.all:
-        from rgbtvg.apis.cost_table import cost_table
+        from rgbtvg.benchmarking.cost_table import cost_table
 
         figures = cost_table(args.cfg_options, args.threads, args.rounds, print)
     else:
-        from rgbtvg.apis.benchmark import measure
+        from rgbtvg.benchmarking.benchmark import measure
         from rgbtvg.engine.config import load_config, parse_options
 
         figures = measure(

@@ -4,7 +4,7 @@ python tools/analysis/benchmark_loading.py
 python tools/analysis/benchmark_loading.py configs/transvg/transvg_r50.py --json work_dirs/loading.json
 
 Makes 100 JPEG pairs of 1280x960 and 100 PNG pairs of 1024x768 in a temporary folder. One process and one thread, all
-variants in turn, medians over the rounds. Says also how many grey levels reduced decoding and the cache change.
+variants in turn, medians over the rounds. Prints how many grey levels reduced decoding and a resized copy change.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from rgbtvg.apis.loading_benchmark import benchmark_loading
+    from rgbtvg.benchmarking.loading_benchmark import benchmark_loading
     from rgbtvg.engine.config import load_config, parse_options
 
     config = load_config(args.config, parse_options(args.cfg_options))

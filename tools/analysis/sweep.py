@@ -3,7 +3,7 @@
 python tools/analysis/sweep.py configs/comparisons/lora.py
 python tools/analysis/sweep.py configs/comparisons/methods.py --jobs 2 --cfg-options max_epochs=2
 
-`rgbtvg/apis/sweep.py` says what a table file holds. Given again, the command goes on where it was broken off.
+`rgbtvg/benchmarking/sweep.py` says what a table file holds. Given again, the command goes on where it was broken off.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from rgbtvg.apis.sweep import sweep
+    from rgbtvg.benchmarking.sweep import sweep
     from rgbtvg.engine.config import parse_options
 
     out = args.out or Path("work_dirs", Path(args.table).stem)

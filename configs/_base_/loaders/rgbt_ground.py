@@ -30,7 +30,6 @@ load_images = dict(
     thermal_normalisation="$thermal_normalisation",
     thermal_range="$thermal_range",
     draft_size="$draft_size",
-    cache="$picture_cache",
 )
 load_images_exactly = dict(
     type="LoadImages",

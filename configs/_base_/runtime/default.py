@@ -26,6 +26,8 @@ default_hooks = dict(
 custom_hooks = []
 sync_bn = None  # 'torch': BatchNorm over the batches of all processes (GPUs)
 activation_checkpointing = []  # modules such as 'image_encoder.layers[:6]', recomputed in backward to save memory
+compile = False  # torch.compile of the model's forward and loss; needs a C++ or CUDA compiler
+tf32 = True  # TensorFloat-32 in float32 matrix products on NVIDIA GPUs
 log_processor = dict(window_size=50, by_epoch=True)
 loggers = None  # TensorBoard where it is installed; or a list of 'tensorboard', 'wandb', 'mlflow'
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +26,7 @@ class LoadedPicture(NamedTuple):
     Args:
         pixels: uint8 (h, w, 3) of RGB or (h, w) of thermal.
         ori_shape: (height, width) of the upright file.
-        scale: of `pixels` to that; below 1 for reduced decoding and for pictures of a cache.
+        scale: of `pixels` to that; below 1 for reduced decoding.
     """
 
     pixels: np.ndarray
@@ -54,8 +52,6 @@ class LoadImages(BaseTransform):
         draft_size: None decodes exactly. With a number of pixels, JPEG files are decoded at 1/2, 1/4 or 1/8 as long as
             their long side keeps this many; several times faster for large files, and close to but not the same as
             decoding and shrinking. The frame knows.
-        cache: arguments of :class:`~rgbtvg.datasets.picture_cache.PictureCache`: pictures are kept on disk, shrunk to
-            a size that training needs, and decoded once; off while `folder` is None. Not for evaluation.
 
     Reads ``image_paths``, ``size``, ``boxes`` and ``masks`` (the last three may be absent); an entry of ``images`` that
     is there already (PIL image or array) is converted instead of read. Adds ``images``, ``ori_shape``, ``frame``,
@@ -72,7 +68,6 @@ class LoadImages(BaseTransform):
         thermal_normalisation: str = "dataset",
         thermal_range: ThermalRange = "image",
         draft_size: int | None = None,
-        cache: Mapping[str, Any] | None = None,
     ) -> None:
         if modality not in MODALITY_STREAMS:
             raise ConfigError(f"modality must be one of {', '.join(MODALITY_STREAMS)}, got {modality!r}")
@@ -81,12 +76,6 @@ class LoadImages(BaseTransform):
         self.thermal_normalisation = thermal_normalisation
         self.thermal_range = check_thermal_range(thermal_range)
         self.draft_size = draft_size
-        self.cache = None
-        if cache is not None and cache.get("folder") is not None:
-            # Imported here because it locks files as POSIX systems do.
-            from rgbtvg.datasets.picture_cache import PictureCache
-
-            self.cache = PictureCache(**cache)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         given = results.get("images", {})
@@ -121,13 +110,7 @@ class LoadImages(BaseTransform):
         path = results["image_paths"].get(stream)
         if path is None:
             raise DataError(f"there is no {stream} image beside {', '.join(results['image_paths'].values())}")
-        if self.cache is None:
-            return self._decoded(path, stream, self.draft_size)
-        rule = (stream, *((self.thermal_normalisation, self.thermal_range) if stream == "ir" else ()))
-        return self.cache.picture(path, rule, lambda: self._decoded(path, stream))
-
-    def _decoded(self, path: str | Path, stream: str, draft_size: int | None = None) -> LoadedPicture:
-        image, ori_shape, reduction = read_image(path, draft_size, stream)
+        image, ori_shape, reduction = read_image(path, self.draft_size, stream)
         return LoadedPicture(self._to_8_bit(image, stream), ori_shape, 1 / reduction)
 
     def _converted(self, picture: Image.Image | np.ndarray, stream: str) -> LoadedPicture:
@@ -183,10 +166,10 @@ def to_rgb(image: Image.Image) -> np.ndarray:
 
 def to_thermal(image: Image.Image, thermal_range: ThermalRange = "image", normalisation: str = "dataset") -> np.ndarray:
     """uint8 (H, W) of a thermal picture of any mode; see :class:`LoadImages`."""
-    return get_thermal_normalisation(normalisation).to_8_bit(_thermal_values(image), thermal_range)
+    return get_thermal_normalisation(normalisation).to_8_bit(thermal_values(image), thermal_range)
 
 
-def _thermal_values(image: Image.Image) -> np.ndarray:
+def thermal_values(image: Image.Image) -> np.ndarray:
     """(H, W) of any type: the values of the file's first channel."""
     if is_deep(image):
         return np.asarray(image)

@@ -12,7 +12,6 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from rgbtvg.checkpoints.rules import strip_wrappers
 from rgbtvg.engine.config import config_text, parse_config_text
 from rgbtvg.engine.strategies import FSDPStrategy
 from rgbtvg.errors import CheckpointError
@@ -51,13 +50,8 @@ class MatchingCheckpointHook(Hook):
                 f"{runner._load_from} holds no weights that a run has written; files of a method's authors go through "
                 "tools/convert_checkpoint.py first"
             )
-        given = strip_wrappers(given)
-        # The loader that runs next reads the same mapping.
-        if "state_dict" in checkpoint:
-            checkpoint["state_dict"] = given
-        else:
-            checkpoint.clear()
-            checkpoint.update(given)
+        given = {name: tensor for name, tensor in given.items() if isinstance(tensor, Tensor)}
+        self._warn_of_non_finite(runner, model, given)
         if not runner._resume:
             left_out = getattr(model, "training_only", ())
             shapes = {name: shape for name, shape in shapes.items() if not name.startswith(left_out)}
@@ -79,6 +73,15 @@ class MatchingCheckpointHook(Hook):
             f"{type(model).__name__} is wanted: {len(missing)} of its {len(shapes)} tensors are missing or of another "
             f"shape (the first one: {first}{shape}), and {unexpected} in the file are unknown to it"
         )
+
+    @staticmethod
+    def _warn_of_non_finite(runner: Runner, model: nn.Module, given: Mapping[str, Tensor]) -> None:
+        names = [name for name, _ in model.named_parameters() if name in given and not given[name].isfinite().all()]
+        if names:
+            runner.logger.warning(
+                f"{len(names)} of the weights in {runner._load_from} hold NaN or infinite values (the first is "
+                f"{names[0]}): its predictions will not be finite"
+            )
 
     def _check_shapes(self, runner: Runner, differing: Mapping[str, tuple[torch.Size, torch.Size]]) -> None:
         """Refuse tensors of another shape, by name -> (wanted, given), but those that may begin anew."""

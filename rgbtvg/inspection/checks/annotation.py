@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from rgbtvg.datasets.published import mismatch
+from rgbtvg.datasets.published import label_mismatches, mismatch
 from rgbtvg.inspection.checks.registry import Finding, survey_check
 from rgbtvg.inspection.survey import Survey
 
@@ -39,6 +39,12 @@ def unpublished_count(survey: Survey) -> Iterator[Finding]:
         warning = mismatch(dataset, split, count)
         if warning is not None:
             yield Finding(warning)
+
+
+@survey_check("note", "Find out which labels are meant: numbers by condition are not comparable with published ones.")
+def unpublished_labels(survey: Survey) -> Iterator[Finding]:
+    """A published split has other numbers of lighting classes or small objects"""
+    return (Finding(message) for message in label_mismatches(survey.records))
 
 
 @survey_check("error", "Give every row an id of its own: results are gathered by id.")

@@ -17,10 +17,11 @@ from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.beit3_weights import load_beit3_weights, resize_positions
-from rgbtvg.models.layers import Slots, resize_grid_table
+from rgbtvg.models.layers import Slots
 from rgbtvg.models.layers.linear import Groups, Linear
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
+from rgbtvg.structures.grid_tables import resize_grid_table
 
 ARCHS = {
     "base": dict(width=768, layers=12, heads=12, ffn_width=3072),

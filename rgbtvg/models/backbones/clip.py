@@ -18,9 +18,10 @@ from rgbtvg.models.backbones.clip_weights import load_clip_weights
 from rgbtvg.models.layers.clip import CLIPLayer
 from rgbtvg.models.layers.linear import Groups, Linear
 from rgbtvg.models.layers.masks import patch_mask
-from rgbtvg.models.layers.positions import POSITION_STARTS, resize_grid_table, sine_grid
+from rgbtvg.models.layers.positions import POSITION_STARTS, sine_grid
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
+from rgbtvg.structures.grid_tables import resize_grid_table
 
 VISION_ARCHS = {
     "B/16": dict(width=768, layers=12, heads=12, mlp_width=3072, patch_size=16, image_size=224, embed_dim=512),

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from rgbtvg.apis.sweep import SweepTable, markdown, sweep_lines
+from rgbtvg.benchmarking.sweep import SweepTable, markdown, sweep_lines
 from rgbtvg.errors import ConfigError
 from tests.engine.tiny import tiny_config
 from tests.run_tool import run_tool

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from rgbtvg.apis.cost import (
+from rgbtvg.benchmarking.cost import (
     gflops,
     parameter_counts,
     peak_memory_gb,

@@ -56,7 +56,7 @@ def cost_table(
 
     Args:
         options: ``key=value`` for every config, such as ``modality=rgb``.
-        threads, rounds: see :func:`rgbtvg.apis.benchmark.measure`.
+        threads, rounds: see :func:`rgbtvg.benchmarking.benchmark.measure`.
         report: takes a line.
         methods: paths below `configs/`, without the suffix.
 
@@ -76,7 +76,7 @@ def cost_table(
 
 
 def _measure(path: str, options: list[str], threads: int, rounds: int) -> tuple[int, dict[str, float]]:
-    from rgbtvg.apis.benchmark import measure
+    from rgbtvg.benchmarking.benchmark import measure
     from rgbtvg.engine.config import load_config, parse_options
 
     config = load_config(path, parse_options(options))

@@ -6,8 +6,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from rgbtvg.apis.benchmark import measure
-from rgbtvg.apis.cost_table import CONFIGS, METHODS
+from rgbtvg.benchmarking.benchmark import measure
+from rgbtvg.benchmarking.cost_table import CONFIGS, METHODS
 from tests.models.test_methods import build, grounder_files
 from tests.models.tiny import IMAGE_SIZE, MAX_LENGTH
 from tests.models.tiny.hivg import config
@@ -16,11 +16,11 @@ from tests.models.tiny.hivg import config
 def test_the_table_has_every_method():
     measured = {Config.fromfile(CONFIGS / f"{name}.py").model.type for name in METHODS}
     missing = set(grounder_files()) - measured
-    assert not missing, f"add configs of {', '.join(sorted(missing))} to METHODS in rgbtvg/apis/cost_table.py"
+    assert not missing, f"add configs of {', '.join(sorted(missing))} to METHODS in rgbtvg/benchmarking/cost_table.py"
 
 
 def test_figures_of_a_small_model(monkeypatch):
-    monkeypatch.setattr("rgbtvg.apis.benchmark.PlainCLIP", SmallYardstick)
+    monkeypatch.setattr("rgbtvg.benchmarking.benchmark.PlainCLIP", SmallYardstick)
     settings = Config(dict(model=config("rgb"), image_size=IMAGE_SIZE, max_length=MAX_LENGTH))
     settings.activation_checkpointing = ["image_encoder.layers"]
     threads = torch.get_num_threads()

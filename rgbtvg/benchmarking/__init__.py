@@ -1,0 +1,1 @@
+"""Cost measurements, and sweeps that train, test and compare many models."""
