@@ -170,7 +170,7 @@ class COCORefs(COCOAnnotations):
         paths = self._paths(image, folders)
         sentences, is_single = sentence_list(ref["sentences"])
         if is_single:
-            self.intake.repair("references have one sentence in place of a list", where)
+            self.intake.repair("references with one sentence in place of a list", where)
         for sentence in sentences:
             try:
                 text = self.intake.sentence(_sentence_text(sentence))
@@ -256,7 +256,7 @@ class COCORefs(COCOAnnotations):
             raise DataError(f"annotation file {path}: {error}") from error
         for what, count in (("images", repeated_images), ("annotations", repeated_annotations)):
             if count:
-                self.intake.repair(f"repeated {what} count once", f"in {path}, {count} times")
+                self.intake.repair(f"{what} repeated word for word", f"in {path}, {count} times")
 
     def _all_refs(self) -> list[dict[str, Any]]:
         if self._refs is None:

@@ -142,7 +142,7 @@ class SeqTRInstances(GroundingDataset):
         image_paths = {"rgb": self._image(entry, images)}
         expressions, is_single = sentence_list(entry["expressions"])
         if is_single:
-            self.intake.repair("entries have one sentence in place of a list", where)
+            self.intake.repair("entries with one sentence in place of a list", where)
         kept = self._sentences(expressions, split, where)
         targets = self._all_targets(entry, len(expressions), size)
         if self.drawn and "annotations" not in entry:

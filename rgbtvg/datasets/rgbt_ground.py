@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from rgbtvg.datasets.base import GroundingDataset
 from rgbtvg.datasets.conditions import CONDITIONS, SPLIT_FOLDERS, TAGS, condition_name
 from rgbtvg.datasets.image_folder import ImageFolders
-from rgbtvg.datasets.records import check_size, read_raw_rows
+from rgbtvg.datasets.records import check_size, read_json, read_raw_rows, relative_name
 from rgbtvg.errors import DataError
 from rgbtvg.registry import DATASETS
 from rgbtvg.structures import MODALITY_STREAMS
@@ -29,6 +29,9 @@ IMAGE_LAYOUTS = (
 )
 """Where images may lie under the data root, first come first served: the benchmark's training code, its drawing code,
 and the released archives. `source` is the dataset's name without ``rgbtvg_``."""
+
+RECORDS_FILE = "records.json"
+"""Beside the files of a set that ``tools/data/convert.py`` wrote: paths, ids and labels that rows have no place for."""
 
 TEST_SUBSETS = ("testA", "testB", "testC")
 
@@ -107,25 +110,49 @@ class RGBTGround(GroundingDataset):
         rows = self._rows(self.dataset, split)
         _report_unknown_codes(self.dataset, split, rows)
         members = {name: {row.key for row in self._rows(self.dataset, name)} for name in self._parts_of(split)}
-        folders = self._image_folders()
+        images, kept = self._written(split, len(rows))
+        folders = {} if images else self._image_folders()
         records = []
         for index, row in enumerate(rows):
             try:
-                records.append(
-                    self.record(
-                        split,
-                        index,
-                        self.intake.sentence(row.expression),
-                        [self.read_box(row.box, self.box_format, row.size)],
-                        self._image_paths(row.file_name, folders),
-                        size=row.size,
-                        subsets=[name for name, keys in members.items() if row.key in keys],
-                        conditions=row.conditions,
-                    )
+                record = self.record(
+                    split,
+                    index,
+                    self.intake.sentence(row.expression),
+                    [self.read_box(row.box, self.box_format, row.size)],
+                    self._written_paths(row.file_name, images) if images else self._image_paths(row.file_name, folders),
+                    size=row.size,
+                    subsets=[name for name, keys in members.items() if row.key in keys],
+                    conditions=row.conditions,
                 )
+                if kept:
+                    subsets = [*record["subsets"], *kept[index].get("subsets", ())]
+                    record |= {**kept[index], "subsets": list(dict.fromkeys(subsets))}
+                records.append(record)
             except DataError as error:
                 self.intake.refuse(f"row {index} of {self.dataset} {split}", error, split)
         return records
+
+    def _written(self, split: str, count: int) -> tuple[dict[str, dict[str, str]], list[dict[str, Any]]]:
+        """Image paths by name, and the fields of each row of a split, of a set that our own writer wrote."""
+        path = self.split_root / self.dataset / RECORDS_FILE
+        if not path.is_file():
+            return {}, []
+        content = read_json(path)
+        try:
+            kept = content["rows"].get(split, [])
+            return content["images"], kept if len(kept) == count else []
+        except (AttributeError, KeyError, TypeError) as error:
+            raise DataError(f"{path} must have images and rows, as tools/data/convert.py writes them") from error
+
+    def _written_paths(self, file_name: str, images: dict[str, dict[str, str]]) -> dict[str, str]:
+        if file_name not in images:
+            raise DataError(f"{file_name!r} is not among the images of {RECORDS_FILE}")
+        paths = images[file_name]
+        missing = [stream for stream in MODALITY_STREAMS[self.modality] if stream not in paths]
+        if missing:
+            raise DataError(f"{file_name!r} has no {missing[0]} image, which modality={self.modality!r} needs")
+        return {stream: str(Path(self.data_root, relative_name(path))) for stream, path in paths.items()}
 
     def read_rows(self, path: Path) -> list[RGBTRow]:
         """Rows of one annotation file."""

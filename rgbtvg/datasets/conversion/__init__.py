@@ -11,11 +11,10 @@ from rgbtvg.datasets.conversion.detection import (
 )
 from rgbtvg.datasets.conversion.own_files import COCOBoxes, CSVBoxes, YOLOBoxes
 from rgbtvg.datasets.conversion.pedestrians import KAIST, LLVIP
+from rgbtvg.datasets.conversion.tool_writers import FiftyOneWriter, LabelStudioWriter
 from rgbtvg.datasets.conversion.writers import (
     CanonicalWriter,
     COCOWriter,
-    FiftyOneWriter,
-    LabelStudioWriter,
     ODVGWriter,
     RecordWriter,
     RGBTGroundWriter,

@@ -36,6 +36,7 @@ class LabelledObject:
         extra: further labels.
         occlusion: ``'none'``, ``'partial'``, ``'heavy'`` or None if not labelled.
         expression: a sentence about it; empty where there is none.
+        record: fields of its record that the file gives.
     """
 
     category: str
@@ -44,6 +45,7 @@ class LabelledObject:
     extra: dict[str, Any] = field(default_factory=dict)
     occlusion: str | None = None
     expression: str = ""
+    record: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_degenerate(self) -> bool:
@@ -156,7 +158,7 @@ def read_yolo(
         except ValueError as error:
             raise DataError(f"line {number} of annotation file {path} is broken: {error}") from error
         if len(fields) > 5 and notes is not None:
-            notes["polygons or oriented boxes, of which the rectangle around them is taken"] += 1
+            notes["polygons or oriented boxes, read as the rectangle around them"] += 1
         objects.append(LabelledObject(names[index], (x0 * width, y0 * height, x1 * width, y1 * height)))
     return size, objects
 

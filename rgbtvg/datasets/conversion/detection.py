@@ -152,6 +152,7 @@ class DetectionReader:
                 "size": size,
                 "conditions": {"occlusion": each.occlusion} if each.occlusion else {},
                 "extra": {"category": category, "label": each.category, **pair.extra, **each.extra},
+                **each.record,
             }
 
     def _why(self) -> str:

@@ -26,6 +26,7 @@ from rgbtvg.datasets.records import (
     index_by_id,
     open_text,
     read_json,
+    relative_name,
 )
 from rgbtvg.errors import DataError
 from rgbtvg.registry import DETECTION_READERS
@@ -108,8 +109,12 @@ class _Tabled(OwnBoxes):
         for path, where, split, name, thermal, each, size in self.rows():
             try:
                 if (split, name) not in found:
-                    found[split, name] = self.places(images, name)
-                    if thermal:
+                    if not isinstance(thermal, dict):
+                        found[split, name] = self.places(images, name)
+                    if isinstance(thermal, dict):
+                        paths = {stream: self.image_root / relative_name(path) for stream, path in thermal.items()}
+                        found[split, name] = paths
+                    elif thermal:
                         folders = images.get("ir") or images["rgb"]
                         place = folders.find(thermal)
                         found[split, name]["ir"] = None if place is None else Path(place)
@@ -125,7 +130,8 @@ class _Tabled(OwnBoxes):
         return self._sizes.get((pair.split, pair.name)), self._objects[pair.split, pair.name]
 
     def rows(self) -> Iterator[tuple]:
-        """(file, row in words, split, image name, thermal name or None, function that gives its object, size)."""
+        """(file, row in words, split, image name, thermal name or path of each stream, function that makes its object,
+        size)."""
         raise NotImplementedError
 
 
@@ -169,7 +175,8 @@ class COCOBoxes(_Tabled):
                 raise DataError(f"annotation file {path}: {error}") from error
             split = next((name for name in SPLITS if name in path.stem.lower()), self.split)
             for image in images.values():
-                yield path, "an image", split, image.get("file_name"), None, None, _size_of(image)
+                paths = image.get("modalities")
+                yield path, "an image", split, image.get("file_name"), paths, None, _size_of(image)
             for number, annotation in enumerate(content["annotations"]):
                 where = f"annotation {number}"
                 try:
@@ -179,13 +186,15 @@ class COCOBoxes(_Tabled):
                     self.broken(f"{where} of {path}", error)
                     continue
                 size = _size_of(image)
-                yield path, where, split, image.get("file_name"), None, self._object(annotation, category, size), size
+                each = self._object(annotation, category, size)
+                yield path, where, split, image.get("file_name"), image.get("modalities"), each, size
 
     def _object(self, annotation: Mapping[str, Any], category: Mapping[str, Any], size: Size | None) -> Any:
         return lambda: LabelledObject(
             str(category.get("name") or category["id"]),
             self.corners(annotation.get("bbox"), size),
             ignored=annotation.get("iscrowd") == 1,
+            record=annotation["record"] if isinstance(annotation.get("record"), dict) else {},
         )
 
 

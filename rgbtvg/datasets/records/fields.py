@@ -63,8 +63,8 @@ def index_by_id(entries: Iterable[Mapping[str, Any]], what: str) -> tuple[dict[H
                 contradicted.append(number)
     if contradicted:
         raise DataError(
-            f"{len(contradicted)} {what} ids belong to several {what}s, the first is {contradicted[0]!r}: a sentence "
-            f"about it could mean either; give every {what} an id of its own"
+            f"{what} id {contradicted[0]!r} is that of several {what}s (ids with this fault: {len(contradicted)}); "
+            f"give every {what} an id of its own"
         )
     return found, repeated
 

@@ -167,7 +167,7 @@ class Intake:
             DataError: `strict`, and most rows would be left out for their boxes or masks.
         """
         for kind, rows in self._kinds.items():
-            message = f"{self.dataset}: {len(rows)} {kind} {_were(rows)} left out; the first is {rows[0]}"
+            message = f"{self.dataset}: left out {kind}: {len(rows)}, the first is {rows[0]}"
             if self.strict and len(rows) >= MOSTLY * (kept + sum(map(len, self._kinds.values()))):
                 raise DataError(f"{message}; these are most of the set")
             if self.strict:
@@ -175,16 +175,12 @@ class Intake:
             else:
                 self.faults += [Fault("left_out", row) for row in rows]
         for what, rows in self._repairs.items():
-            message = f"{self.dataset}: {len(rows)} {what}; the first is {rows[0]}"
+            message = f"{self.dataset}: {what}: {len(rows)}, the first is {rows[0]}"
             if self.strict:
                 print_log(message, logger="current", level=logging.WARNING)
             else:
                 self.faults.append(Fault("repair", message))
         self._kinds, self._repairs = {}, {}
-
-
-def _were(rows: list[str]) -> str:
-    return "was" if len(rows) == 1 else "were"
 
 
 def _image(record: Record) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from rgbtvg.datasets.image_decoding import check_pixels
-from rgbtvg.datasets.image_files import image_from_memory, is_deep, read_image
+from rgbtvg.datasets.image_files import image_from_memory, image_size, is_deep, read_image
 from rgbtvg.datasets.thermal import ThermalRange, as_stored, check_thermal_range, get_thermal_normalisation
 from rgbtvg.datasets.transforms.base import resize_image, resize_mask
 from rgbtvg.errors import ConfigError, DataError
@@ -58,8 +59,10 @@ class LoadImages(BaseTransform):
     ``boxes``, ``gt_boxes_px``, ``thermal_normalisation`` where there is thermal; moves the annotation's masks to
     ``encoded_masks``.
 
+    Boxes of an RGB file that has another size than annotated, with the same proportions, are scaled to the file.
+
     Raises:
-        DataError: file missing, unreadable or truncated, naming it.
+        DataError: file missing, unreadable, truncated or of other proportions than annotated, naming it.
     """
 
     def __init__(
@@ -86,7 +89,7 @@ class LoadImages(BaseTransform):
         images = {stream: picture.pixels for stream, picture in pictures.items()}
         first = pictures[self.streams[0]]
         ori_shape, frame = first.ori_shape, Frame().scaled(first.scale, first.scale)
-        annotated = results.get("size")
+        annotated = results.get("size") or self._size_of_rgb(results)
         if self.streams == ("ir",) and annotated is not None and tuple(annotated) != ori_shape:
             ori_shape, frame = (int(annotated[0]), int(annotated[1])), Frame()
             check_pixels(ori_shape[1], ori_shape[0])
@@ -102,9 +105,18 @@ class LoadImages(BaseTransform):
 
         if results.get("boxes") is not None:
             boxes = np.asarray(results["boxes"], dtype=np.float32).reshape(-1, 4)
+            if annotated is not None and tuple(annotated) != ori_shape:
+                boxes *= _annotation_scale(results, tuple(annotated), ori_shape)
             results["gt_boxes_px"] = boxes
             results["boxes"] = boxes * np.float32(frame.scale_x)
         return results
+
+    def _size_of_rgb(self, results: dict[str, Any]) -> tuple[int, int] | None:
+        """Size of the RGB image, which the boxes are annotated in, for thermal alone without an annotated size."""
+        path = results.get("image_paths", {}).get("rgb")
+        if self.streams != ("ir",) or path is None or not results.get("boxes") or not Path(path).is_file():
+            return None
+        return image_size(path)
 
     def _loaded(self, results: dict[str, Any], stream: str) -> LoadedPicture:
         path = results["image_paths"].get(stream)
@@ -121,6 +133,28 @@ class LoadImages(BaseTransform):
         if stream == "rgb":
             return to_rgb(image)
         return to_thermal(image, self.thermal_range, self.thermal_normalisation)
+
+
+_warned_about_size = False
+
+
+def _annotation_scale(results: dict[str, Any], annotated: tuple[int, int], actual: tuple[int, int]) -> np.float32:
+    """Factor of boxes that were annotated in an image of another size; one warning per process.
+
+    Raises:
+        DataError: the proportions differ too, or masks would have to be scaled.
+    """
+    global _warned_about_size
+    height, width = actual
+    image = next(iter(results.get("image_paths", {"": "the image"}).values()))
+    sizes = f"{image} has {width}x{height} pixels, its annotation gives {annotated[1]}x{annotated[0]}"
+    scale = width / annotated[1]
+    if abs(annotated[0] * scale - height) > 1 or results.get("encoded_masks"):
+        raise DataError(f"{sizes}: the boxes are those of another image; correct the size or the file")
+    if not _warned_about_size:
+        _warned_about_size = True
+        print_log(f"{sizes}: its boxes are scaled to the file", logger="current", level=logging.WARNING)
+    return np.float32(scale)
 
 
 @TRANSFORMS.register_module()
