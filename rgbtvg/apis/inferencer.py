@@ -17,7 +17,7 @@ from mmengine.logging import print_log
 from numpy.typing import NDArray
 from PIL import Image
 
-from rgbtvg.apis.export import SUFFIXES, ExportedModel
+from rgbtvg.apis.exported import SUFFIXES, ExportedModel
 from rgbtvg.apis.result import GroundingResult, image_warnings
 from rgbtvg.datasets.collate import collate_grounding
 from rgbtvg.datasets.image_files import image_from_memory, read_image

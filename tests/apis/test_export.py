@@ -19,7 +19,8 @@ from tests.run_tool import run_tool
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
-from rgbtvg.apis.export import ExportedModel, _facts, export_model
+from rgbtvg.apis.export import _facts, export_model
+from rgbtvg.apis.exported import ExportedModel
 
 SENTENCES = ["the warm car", "the cold person", "the car"]
 
@@ -65,7 +66,7 @@ def test_files_that_are_not_exported_models_are_one_sentence(exported, tmp_path,
             (tmp_path / name).write_bytes(data)
         with pytest.raises(CheckpointError, match=complaint):
             rgbtvg.GroundingInferencer(tmp_path / name)
-    with pytest.raises(ConfigError, match="neither a checkpoint nor options"):
+    with pytest.raises(ConfigError, match="no checkpoint, options or compile"):
         rgbtvg.GroundingInferencer(exported, options={"image_size": 96})
     assert run_tool("export.py", checkpoints["rgbt"], "--out", tmp_path / "model.bin") == 1
     assert "must end in .onnx" in capsys.readouterr().err

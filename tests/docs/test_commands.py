@@ -47,7 +47,9 @@ CASES += [
 @lru_cache
 def parser_of(tool: str) -> Callable[[], Namespace]:
     """The `parse_args` of a tool; a tool without one takes no arguments."""
-    return runpy.run_path(str(ROOT / tool), run_name="tool").get("parse_args", ArgumentParser().parse_args)
+    # Some tools import their neighbours, which a script finds beside itself.
+    with mock.patch.object(sys, "path", [str((ROOT / tool).parent), *sys.path]):
+        return runpy.run_path(str(ROOT / tool), run_name="tool").get("parse_args", ArgumentParser().parse_args)
 
 
 def check_config(path: str | None, options: list[str]) -> None:
