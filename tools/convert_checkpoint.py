@@ -1,10 +1,10 @@
 """Convert a checkpoint that a method's authors released into one of ours, or back; or edit a checkpoint of ours.
 
-.venv/bin/python tools/convert_checkpoint.py transvg TransVG_unc.pth work_dirs/transvg_unc.pth --config configs/transvg/transvg_r50.py --cfg-options modality=rgb image_size=640
-.venv/bin/python tools/convert_checkpoint.py transvg work_dirs/mine.pth theirs.pth --to-reference
-.venv/bin/python tools/convert_checkpoint.py ours work_dirs/hivg_tiny/best.pth merged.pth --merge-lora
-.venv/bin/python tools/convert_checkpoint.py ours work_dirs/hivg.pth start.pth --split-lora rgb=16 ir=48 --copy-to-thermal
-.venv/bin/python tools/convert_checkpoint.py peft old_reference.pth new_reference.safetensors --peft 0.7
+python tools/convert_checkpoint.py transvg TransVG_unc.pth work_dirs/transvg_unc.pth --config configs/transvg/transvg_r50.py --cfg-options modality=rgb image_size=640
+python tools/convert_checkpoint.py transvg work_dirs/mine.pth theirs.pth --to-reference
+python tools/convert_checkpoint.py ours work_dirs/hivg_tiny/best.pth merged.pth --merge-lora
+python tools/convert_checkpoint.py ours work_dirs/hivg.pth start.pth --split-lora rgb=16 ir=48 --copy-to-thermal
+python tools/convert_checkpoint.py peft old_reference.pth new_reference.safetensors --peft 0.7
 
 METHOD names what SOURCE is: a method of the authors, `ours` (edit a checkpoint of this project), or `peft` (rename the tensors of an
 authors' checkpoint for another version of peft). `METHOD --help` lists its options.

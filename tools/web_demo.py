@@ -1,6 +1,6 @@
 """Serve a web page for a trained model: upload two images, type a sentence, see the box.
 
-.venv/bin/python tools/web_demo.py --load-from work_dirs/quickstart/best.pth
+python tools/web_demo.py --load-from work_dirs/quickstart/best.pth
 
 Needs the extra `demo` (pip install -e .[demo]). Only this machine can open the page, unless --host says otherwise.
 """

@@ -295,7 +295,7 @@ class BEiT3(BaseModule):
             if self.mask_token is None:
                 raise ConfigError("patches can only be masked in a BEiT-3 that was built with mask_token=True")
             patches = torch.where(masked_patches[..., None], self.mask_token.to(patches.dtype), patches)
-        x = torch.cat((self.class_token.to(patches.dtype).expand(len(image), -1, -1), patches), dim=1)
+        x = torch.cat((self.class_token.to(patches.dtype).expand(image.shape[0], -1, -1), patches), dim=1)
         positions = resize_grid_table(
             self.vision_positions[FIRST_POSITION:], grid, num_prefix=1, mode="bicubic", antialias=False
         )

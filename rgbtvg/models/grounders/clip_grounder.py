@@ -201,7 +201,7 @@ class CLIPGrounder(TwoEncoderGrounder):
     def sentence_vector(self, joint: JointFeatures, inputs: GroundingInputs, num_patches: int) -> Tensor:
         """The fused token (B, D) that represents the sentence."""
         end = inputs.token_ids.argmax(dim=-1)
-        samples = torch.arange(len(end), device=end.device)
+        samples = torch.arange(end.shape[0], device=end.device)
         if self.sentence_token == "end":
             return joint.text[samples, end]
         return joint.sequence[samples, 2 + num_patches + end]

@@ -44,7 +44,7 @@ class Candidates:
 
     def boxes(self, index: Tensor) -> Tensor:
         """Boxes (B, 4) cxcywh in [0, 1] of one candidate (B,) per sample."""
-        values = self.values[torch.arange(len(index), device=index.device), index]
+        values = self.values[torch.arange(index.shape[0], device=index.device), index].float()
         centre = (values[:, :2].sigmoid() + self.cells[index]) / self.grids[index]
         return torch.cat((centre, values[:, 2:4].exp() * self.anchors[index]), dim=1)
 
@@ -152,7 +152,7 @@ class AnchorHead(Head):
         """Squared errors of the assigned candidates' coordinates, and cross-entropy over all candidates."""
         candidates = outputs["candidates"]
         boxes, index = targets
-        values = candidates.values[torch.arange(len(index), device=index.device), index]
+        values = candidates.values[torch.arange(index.shape[0], device=index.device), index]
         offset = boxes[:, :2] * candidates.grids[index] - candidates.cells[index]
         size = (boxes[:, 2:] / candidates.anchors[index] + 1e-16).log()
         predicted = torch.cat((values[:, :2].sigmoid(), values[:, 2:4]), dim=1)

@@ -139,8 +139,8 @@ class DynamicDecoder(nn.Module):
         """
         maps = self.as_maps(image, grid)
         position_maps = self.as_maps(image_positions.expand_as(image), grid)
-        query = self.query.weight.expand(len(image), -1)  # (B, D)
-        reference = full_precision(image.new_full((len(image), 1, 2), 0.5))
+        query = self.query.weight.expand(image.shape[0], -1)  # (B, D)
+        reference = full_precision(image.new_full((image.shape[0], 1, 2), 0.5))
         stages: list[DynamicStage] = []
         for i in range(self.num_stages):
             offsets = full_precision(self.offsets[i](query))
@@ -176,7 +176,7 @@ def points_per_cell(points: Tensor, grid: tuple[int, int]) -> Tensor:
     height, width = grid
     columns, rows = (points * points.new_tensor([width, height])).long().unbind(-1)
     cells = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)  # (B, K)
-    counts = points.new_zeros((len(points), height * width))
+    counts = points.new_zeros((points.shape[0], height * width))
     return counts.scatter_add_(1, cells, torch.ones_like(points[..., 0])).unflatten(1, grid)
 
 
