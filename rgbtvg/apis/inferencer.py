@@ -93,8 +93,8 @@ class GroundingInferencer:
             self.model = _build_model(config, checkpoint).to(self.device).eval()
             if compile:
                 self.model.compile_graphs()
-            self.steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
             with building(config, checkpoint):
+                self.steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
                 self._load, *self._pipeline = build_transforms(self.steps)
         self.streams: tuple[str, ...] = self.model.streams
         self.tokenize = next((step for step in self._pipeline if isinstance(step, Tokenize)), None)

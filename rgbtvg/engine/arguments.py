@@ -91,7 +91,9 @@ def check_arguments(values: Mapping[str, Any], source: str | Path) -> None:
             known = [other for kind in REGISTRIES for other in kind.module_dict]
             raise ConfigError(f"{source}: {place} has the unknown type {name!r}{nearest(name, known)}")
         accepted = accepted_arguments(name)
-        for key in part if accepted is not None else ():
+        if accepted is None:
+            continue
+        for key in part:
             if key not in {"type", "_scope_"} | accepted:
                 raise ConfigError(f"{source}: {place} has an unknown argument; {unknown_argument(name, key, accepted)}")
 

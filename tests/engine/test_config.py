@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config
 
 from rgbtvg.engine import config_from_checkpoint, load_config, parse_options
+from rgbtvg.engine.checkpoint_config import TEST_RUNTIME
 from rgbtvg.engine.config import override, unresolved
 from rgbtvg.engine.config_text import format_config, parse_config_text
 from rgbtvg.engine.references import resolve_references
@@ -273,16 +274,38 @@ def test_known_options_and_added_ones_are_accepted(tmp_path, monkeypatch):
     "command",
     [
         ["train.py", QUICKSTART],
+        ["train.py", "--config", QUICKSTART],
         ["test.py", QUICKSTART, "--load-from", "x.pth"],
+        ["test.py", "--config", QUICKSTART, "--load-from", "x.pth"],
         ["demo.py", "-", "-", "words", QUICKSTART, "--load-from", "x.pth"],
+        ["demo.py", "-", "-", "words", "--load-from", "x.pth", "--config", QUICKSTART],
         ["data/check.py", QUICKSTART],
         ["data/measure_statistics.py", QUICKSTART],
         ["analysis/benchmark.py", QUICKSTART],
         ["analysis/sweep.py", "configs/comparisons/methods.py"],
     ],
-    ids=lambda command: command[0],
+    ids=lambda command: command[0] + " --config" * ("--config" in command),
 )
 def test_every_command_refuses_an_unknown_option(command, tmp_path, monkeypatch, capfd):
     out = {"analysis/sweep.py": ["--out", tmp_path]}.get(command[0], [])
     assert run_tool(*command, *out, "--cfg-options", "imagesize=96") == 1
     assert "did you mean image_size" in capfd.readouterr().err
+
+
+def test_a_config_is_given_once(capfd):
+    assert run_tool("train.py", QUICKSTART, "--config", "other.py") == 2
+    assert "two configs are given" in capfd.readouterr().err
+    assert run_tool("train.py") == 2
+    assert "required: config" in capfd.readouterr().err
+
+
+def test_options_of_every_run_have_a_default():
+    """What MMEngine and the runner read by name is in the base file, and a test of a checkpoint has the same values."""
+    base = Config.fromfile("configs/_base_/runtime/default.py").to_dict()
+    for key, value in TEST_RUNTIME.items():
+        if key == "default_hooks":
+            assert {name: hook for name, hook in value.items() if hook} == {
+                name: base[key][name] for name, hook in value.items() if hook
+            }
+        elif key != "init_weights_for_test_or_val":
+            assert base[key] == value, key

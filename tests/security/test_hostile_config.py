@@ -14,6 +14,7 @@ import rgbtvg
 from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
 from rgbtvg.engine import config_from_checkpoint, load_config
 from rgbtvg.engine.arguments import own_arguments
+from rgbtvg.engine.checkpoint_config import config_from_text
 from rgbtvg.engine.config_text import format_config
 from rgbtvg.errors import CheckpointError, RGBTVGError
 from rgbtvg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
@@ -286,6 +287,41 @@ def test_a_dataset_is_not_looked_for_next_to_the_checkpoint(world, honest):
     with pytest.raises(RGBTVGError, match="no dataset config is called"):
         config_from_checkpoint(path, {"data": "refcoco_plus"})
     assert not (world / "ran").exists()
+
+
+CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.py") if not {"_base_", "comparisons"} & {*path.parts})
+SMALL = [path for path in CONFIGS if "tiny" in path.stem or path.stem == "quickstart"]
+
+
+@pytest.mark.parametrize("path", CONFIGS[::6] + SMALL[::3], ids=lambda path: path.stem)
+def test_our_own_configs_are_read_from_a_checkpoint(path):
+    check_own(path, {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("modality", ["rgb", "ir", "rgbt"])
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_is_read_from_a_checkpoint(path, modality):
+    check_own(path, {"modality": modality})
+
+
+def check_own(path, options):
+    source = load_config(path, options)
+    found = config_from_text(source.pretty_text, "x.pth")
+    assert found.model == source.model
+    assert found.test_dataloader.dataset == source.test_dataloader.dataset
+    evaluators = source.test_evaluator if isinstance(source.test_evaluator, list) else [source.test_evaluator]
+    assert found.test_evaluator == evaluators
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("modality", ["rgb", "ir", "rgbt"])
+@pytest.mark.parametrize("path", SMALL, ids=lambda path: path.stem)
+def test_small_configs_test_without_config(world, options, path, modality):
+    config = load_config(path, {**options, "modality": modality})
+    state = MODELS.build(config.model.to_dict()).state_dict()
+    status, error = attack(world, config.pretty_text, state)
+    assert (status, error) == (0, None)
 
 
 VALUES = ["evil_module.call", "../outside", "/etc/passwd", "$(touch ran)", "__import__('os').system('touch ran')"]

@@ -48,7 +48,6 @@ effective_batch_size = None  # accumulate gradients up to this batch size
 find_unused_parameters = False  # for DDP, where a step does not reach every trainable parameter
 model_wrapper_cfg = None  # arguments of DDP
 strategy = None  # dict(type="FSDPStrategy") shards parameters and optimizer state
-activation_checkpointing = []  # names of layers that recompute their activations in the backward pass
 
 launcher = "none"  # or "pytorch", "slurm"
 load_from = None  # checkpoint to begin training from
