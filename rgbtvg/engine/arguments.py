@@ -9,19 +9,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mmengine.registry import FUNCTIONS, LOG_PROCESSORS, RUNNERS, Registry
+from mmengine import registry as roots
+from mmengine.registry import Registry
+from torch.utils.data import DataLoader
 
 from rgbtvg import registry
 from rgbtvg.errors import ConfigError
 
-REGISTRIES: tuple[Registry, ...] = (
-    *(value for name, value in vars(registry).items() if isinstance(value, Registry) and not name.startswith("ROOT_")),
-    FUNCTIONS,
-    LOG_PROCESSORS,
-    RUNNERS,
+REGISTRIES: tuple[Registry, ...] = tuple(
+    value
+    for module in (registry, roots)
+    for name, value in vars(module).items()
+    if isinstance(value, Registry) and not name.startswith("ROOT_")
 )
 PLAIN_TYPES = ("norm", "value")
 """Values of `type` that name no class: the kinds of gradient clipping."""
+LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 SCOPES = (registry.SCOPE, "mmengine")
 EXTRA_ARGUMENTS = {
     "optimizer wrapper": {"optimizer", "paramwise_cfg", "constructor"},
@@ -77,12 +80,27 @@ def own_arguments(name: str, registries: Iterable[Registry]) -> set[str]:
     return set().union(*(_names(function) or set() for function in own), EXTRA_ARGUMENTS.get(name, set()))
 
 
+def accepted_keys(place: str, part: Mapping[str, Any]) -> tuple[str, set[str] | None]:
+    """(name, arguments) of what is built from the dict at `place`; no arguments where nothing is known of it."""
+    name = part.get("type")
+    if isinstance(name, str):
+        return name, accepted_arguments(name)
+    if place in LOADERS:
+        return "a data loader", (_signature(DataLoader) or set()) | {"num_batch_per_epoch"}
+    return place, set()
+
+
 def check_arguments(values: Mapping[str, Any], source: str | Path) -> None:
     """Check every ``type`` in a resolved config, and every argument next to it.
 
     Raises:
         ConfigError: an unknown class, or an argument that the class does not take; the nearest names are given.
     """
+    for place in LOADERS:
+        name, accepted = accepted_keys(place, {})
+        for key in values.get(place) or ():
+            if accepted is not None and key not in accepted:
+                raise ConfigError(f"{source}: {place}: {unknown_argument(name, key, accepted)}")
     for place, part in typed_parts(values):
         name = part["type"]
         if name in PLAIN_TYPES or name.rpartition(".")[0] not in ("", *SCOPES):
@@ -128,7 +146,7 @@ def _forwarded(name: str) -> list[Callable[..., Any]]:
     if name not in FORWARDS:
         return []
     kind, names = FORWARDS[name]
-    (target,) = [other for other in REGISTRIES if other.name == kind]
+    target = next(other for other in REGISTRIES if other.name == kind)
     return [built for other in names or target.module_dict for _, built in find_classes(other)]
 
 

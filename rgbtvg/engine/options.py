@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rgbtvg.engine.arguments import accepted_arguments, nearest, unknown_argument
+from rgbtvg.engine.arguments import accepted_keys, nearest, unknown_argument
 from rgbtvg.engine.config_text import is_name, literal
 from rgbtvg.engine.references import Values, expand_reference
 from rgbtvg.errors import ConfigError
@@ -128,12 +128,11 @@ def _check_new(node: Mapping[str, Any], part: str, place: str, key: str, adds: b
     """Check a key that is not in `node`."""
     if adds or (not node and place != "the config"):
         return
-    name = node.get("type")
-    accepted = accepted_arguments(name) if isinstance(name, str) else set()
+    name, accepted = accepted_keys(place, node)
     if accepted is None or part in accepted:
         return
     if accepted:
-        raise ConfigError(f"unknown option {key}: {unknown_argument(str(name), part, accepted)}")
+        raise ConfigError(f"unknown option {key}: {unknown_argument(name, part, accepted)}")
     raise ConfigError(
         f"unknown option {key}: {place} has no {part!r}{nearest(part, node)}; +{key}=... adds it on purpose"
     )
