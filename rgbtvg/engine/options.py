@@ -83,11 +83,13 @@ def apply_options(values: Values, options: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: an unknown key, or a value of another kind than the one that it replaces.
     """
+    empty: set[str] = set()
     for key, value in sorted(options.items(), key=lambda option: option[0].count(".")):
-        _override(values, key, value)
+        _override(values, key, value, empty)
 
 
-def _override(values: Values, key: str, value: Any) -> None:
+def _override(values: Values, key: str, value: Any, empty: set[str]) -> None:
+    """Apply one option; `empty` collects the places that were empty dicts before the options: any key fits there."""
     adds = key.startswith("+")
     *parents, last = key.removeprefix("+").split(".")
     node: Any = values
@@ -95,7 +97,7 @@ def _override(values: Values, key: str, value: Any) -> None:
         place = ".".join(parents[:depth]) or "the config"
         index = _index(node, part, place)
         if isinstance(node, dict) and part not in node:
-            _check_new(node, part, place, key, adds)
+            _check_new(node, part, place, key, adds, empty)
             node[part] = {}
         node[index] = expand_reference(values, node[index])
         if isinstance(node[index], tuple):
@@ -108,12 +110,12 @@ def _override(values: Values, key: str, value: Any) -> None:
     place = ".".join(parents) or "the config"
     index = _index(node, last, place)
     if isinstance(node, dict) and last not in node:
-        _check_new(node, last, place, key, adds)
+        _check_new(node, last, place, key, adds, empty)
         node[last] = _without_delete(value)
         return
     old = expand_reference(values, node[index])
     _check_kind(key, old, value)
-    node[index] = _merged(values, key, old, value, adds) if isinstance(value, dict) else value
+    node[index] = _merged(values, key, old, value, adds, empty) if isinstance(value, dict) else value
 
 
 def _index(node: Any, part: str, place: str) -> Any:
@@ -124,9 +126,11 @@ def _index(node: Any, part: str, place: str) -> Any:
     return int(part)
 
 
-def _check_new(node: Mapping[str, Any], part: str, place: str, key: str, adds: bool) -> None:
+def _check_new(node: Mapping[str, Any], part: str, place: str, key: str, adds: bool, empty: set[str]) -> None:
     """Check a key that is not in `node`."""
-    if adds or (not node and place != "the config"):
+    if not node and place != "the config":
+        empty.add(place)
+    if adds or place in empty:
         return
     name, accepted = accepted_keys(place, node)
     if accepted is None or part in accepted:
@@ -159,7 +163,7 @@ def _check_kind(key: str, old: Any, new: Any) -> None:
         raise ConfigError(f"{key} is a list such as {old!r}, got {new!r}")
 
 
-def _merged(values: Values, key: str, old: Any, new: dict[str, Any], adds: bool) -> Any:
+def _merged(values: Values, key: str, old: Any, new: dict[str, Any], adds: bool, empty: set[str]) -> Any:
     if not isinstance(old, dict) or new.get("_delete_"):
         return _without_delete(new)
     result = dict(old)
@@ -169,12 +173,12 @@ def _merged(values: Values, key: str, old: Any, new: dict[str, Any], adds: bool)
         if part == "_delete_":
             continue
         if part not in result:
-            _check_new(result, part, key, f"{key}.{part}", adds)
+            _check_new(result, part, key, f"{key}.{part}", adds, empty)
             result[part] = _without_delete(item)
             continue
         inner = expand_reference(values, result[part])
         _check_kind(f"{key}.{part}", inner, item)
-        result[part] = _merged(values, f"{key}.{part}", inner, item, adds) if isinstance(item, dict) else item
+        result[part] = _merged(values, f"{key}.{part}", inner, item, adds, empty) if isinstance(item, dict) else item
     return result
 
 
