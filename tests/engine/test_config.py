@@ -264,9 +264,7 @@ def test_known_options_and_added_ones_are_accepted(tmp_path, monkeypatch):
     assert config.optim_wrapper.paramwise_cfg.custom_keys == {"a.b": {"lr_mult": 0.1}}
     assert config.train_dataloader.dataset.dataset == "2024"
     assert config.model.head == {"type": "BoxHead"}
-    mixture = load_config(
-        QUICKSTART, parse_options(["data=mixup", "source_weights.unc=2", "source_weights.flickr=0.2"])
-    )
+    mixture = load_config(QUICKSTART, {"data": "mixup", "source_weights.unc": 2, "source_weights.flickr": 0.2})
     assert mixture.train_dataloader.sampler.weights == {"unc": 2, "flickr": 0.2}
     (tmp_path / "mine.py").write_text("imported = True")
     monkeypatch.syspath_prepend(tmp_path)
