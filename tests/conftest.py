@@ -32,5 +32,5 @@ def browser():
 
 @pytest.fixture(autouse=True)
 def fresh_loggers():
-    """Loggers print to the stream of their test: MMEngine keeps those of earlier runs, which are named by the second."""
+    """MMEngine keeps the loggers of earlier runs, which print to the captured stream of another test."""
     MMLogger._instance_dict.clear()
