@@ -8,6 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 torch.set_num_threads(1)
 
@@ -27,3 +28,9 @@ def browser():
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield browser
     browser.quit()
+
+
+@pytest.fixture(autouse=True)
+def fresh_loggers():
+    """MMEngine keeps the loggers of earlier runs, which print to the captured stream of another test."""
+    MMLogger._instance_dict.clear()

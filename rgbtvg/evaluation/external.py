@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 
+from rgbtvg.datasets.image_files import image_size as read_image_size
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation.intervals import TOO_SMALL, image_codes, minimum_detectable_difference
 from rgbtvg.evaluation.result import EvaluationResult
@@ -174,7 +174,7 @@ def match_rows(
 
 
 def image_size(record: Mapping[str, Any]) -> tuple[int, int]:
-    """(height, width) of a record's image, from its file where the record does not say.
+    """(height, width) of a record's image, from its upright file where the record does not give it.
 
     Raises:
         DataError: the file cannot be read.
@@ -182,12 +182,7 @@ def image_size(record: Mapping[str, Any]) -> tuple[int, int]:
     if record.get("size"):
         height, width = record["size"]
         return int(height), int(width)
-    file = next(iter(record["image_paths"].values()))
-    try:
-        with Image.open(file) as image:
-            return image.height, image.width
-    except OSError as error:
-        raise DataError(f"{record['sample_id']}: the size of {file} is needed, but it cannot be read") from error
+    return read_image_size(next(iter(record["image_paths"].values())))
 
 
 def _as_row(value: Any) -> dict[str, Any]:

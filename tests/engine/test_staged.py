@@ -198,7 +198,7 @@ def test_learned_updates_are_not_dropped_in_silence(whole_run, tmp_path):
 
 def test_adalora_counts_from_the_beginning_of_each_training(tmp_path):
     adapter = dict(_delete_=True, type="AdaLoRA", groups=dict(rgb=dict(rank=2, streams=["rgb"])), target_rank=1)
-    options = {**KEEP, "model.adapter": dict(adapter, interval=1)}
+    options = {**KEEP, "model.adapter": dict(adapter, interval=1), "stage_mode": "in_process"}
     opened = r"image_encoder.layers.0.self_attn.q_proj.lora.rgb.opened"
     train(staged_config(tmp_path / "first", options))
     first = weights(tmp_path / "first", 4)[opened]
