@@ -98,7 +98,7 @@ def has_text(sentence: str) -> bool:
     )
 
 
-def sentence_list(value: Any) -> tuple[list[Any], bool]:
+def sentence_list(value: Any) -> tuple[Sequence[Any], bool]:
     """The list of sentences of an entry, and whether a single one stood in place of a list.
 
     Raises:
@@ -110,7 +110,7 @@ def sentence_list(value: Any) -> tuple[list[Any], bool]:
         raise DataError(f"the sentences must be a list, got {value!r:.80}")
     if not value:
         raise DataError("the list of sentences is empty")
-    return list(value), False
+    return value, False
 
 
 def read_numbers(box: Any) -> list[float]:
