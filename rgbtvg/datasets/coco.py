@@ -190,7 +190,8 @@ class COCORefs(COCOAnnotations):
             return record
         names = [self._categories.get(annotation.get("category_id")) for annotation in meant]
         extra = dict(ref["extra"]) if isinstance(ref.get("extra"), dict) else {}
-        if names and names[0] is not None and "category" not in extra:
+        # Our own writer keeps the record's extra, so that one without a category has none.
+        if names and names[0] is not None and "category" not in extra and "dataset" not in ref:
             extra["category"] = names[0]
             if len(set(names)) > 1:
                 extra["categories"] = names
