@@ -188,7 +188,8 @@ class COCORefs(COCOAnnotations):
         """The record with its category, and what our own writer stores with a reference."""
         if not self._categories and not _WRITTEN & ref.keys():
             return record
-        names = [self._categories.get(annotation.get("category_id")) for annotation in meant]
+        numbers = [annotation.get("category_id") for annotation in meant]
+        names = [self._categories.get(number) if isinstance(number, (int, str)) else None for number in numbers]
         extra = dict(ref["extra"]) if isinstance(ref.get("extra"), dict) else {}
         # Our own writer keeps the record's extra, so that one without a category has none.
         if names and names[0] is not None and "category" not in extra and "dataset" not in ref:

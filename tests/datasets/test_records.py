@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from rgbtvg.datasets import COCORefs, JSONLinesDataset, RefCOCO, RGBTGround, SeqTRInstances
+from rgbtvg.datasets import COCORefs, JSONLinesDataset, RefCOCO, RGBTGround, SeqTRInstances, read_records, write_records
 from rgbtvg.datasets.conversion.split_lists import assign_splits
 from rgbtvg.datasets.image_folder import ImageFolder, ImageFolders
 from rgbtvg.datasets.masks import encode_mask
@@ -259,7 +259,9 @@ def test_numbers_in_text_are_read(box):
     assert read_numbers(box) == [5.0, 6.0, 20.0, 20.0]
 
 
-@pytest.mark.parametrize("box", [None, "none", [1, 2, 3], [1, 2, 3, None], [True, 2, 3, 4], [1, 2, 3, 10**400], {}, 5])
+@pytest.mark.parametrize(
+    "box", [None, "none", [1, 2, 3], [1, 2, 3, None], [True, 2, 3, 4], [10**400, -(10**400), 1, 1], {}, 5]
+)
 def test_what_is_no_box_is_left_out(box):
     with pytest.raises(LeftOut, match="four numbers"):
         read_numbers(box)
@@ -468,6 +470,12 @@ def test_canonical_lines_with_a_mark_blank_lines_and_windows_ends(root):
         (root / "mine.jsonl").write_bytes(text.encode(encoding))
         dataset = JSONLinesDataset("mine", "train", root, root, modality="rgb", serialize_data=False)
         assert dataset.get_data_info(0)["image_paths"] == {"rgb": str(root / "rgb/1.png")}
+
+
+def test_a_lone_surrogate_outside_the_sentence_is_written_as_an_escape(tmp_path):
+    line = {"sample_id": "1", "dataset": "d", "split": "s", "image_paths": {"rgb": str(tmp_path / "1.png")}}
+    write_records(tmp_path / "d.jsonl", [{**line, "expression": "a car", "boxes": [], "extra": {"note": "\ud800"}}])
+    assert read_records(tmp_path / "d.jsonl")[0]["extra"] == {"note": "\ud800"}
 
 
 @given(row=st.lists(anything, max_size=6) | anything)
