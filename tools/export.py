@@ -3,8 +3,9 @@
 python tools/export.py work_dirs/quickstart/best.pth
 python tools/export.py work_dirs/quickstart/best.pth --format torch --out model.pt2
 
-`rgbtvg.GroundingInferencer` and `tools/demo.py --load-from` run the file. Needs the extra `export` (pip install -e .[export]).
-"""  # noqa: E501
+`rgbtvg.GroundingInferencer` and `tools/demo.py --load-from` run the ONNX file; `torch.export.load` reads the other one.
+Needs the extra `export` (pip install -e .[export]).
+"""
 
 import argparse
 from pathlib import Path

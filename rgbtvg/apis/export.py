@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,8 @@ def export_checkpoint(
     target = Path(target)
     if format not in SUFFIXES or target.suffix != SUFFIXES[format]:
         raise ConfigError(f"a file of format {format} must end in {SUFFIXES.get(format, '.onnx or .pt2')}: {target}")
-    weights = (checkpoint,) if config is None else (config, checkpoint)
-    find = GroundingInferencer(*weights, device="cpu", options=options)
+    first, second = (checkpoint, None) if config is None else (config, checkpoint)
+    find = GroundingInferencer(first, second, device="cpu", options=options)
     with tempfile.TemporaryDirectory() as folder:
         facts = {**_facts(find.model), "pipeline": _portable(find.steps), "tokenizer": _tokenizer_files(find, folder)}
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -114,9 +114,24 @@ def export_model(model: Any, batch: Mapping[str, Any], target: Path, facts: Mapp
     except ImportError:
         raise ConfigError("export to ONNX needs onnx and onnxscript: pip install -e .[export]") from None
     # The optimizer of onnxscript fails on some of the graphs; ONNX Runtime optimizes them when it loads them.
-    onnx_program = torch.onnx.export(program, dynamo=True, optimize=False, verbose=False)
+    onnx_program = torch.onnx.export(
+        program, dynamo=True, optimize=False, verbose=False, custom_translation_table=_TRANSLATIONS
+    )
+    assert onnx_program is not None  # torch returns None only when it writes the file itself
     onnx_program.model.metadata_props[KEY] = json.dumps(facts)
     onnx_program.save(str(target))
+
+
+def _stable_sort(x: Any, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
+    """ONNX operators of ``aten.sort.stable``: TopK keeps the order of equal values."""
+    import onnxscript
+
+    op: Any = onnxscript.opset18
+    size = op.Gather(op.Shape(x), op.Constant(value_ints=[dim]), axis=0)
+    return op.TopK(x, size, axis=dim, largest=int(descending), sorted=1)
+
+
+_TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {torch.ops.aten.sort.stable: _stable_sort}
 
 
 def _facts(model: Any) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""Run models that `tools/export.py` wrote."""
+"""Run ONNX models that `tools/export.py` wrote.
+
+An ONNX file is data: its graph holds operators of ONNX only, and its metadata is checked here before anything is built
+from it. A ``.pt2`` file of `torch.export` holds pickles that can run any code, so it is never loaded here.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rgbtvg.datasets import transforms
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.structures import MODALITY_STREAMS, GroundingSample
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 KEY = "rgbtvg"
 """Entry of a file's metadata with everything that running it needs beside the network, as JSON."""
+TOKENIZING = ("Tokenize", "MarkKeyWords")
+"""Transforms with a tokenizer."""
 INPUTS = ("padding_mask", "token_ids", "token_mask")
 
 
@@ -25,10 +32,10 @@ class ExportedModel:
     """An exported file, with the interface of a grounder that an inferencer uses.
 
     Args:
-        path: ``.onnx`` or ``.pt2``.
+        path: an ``.onnx`` file.
 
     Raises:
-        CheckpointError: no such file, or it was not written by `tools/export.py`.
+        CheckpointError: no such file, it was not written by `tools/export.py`, or it is a ``.pt2`` file.
         ConfigError: `onnxruntime` is not installed.
     """
 
@@ -36,10 +43,14 @@ class ExportedModel:
         path = Path(path)
         if not path.is_file():
             raise CheckpointError(f"no such file: {path}")
-        self._run, text = _open_onnx(path) if path.suffix == ".onnx" else _open_program(path)
+        if path.suffix == SUFFIXES["torch"]:
+            raise CheckpointError(
+                f"{path} can run code when it is loaded: export to ONNX, or use torch.export.load if you trust it"
+            )
+        self._run, text = _open_onnx(path)
         if not text:
             raise CheckpointError(f"{path} was not written by tools/export.py: it has no entry {KEY!r}")
-        self.facts: dict[str, Any] = json.loads(text)
+        self.facts = _checked_facts(text, path)
         self.name, self.modality = self.facts["model"], self.facts["modality"]
         self.streams = MODALITY_STREAMS[self.modality]
 
@@ -49,7 +60,7 @@ class ExportedModel:
             Path(folder, Path(name).name).write_text(text, encoding="utf-8")
         steps = [dict(step) for step in self.facts["pipeline"]]
         for step in steps:
-            if step["type"] == "Tokenize":
+            if step["type"] in TOKENIZING:
                 step["tokenizer"] = str(folder)
         return steps
 
@@ -111,16 +122,37 @@ def _open_onnx(path: Path) -> tuple[Any, str | None]:
     return run, session.get_modelmeta().custom_metadata_map.get(KEY)
 
 
-def _open_program(path: Path) -> tuple[Any, str | None]:
-    extra = {KEY: ""}
+def _checked_facts(text: str, path: Path) -> dict[str, Any]:
+    """The metadata of a file.
+
+    Raises:
+        CheckpointError: it is incomplete, or names anything but the project's own transforms.
+    """
     try:
-        module = torch.export.load(path, extra_files=extra).module()
-    except Exception as error:  # a damaged archive fails in many ways
-        raise CheckpointError(f"{path} cannot be read as a torch.export program: {error}".splitlines()[0]) from error
+        facts = json.loads(text)
+        known = (
+            facts["modality"] in MODALITY_STREAMS
+            and facts["ranked"] in (None, "first", "all")
+            and isinstance(facts["pad_id"], int)
+            and isinstance(facts["model"], str)
+            and all(isinstance(part, str) for item in facts["tokenizer"].items() for part in item)
+            and all(_is_transform(step) for step in facts["pipeline"])
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        known = False
+    if not known:
+        raise CheckpointError(
+            f"{path} is refused: its entry {KEY!r} is damaged or names classes that are no transforms"
+        )
+    return facts
 
-    @torch.no_grad()
-    def run(inputs: Mapping[str, Tensor]) -> Any:
-        images = {name: tensor for name, tensor in inputs.items() if name not in INPUTS}
-        return [output.numpy() for output in module(images, *(inputs[name] for name in INPUTS))]
 
-    return run, extra[KEY]
+def _is_transform(step: Any) -> bool:
+    """Whether a config names a transform of this project, with plain values; MMEngine would import a dotted name."""
+    return (
+        isinstance(step, dict)
+        and isinstance(step.get("type"), str)
+        and step["type"] in transforms.__all__
+        and all(name.isidentifier() and not isinstance(value, dict) for name, value in step.items())
+        and "tokenizer" not in step
+    )

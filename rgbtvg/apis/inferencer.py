@@ -50,7 +50,7 @@ class GroundingInferencer:
 
     Args:
         config_or_checkpoint: a checkpoint that carries its config (every one that training writes does), a config, or
-            a file of ``tools/export.py`` (``.onnx``, ``.pt2``).
+            an ONNX file of ``tools/export.py``.
         checkpoint: the weights, if the first argument is a config.
         options: overrides of the config, as ``--cfg-options`` gives them: ``{"thermal_normalisation": "clahe"}``.
         device: such as ``'cpu'`` or ``'cuda:1'``; by default a GPU if there is one.

@@ -1,4 +1,4 @@
-"""From sample ids to explained answers: which checkpoint, which record, which files."""
+"""Explain predictions by sample id: find the checkpoint, the records and their files."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def inspect_predictions(
     if (split or where) and worst is None:
         raise ConfigError("--split and --where choose among the --worst of --predictions, or what is counted of them")
     if checkpoint is None:
-        raise ConfigError("name the weights to ask: --load-from CHECKPOINT")
+        raise ConfigError("--load-from CHECKPOINT is required")
     if predictions is None:
         if worst is not None or not samples:
             raise ConfigError("name samples, or --predictions with --worst")

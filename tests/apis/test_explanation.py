@@ -108,7 +108,7 @@ def test_the_tool_finds_a_sample_in_the_data_of_a_checkpoint(quickstart_run, tmp
     assert run_tool("analysis/inspect_prediction.py", "rgbtvg_synthetic/test/00002", *arguments) == 1
     assert "did you mean rgbtvg_synthetic/test/000002?" in capsys.readouterr().err
     assert run_tool("analysis/inspect_prediction.py", TEST) == 1
-    assert "name the weights to ask: --load-from" in capsys.readouterr().err
+    assert "--load-from CHECKPOINT is required" in capsys.readouterr().err
     assert run_tool("analysis/inspect_prediction.py", *arguments) == 1
     assert "name samples" in capsys.readouterr().err
     assert run_tool("analysis/inspect_prediction.py", TEST, *arguments, "--split", "test") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -19,8 +20,8 @@ from tests.run_tool import run_tool
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
-from rgbtvg.apis.export import _facts, export_model
-from rgbtvg.apis.exported import ExportedModel
+from rgbtvg.apis.export import ExportedGrounder, _facts, export_model
+from rgbtvg.apis.exported import INPUTS, KEY, ExportedModel, network_inputs
 
 SENTENCES = ["the warm car", "the cold person", "the car"]
 
@@ -60,7 +61,7 @@ def test_files_that_are_not_exported_models_are_one_sentence(exported, tmp_path,
     for name, data, complaint in (
         ("none.onnx", None, "no such file"),
         ("broken.onnx", b"no model", "cannot be read as ONNX"),
-        ("broken.pt2", b"no model", "cannot be read as a torch.export program"),
+        ("program.pt2", b"a pickle", "can run code when it is loaded"),
     ):
         if data is not None:
             (tmp_path / name).write_bytes(data)
@@ -83,9 +84,41 @@ def check_export(method, modality, suffix, folder):
     with torch.no_grad():
         expected = model.predict(data["inputs"], data["data_samples"])
         export_model(model, collated(modality, 2), path, {**_facts(model), "pipeline": [], "tokenizer": {}})
+    if suffix == ".pt2":
+        inputs = network_inputs(collated(modality, 3), model.streams, 0)
+        images = {stream: inputs[stream] for stream in model.streams}
+        boxes, _ = torch.export.load(path).module()(images, *(inputs[name] for name in INPUTS))
+        wanted, _ = ExportedGrounder(model)(images, *(inputs[name] for name in INPUTS))
+        torch.testing.assert_close(boxes, wanted, atol=1e-4, rtol=0)
+        return
     for sample, wanted in zip(ExportedModel(path).test_step(collated(modality, 3)), expected, strict=True):
         torch.testing.assert_close(sample.pred_boxes / 64, wanted.pred_boxes / 64, atol=1e-4, rtol=0)
         torch.testing.assert_close(sample.pred_scores, wanted.pred_scores, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pipeline": [{"type": "os.system", "command": "touch MARKER"}]},
+        {"pipeline": [{"type": "rgbtvg.GroundingInferencer", "config_or_checkpoint": "MARKER"}]},
+        {"pipeline": [{"type": "LoadImages", "thermal_range": {"type": "torch.hub.load"}}]},
+        {"pipeline": [{"type": "Tokenize", "tokenizer": "elsewhere", "max_length": 4}]},
+        {"pipeline": "LoadImages"},
+        {"modality": "depth"},
+        {"tokenizer": {"tokenizer.json": 5}},
+        {"ranked": ["first"]},
+    ],
+)
+def test_metadata_of_an_onnx_file_is_data(exported, tmp_path, monkeypatch, change):
+    monkeypatch.chdir(tmp_path)
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(exported)
+    (entry,) = [entry for entry in model.metadata_props if entry.key == KEY]
+    entry.value = json.dumps({**json.loads(entry.value), **change})
+    onnx.save(model, "hostile.onnx")
+    with pytest.raises(CheckpointError, match="is refused"):
+        rgbtvg.GroundingInferencer("hostile.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["hostile.onnx"]
 
 
 def collated(modality, size):

@@ -18,8 +18,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", nargs="?", default="configs/transvg/transvg_r50.py")
     add_cfg_options(parser)
-    parser.add_argument("--pairs", type=int, default=100, help="of each format (default 100)")
-    parser.add_argument("--rounds", type=int, default=7, help="of which the median is taken (default 7)")
+    parser.add_argument("--pairs", type=int, default=100, help="number of pairs per format (default 100)")
+    parser.add_argument("--rounds", type=int, default=7, help="number of rounds; the median is reported (default 7)")
     parser.add_argument("--json", help="also write the figures here")
     return parser.parse_args()
 
