@@ -137,7 +137,8 @@ def edit(args: argparse.Namespace) -> None:
     """Apply the requested operations to a checkpoint of ours."""
     from rgbtvg.checkpoints.operate import edit_file
     from rgbtvg.engine import parse_options
-    from rgbtvg.engine.config import config_of_weights, override
+    from rgbtvg.engine.checkpoint_config import config_of_weights
+    from rgbtvg.engine.config import override
 
     config = config_of_weights(args.source, args.config, parse_options(args.cfg_options))
     edits = edits_of(args, config)

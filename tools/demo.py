@@ -8,7 +8,7 @@ python tools/demo.py - thermal.png "the person at the crossing" --load-from ir_m
 
 import argparse
 
-from rgbtvg.cli import add_cfg_options, run
+from rgbtvg.cli import add_cfg_options, add_config, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -16,7 +16,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("rgb", help="RGB image, or -")
     parser.add_argument("thermal", help="thermal image, or -")
     parser.add_argument("expression", help="the expression")
-    parser.add_argument("config", nargs="?", help="config; default: the one in the checkpoint")
+    add_config(parser, "config; default: the one in the checkpoint")
     parser.add_argument("--load-from", required=True, metavar="CHECKPOINT", help="checkpoint or ONNX file to load")
     parser.add_argument("--out", metavar="PICTURE", help="write the drawn result to this file (.png or .jpg)")
     parser.add_argument("--device", help="such as cuda:1 or cpu; default: a GPU if there is one")

@@ -2,12 +2,12 @@
 
 import argparse
 
-from rgbtvg.cli import add_cfg_options, run
+from rgbtvg.cli import add_cfg_options, add_config, run
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Test a checkpoint on every split and condition.")
-    parser.add_argument("config", nargs="?", help="config file (default: the config that the checkpoint carries)")
+    add_config(parser, "config file (default: the config in the checkpoint)")
     parser.add_argument("--load-from", required=True, metavar="CHECKPOINT", help="weights to test")
     parser.add_argument("--work-dir", help="where results go (default: work_dirs/<config name>)")
     parser.add_argument("--splits", nargs="+", default=[], help="splits to test, in place of the config's")

@@ -2,12 +2,12 @@
 
 import argparse
 
-from rgbtvg.cli import add_cfg_options, run
+from rgbtvg.cli import add_cfg_options, add_config, parse, run
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train a method.")
-    parser.add_argument("config", help="config file")
+    add_config(parser)
     parser.add_argument("--work-dir", help="where checkpoints and logs go (default: work_dirs/<config name>)")
     parser.add_argument(
         "--resume",
@@ -25,7 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--auto-scale-lr", action="store_true", help="scale the learning rate by the real batch size")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
     add_cfg_options(parser)
-    return parser.parse_args()
+    return parse(parser)
 
 
 def main() -> None:

@@ -86,13 +86,16 @@ class GroundingInferencer:
                 self.steps = self.model.pipeline(folder)
                 self._load, *self._pipeline = build_transforms(self.steps)
         else:
+            from rgbtvg.engine.checkpoint_config import building
+
             config, checkpoint = _config_and_checkpoint(config_or_checkpoint, checkpoint, options)
             self.checkpoint = Path(checkpoint)
             self.model = _build_model(config, checkpoint).to(self.device).eval()
             if compile:
                 self.model.compile_graphs()
-            self.steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
-            self._load, *self._pipeline = build_transforms(self.steps)
+            with building(config, checkpoint):
+                self.steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
+                self._load, *self._pipeline = build_transforms(self.steps)
         self.streams: tuple[str, ...] = self.model.streams
         self.tokenize = next((step for step in self._pipeline if isinstance(step, Tokenize)), None)
         self._logged: set[str] = set()
@@ -250,7 +253,8 @@ def open_picture(source: ImageSource, stream: str) -> Image.Image:
 def _config_and_checkpoint(
     first: str | Path | Config, checkpoint: str | Path | None, options: Mapping[str, Any] | None
 ) -> tuple[Config, str | Path]:
-    from rgbtvg.engine.config import config_from_checkpoint, load_config, override
+    from rgbtvg.engine.checkpoint_config import config_from_checkpoint
+    from rgbtvg.engine.config import load_config, override
 
     is_config = isinstance(first, Config) or Path(first).suffix in CONFIG_SUFFIXES
     if not is_config:
@@ -268,12 +272,14 @@ def _build_model(config: Config, checkpoint: str | Path) -> BaseGrounder:
     """The config's model with the checkpoint's weights; initial weights are not read."""
     from rgbtvg.checkpoints import load_file
     from rgbtvg.checkpoints.convert import check_fit, tensors_of
+    from rgbtvg.engine.checkpoint_config import building
     from rgbtvg.registry import MODELS
 
     settings = config.model.to_dict()
     if "data_preprocessor" in config:
         settings.setdefault("data_preprocessor", config.data_preprocessor.to_dict())
-    model = MODELS.build(settings)
+    with building(config, checkpoint):
+        model = MODELS.build(settings)
     state = tensors_of(load_file(checkpoint), checkpoint)
     check_fit(state, model.state_dict(), checkpoint)
     model.load_state_dict(state, strict=False)

@@ -204,6 +204,7 @@ def sweep(
     """
     table, out = SweepTable.read(path), Path(out)
     runs = table.runs(out, options or {})
+    check_options(runs)
     os.environ["OMP_NUM_THREADS"] = str(threads)
     for step in table.before if jobs else []:
         prepare(step, report)
@@ -221,6 +222,21 @@ def sweep(
         logs = ", ".join(str(run.work_dir / LOG) for run in failed)
         raise SweepError(f"{len(failed)} of {len(runs)} runs failed; the last lines of {logs} say why")
     return lines
+
+
+def check_options(runs: Sequence[SweepRun]) -> None:
+    """Load the config of every row before the first run starts.
+
+    Raises:
+        ConfigError: a row's config or options are wrong.
+    """
+    from rgbtvg.engine import load_config
+
+    for run in {(run.row, run.modality): run for run in runs}.values():
+        try:
+            load_config(run.config, copy.deepcopy(run.options))
+        except ConfigError as error:
+            raise ConfigError(f"row {run.row!r}: {error}") from error
 
 
 def prepare(step: Mapping[str, str], report: Callable[[str], None]) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 import torch
 from mmengine._strategy import BaseStrategy
 from mmengine.config import Config
-from mmengine.dist import is_distributed
+from mmengine.dist import is_distributed, is_main_process
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.runner import FlexibleRunner, Runner
 
+from rgbtvg.engine.checkpoint_config import building
+from rgbtvg.engine.config import RunConfig, override
 from rgbtvg.engine.hooks.activation_checkpointing_hook import ActivationCheckpointingHook
 from rgbtvg.engine.hooks.exact_resume_hook import CheckedStateHook
 from rgbtvg.engine.hooks.termination_hook import TerminationHook, stopped_by
@@ -41,6 +43,20 @@ LOG_FILE_ONLY = (
 """Beginnings of MMEngine's messages that go to the log file only."""
 
 
+class WritesConfig:
+    """Mixin of a runner: next to the config, ``<name>_resolved.txt`` shows it with every reference replaced."""
+
+    cfg: Config
+    work_dir: str
+
+    def dump_config(self) -> None:
+        """Write both into the work dir."""
+        super().dump_config()
+        if is_main_process() and isinstance(self.cfg, RunConfig):
+            text = f"# For reading only; {self.cfg.filename} is the config.\n{self.cfg.resolved_text}"
+            Path(self.work_dir, f"{Path(self.cfg.filename).stem}_resolved.txt").write_text(text, encoding="utf-8")
+
+
 class ResumesOrSaysWhy:
     """Mixin of a runner: a checkpoint that cannot be resumed gives one sentence."""
 
@@ -62,7 +78,7 @@ class ResumesOrSaysWhy:
             raise CheckpointError(f"{self._load_from} cannot be resumed: its state does not fit ({reason})") from error
 
 
-class GroundingRunner(LogsAsConfigured, ResumesOrSaysWhy, Runner):
+class GroundingRunner(WritesConfig, LogsAsConfigured, ResumesOrSaysWhy, Runner):
     """MMEngine's Runner with a filtered console."""
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
@@ -82,7 +98,7 @@ class GroundingRunner(LogsAsConfigured, ResumesOrSaysWhy, Runner):
         super().scale_lr(optim_wrapper, accumulated(auto_scale_lr, self.cfg))
 
 
-class GroundingFlexibleRunner(LogsAsConfigured, ResumesOrSaysWhy, FlexibleRunner):
+class GroundingFlexibleRunner(WritesConfig, LogsAsConfigured, ResumesOrSaysWhy, FlexibleRunner):
     """MMEngine's runner of a config with a ``strategy``."""
 
     def build_strategy(self, strategy: Any = None, **kwargs: Any) -> BaseStrategy:
@@ -242,18 +258,14 @@ def build_runner(config: Config, training: bool = True) -> Runner:
     if training:
         _set_accumulation(config)
         hooks = [hook["type"] for hook in config.get("custom_hooks", [])]
-        if config.get("strategy", {}).get("type") == "FSDPStrategy" and "EMAHook" in hooks:
+        if (config.get("strategy") or {}).get("type") == "FSDPStrategy" and "EMAHook" in hooks:
             raise ConfigError("EMAHook is not supported with FSDPStrategy (sharded parameters)")
     else:
-        train_parts = ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "auto_scale_lr")
-        for part in (*train_parts, "val_dataloader", "val_cfg", "val_evaluator"):
-            config.pop(part, None)
-        if not distributed:
-            config.pop("strategy", None)
-        # Beside the config of the training, which would be lost where both share a work dir.
-        name = config.get("config_name") or Path(config.filename or "config").stem
-        config = Config(config.to_dict(), cfg_text="# resolved", filename=f"{name}_test.py")
-    runner = (GroundingFlexibleRunner if "strategy" in config else GroundingRunner).from_cfg(config)
+        config = _for_test(config, distributed)
+    with building(config, config.get("load_from")):
+        runner = (GroundingFlexibleRunner if config.get("strategy") else GroundingRunner).from_cfg(config)
+        if not training and not config.get("strategy"):
+            _ = runner.test_loop  # builds the data and the metrics
     runner.register_hook(CheckedStateHook())
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     for hook in getattr(model, "training_hooks", ()) if training else ():
@@ -261,7 +273,7 @@ def build_runner(config: Config, training: bool = True) -> Runner:
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high" if config.get("tf32", True) else "highest")
     if runner.cfg.pop("compile", False):  # MMEngine would compile the whole step, with graph breaks
-        if "strategy" in config:
+        if config.get("strategy"):
             raise ConfigError("compile=True is not supported with a strategy; leave out one of them")
         model.compile_graphs()
     # The line stays in the resolved config, which is written by now, and MMEngine must not act on it as well.
@@ -270,14 +282,23 @@ def build_runner(config: Config, training: bool = True) -> Runner:
     return runner
 
 
+def _for_test(config: Config, distributed: bool) -> Config:
+    """A copy without the parts of training, under a name of its own: both may share a work dir."""
+    config = config if isinstance(config, RunConfig) else override(config, None)
+    parts = ["train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "auto_scale_lr"]
+    parts += ["val_dataloader", "val_cfg", "val_evaluator"] + ["strategy"] * (not distributed)
+    name = config.get("config_name") or Path(config.filename or "config").stem
+    return config.without(parts, f"{name}_test.py")
+
+
 def _prepare_cpu_processes(config: Config) -> None:
     """MMEngine takes a GPU for granted in both of these."""
     if not is_distributed():
         torch.distributed.init_process_group("gloo")
-    if "strategy" not in config:
+    if not config.get("strategy"):
         wrapper = dict(type="MMDistributedDataParallel", device_ids=None, broadcast_buffers=False)
         wrapper["find_unused_parameters"] = config.get("find_unused_parameters", False)
-        config.model_wrapper_cfg = {**wrapper, **config.get("model_wrapper_cfg", {})}
+        config.model_wrapper_cfg = {**wrapper, **(config.get("model_wrapper_cfg") or {})}
 
 
 def _set_accumulation(config: Config) -> None:

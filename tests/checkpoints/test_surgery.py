@@ -17,7 +17,7 @@ from rgbtvg.checkpoints.surgery import (
     resize_positions,
     split_lora,
 )
-from rgbtvg.engine.config import config_from_checkpoint, load_config
+from rgbtvg.engine import config_from_checkpoint, load_config
 from rgbtvg.errors import CheckpointError
 from rgbtvg.models.adapters import LowRank
 from rgbtvg.registry import MODELS

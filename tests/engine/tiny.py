@@ -20,6 +20,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from rgbtvg.errors import DataError
+from rgbtvg.files import replacing
 from rgbtvg.registry import DATASETS, HOOKS, MODELS
 from rgbtvg.structures import Frame, GroundingSample
 
@@ -182,7 +183,8 @@ def tiny_config(work_dir: Path, options: dict[str, Any] | None = None) -> Config
 
     path = Path(work_dir).parent / f"{Path(work_dir).name}_config.py"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(CONFIG.format(base=BASE))
+    with replacing(path) as file:  # the processes of a group write it at the same time
+        file.write(CONFIG.format(base=BASE))
     return load_config(path, options, work_dir)
 
 

@@ -12,12 +12,12 @@ import argparse
 import json
 from pathlib import Path
 
-from rgbtvg.cli import add_cfg_options, run
+from rgbtvg.cli import add_cfg_options, add_config, run
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", nargs="?")
+    add_config(parser)
     parser.add_argument("--all", action="store_true", help="a table of every method at its own image size")
     add_cfg_options(parser)
     parser.add_argument("--batch-size", type=int, default=1, help="batch size of inference (default 1)")
@@ -41,7 +41,7 @@ def main() -> None:
         figures = cost_table(args.cfg_options, args.threads, args.rounds, print)
     else:
         from rgbtvg.benchmarking.benchmark import measure
-        from rgbtvg.engine.config import load_config, parse_options
+        from rgbtvg.engine import load_config, parse_options
 
         figures = measure(
             load_config(args.config, parse_options(args.cfg_options)),

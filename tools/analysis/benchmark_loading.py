@@ -27,7 +27,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from rgbtvg.benchmarking.loading_benchmark import benchmark_loading
-    from rgbtvg.engine.config import load_config, parse_options
+    from rgbtvg.engine import load_config, parse_options
 
     config = load_config(args.config, parse_options(args.cfg_options))
     rows = benchmark_loading(config, count=args.pairs, rounds=args.rounds)

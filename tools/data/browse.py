@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from rgbtvg.engine.config import parse_options
+    from rgbtvg.engine import parse_options
     from rgbtvg.inspection import browse, write_sheet
 
     chosen = {

@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def read_detections(args: argparse.Namespace) -> tuple[list[dict], Path]:
-    from rgbtvg.engine.config import parse_options
+    from rgbtvg.engine import parse_options
     from rgbtvg.errors import ConfigError
     from rgbtvg.registry import DETECTION_READERS
 
@@ -86,7 +86,7 @@ def read_detections(args: argparse.Namespace) -> tuple[list[dict], Path]:
 
 
 def read_dataset(args: argparse.Namespace) -> tuple[list[dict], Path]:
-    from rgbtvg.engine.config import parse_options
+    from rgbtvg.engine import parse_options
     from rgbtvg.errors import DataError
     from rgbtvg.inspection.sources import read_source
 

@@ -29,7 +29,7 @@ def main() -> None:
 
     from rgbtvg.datasets.canonical import write_records
     from rgbtvg.datasets.conversion.resizing import resize_records
-    from rgbtvg.engine.config import parse_options
+    from rgbtvg.engine import parse_options
     from rgbtvg.errors import DataError
     from rgbtvg.inspection.sources import read_source
 

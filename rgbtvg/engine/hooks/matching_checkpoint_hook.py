@@ -12,9 +12,11 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from rgbtvg.engine.config import config_text, parse_config_text
+from rgbtvg.engine.checkpoint_config import carried_text
+from rgbtvg.engine.config_text import parse_config_text
+from rgbtvg.engine.references import expand_reference
 from rgbtvg.engine.strategies import FSDPStrategy
-from rgbtvg.errors import CheckpointError
+from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.registry import HOOKS
 
 
@@ -119,8 +121,13 @@ def _shapes(runner: Runner, model: nn.Module) -> dict[str, torch.Size]:
 
 def _method(checkpoint: Mapping[str, Any]) -> str | None:
     """Class of the model in the config that a checkpoint carries, with its modality."""
-    text = config_text(checkpoint)
-    if text is None:
+    text = carried_text(checkpoint)
+    try:
+        values = parse_config_text(text or "", "the checkpoint")
+    except ConfigError:
         return None
-    model = parse_config_text(text, "the checkpoint").get("model", {})
-    return f"{model.get('type')} ({model['modality']})" if model.get("modality") else model.get("type")
+    model = expand_reference(values, values.get("model"))
+    if not isinstance(model, dict):
+        return None
+    modality = expand_reference(values, model.get("modality"))
+    return f"{model.get('type')} ({modality})" if modality else model.get("type")
