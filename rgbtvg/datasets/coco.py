@@ -31,6 +31,9 @@ _WRITTEN = {"sample_id", "dataset", "conditions", "subsets", "extra"}
 """Fields that our own writer stores with a reference."""
 
 
+_NEEDED = {"image_id", "ann_id", "sentences"}
+
+
 class COCOAnnotations(GroundingDataset):
     """What readers of COCO-style annotations share.
 
@@ -130,7 +133,7 @@ class COCORefs(COCOAnnotations):
         """MMEngine's hook: the records of all splits."""
         self._index()
         records = super().load_data_list()
-        del self._images, self._annotations, self._categories
+        del self._images, self._annotations, self._categories, self._known_paths
         self._refs = self._content = None
         return records
 
@@ -141,11 +144,11 @@ class COCORefs(COCOAnnotations):
         path = str(self._path(self.refs))
         for index, ref in enumerate(self._all_refs()):
             if ref["split"] == split:
-                where = f"reference {index} of {path}"
+                where = index, path
                 try:
                     self._add(records, ref, split, folders, where)
                 except DataError as error:
-                    self.intake.refuse(where, error, split)
+                    self.intake.refuse(_reference(*where), error, split)
         return records
 
     def _add(
@@ -154,12 +157,11 @@ class COCORefs(COCOAnnotations):
         ref: Mapping[str, Any],
         split: str,
         folders: Mapping[str, ImageFolders],
-        where: str,
+        where: tuple[int, str],
     ) -> None:
         """Append the records of a reference, one per sentence."""
-        missing = [name for name in ("image_id", "ann_id", "sentences") if name not in ref]
-        if missing:
-            raise DataError(f"it lacks {', '.join(missing)}; it has {', '.join(map(str, ref))}")
+        if not ref.keys() >= _NEEDED:
+            raise DataError(f"it lacks {', '.join(sorted(_NEEDED - ref.keys()))}; it has {', '.join(map(str, ref))}")
         image_id = check_id(ref["image_id"], "image_id")
         image = self._images.get(image_id)
         if image is None:
@@ -170,12 +172,12 @@ class COCORefs(COCOAnnotations):
         paths = self._paths(image, folders)
         sentences, is_single = sentence_list(ref["sentences"])
         if is_single:
-            self.intake.repair("references with one sentence in place of a list", where)
+            self.intake.repair("references with one sentence in place of a list", _reference(*where))
         for sentence in sentences:
             try:
                 text = self.intake.sentence(_sentence_text(sentence))
             except LeftOut as error:
-                self.intake.refuse(where, error, split)
+                self.intake.refuse(_reference(*where), error, split)
                 continue
             record = self.record(split, len(records), text, boxes, paths, size, masks)
             records.append(self._with_extras(record, ref, meant))
@@ -186,9 +188,11 @@ class COCORefs(COCOAnnotations):
         """The record with its category, and what our own writer stores with a reference."""
         if not self._categories and not _WRITTEN & ref.keys():
             return record
-        names = [self._categories.get(annotation.get("category_id")) for annotation in meant]
+        numbers = [annotation.get("category_id") for annotation in meant]
+        names = [self._categories.get(number) if isinstance(number, (int, str)) else None for number in numbers]
         extra = dict(ref["extra"]) if isinstance(ref.get("extra"), dict) else {}
-        if names and names[0] is not None and "category" not in extra:
+        # Our own writer keeps the record's extra, so that one without a category has none.
+        if names and names[0] is not None and "category" not in extra and "dataset" not in ref:
             extra["category"] = names[0]
             if len(set(names)) > 1:
                 extra["categories"] = names
@@ -223,6 +227,12 @@ class COCORefs(COCOAnnotations):
         return meant
 
     def _paths(self, image: Mapping[str, Any], folders: Mapping[str, ImageFolders]) -> dict[str, str]:
+        known = self._known_paths.get(id(image))
+        if known is None:
+            known = self._known_paths[id(image)] = self._find_paths(image, folders)
+        return dict(known)
+
+    def _find_paths(self, image: Mapping[str, Any], folders: Mapping[str, ImageFolders]) -> dict[str, str]:
         given = image.get("modalities")
         if isinstance(given, dict) and set(folders) <= set(given):
             return {stream: os.path.join(self.data_root, relative_name(given[stream])) for stream in folders}
@@ -243,6 +253,7 @@ class COCORefs(COCOAnnotations):
 
     def _index(self) -> None:
         """Images, annotations and categories by id."""
+        self._known_paths: dict[int, dict[str, str]] = {}  # one search for the many sentences of an image
         path = self._path(self.instances)
         content = self._read_instances(path)
         self.intake.files += [path, self._path(self.refs)]
@@ -281,6 +292,10 @@ def _written_folders(content: Mapping[str, Any]) -> dict[str, str] | None:
     if not isinstance(folders, dict) or not folders:
         return None
     return {str(stream): "." if folder == "." else relative_name(folder) for stream, folder in folders.items()}
+
+
+def _reference(index: int, path: str) -> str:
+    return f"reference {index} of {path}"
 
 
 def _sentence_text(sentence: Any) -> Any:

@@ -29,10 +29,10 @@ class ImageFolder:
         composition of its accents. Only image files are found this way: releases store the two images of a pair with
         different extensions, and annotations beside them.
         """
-        folder, _, base = name.rpartition("/")
+        folder, slash, base = name.rpartition("/")
         names, folded_names = self._listing(folder)
         found = names.get(base) or names.get(stem(base)) or folded_names.get(folded(stem(base)))
-        return None if found is None else os.path.join(self.path, folder, found)
+        return None if found is None else f"{self.path}{os.sep}{folder}{slash}{found}"
 
     def _listing(self, folder: str) -> tuple[dict[str, str], dict[str, str]]:
         """Name or stem -> file, and folded stem -> file, of a subfolder."""

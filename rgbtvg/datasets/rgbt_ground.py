@@ -112,15 +112,22 @@ class RGBTGround(GroundingDataset):
         members = {name: {row.key for row in self._rows(self.dataset, name)} for name in self._parts_of(split)}
         images, kept = self._written(split, len(rows))
         folders = {} if images else self._image_folders()
+        known: dict[str, dict[str, str]] = {}  # one search for the many rows of an image
         records = []
         for index, row in enumerate(rows):
             try:
+                if row.file_name not in known:
+                    known[row.file_name] = (
+                        self._written_paths(row.file_name, images)
+                        if images
+                        else self._image_paths(row.file_name, folders)
+                    )
                 record = self.record(
                     split,
                     index,
                     self.intake.sentence(row.expression),
                     [self.read_box(row.box, self.box_format, row.size)],
-                    self._written_paths(row.file_name, images) if images else self._image_paths(row.file_name, folders),
+                    dict(known[row.file_name]),
                     size=row.size,
                     subsets=[name for name, keys in members.items() if row.key in keys],
                     conditions=row.conditions,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from rgbtvg.datasets import COCORefs
 from tests.run_tool import run_tool
 
 CORPUS = Path(__file__).parent / "field"
@@ -87,3 +90,38 @@ def test_side_files_are_never_taken_for_the_thermal_image(tmp_path, capsys, monk
         {"rgb": {"path": "rgb/day/1.jpg"}, "ir": {"path": "ir/day/1.png"}},
         {"rgb": {"path": "rgb/2.jpg"}, "ir": {"path": "ir/2.tif"}},
     ]
+
+
+def shown_file(name: str) -> str:
+    """The example of a file on the page."""
+    indented = re.search(rf"`{re.escape(name)}`:\n\n((?: {{4}}.*\n)+)", PAGE.read_text(encoding="utf-8"))
+    return textwrap.dedent(indented[1])
+
+
+@pytest.mark.parametrize("kind", ["csv", "coco", "yolo"])
+def test_files_of_the_page_are_converted(kind, tmp_path, monkeypatch):
+    for path in ("rgb/1.png", "rgb/2.png", "ir/1.png", "ir/2.png", "rgb/train/1.png", "ir/train/1.png"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (64, 48)).save(tmp_path / path)
+    names = {"csv": "boxes.csv", "coco": "instances.json", "yolo": "labels/train/1.txt"}
+    (tmp_path / "labels/train").mkdir(parents=True)
+    (tmp_path / "classes.txt").write_text("car\n")
+    (tmp_path / names[kind]).write_text(shown_file(names[kind]))
+    monkeypatch.chdir(tmp_path)
+    source = "." if kind == "yolo" else names[kind]
+    assert run_tool("data/convert.py", source, "--from", kind, "--out", "out.jsonl") == 0
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["extra"]["category"] for row in rows] == ["car", "person"][: 1 if kind == "yolo" else 2]
+    assert all(set(row["modalities"]) == {"rgb", "ir"} for row in rows)
+    assert rows[0]["boxes"][0] == pytest.approx([5, 6, 25, 26], abs=0.1)
+
+
+def test_references_of_the_page_are_read(tmp_path):
+    (tmp_path / "own").mkdir()
+    for stream in ("rgb", "ir"):
+        (tmp_path / stream).mkdir()
+    for name in ("instances.json", "refs.json"):
+        (tmp_path / "own" / name).write_text(shown_file(name))
+    folders = {"rgb": "rgb", "ir": "ir"}
+    dataset = COCORefs("own", ["train", "test"], tmp_path, tmp_path, image_folders=folders, serialize_data=False)
+    assert [dataset.get_data_info(i)["extra"]["category"] for i in range(2)] == ["car", "person"]

@@ -192,7 +192,7 @@ def yolo_names(folders: Sequence[Path]) -> list[str]:
             try:
                 content = yaml.safe_load(read_text(path))
             except yaml.YAMLError as error:
-                raise DataError(f"{path} is not YAML: {error}") from error
+                raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
             names = content.get("names") if isinstance(content, dict) else None
             if isinstance(names, dict) and all(isinstance(number, int) for number in names):
                 return [str(names.get(number, "")) for number in range(max(names, default=-1) + 1)]

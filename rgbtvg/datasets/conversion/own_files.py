@@ -108,6 +108,8 @@ class _Tabled(OwnBoxes):
         images = self.images()
         for path, where, split, name, thermal, each, size in self.rows():
             try:
+                if not isinstance(name, str):
+                    raise DataError(f"the file name of its image must be text, got {name!r:.80}")
                 if (split, name) not in found:
                     if not isinstance(thermal, dict):
                         found[split, name] = self.places(images, name)

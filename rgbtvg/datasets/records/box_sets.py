@@ -71,8 +71,12 @@ class BoxReader:
         if self._is_plain and type(box) in (list, tuple) and len(box) == 4:
             a, b, c, d = box
             if {type(a), type(b), type(c), type(d)} <= _NUMBERS:
-                x0, y0 = float(a), float(b)
-                return [x0, y0, x0 + c, y0 + d] if own_format == "xywh" else [x0, y0, float(c), float(d)]
+                try:
+                    x0, y0, c, d = float(a), float(b), float(c), float(d)
+                except OverflowError:
+                    pass
+                else:
+                    return [x0, y0, x0 + c, y0 + d] if own_format == "xywh" else [x0, y0, c, d]
         numbers = read_numbers(box)
         if self.truncate:
             numbers = [float(int(value)) if abs(value) < 1e15 else value for value in numbers]

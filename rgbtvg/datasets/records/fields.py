@@ -98,7 +98,7 @@ def has_text(sentence: str) -> bool:
     )
 
 
-def sentence_list(value: Any) -> tuple[list[Any], bool]:
+def sentence_list(value: Any) -> tuple[Sequence[Any], bool]:
     """The list of sentences of an entry, and whether a single one stood in place of a list.
 
     Raises:
@@ -110,7 +110,7 @@ def sentence_list(value: Any) -> tuple[list[Any], bool]:
         raise DataError(f"the sentences must be a list, got {value!r:.80}")
     if not value:
         raise DataError("the list of sentences is empty")
-    return list(value), False
+    return value, False
 
 
 def read_numbers(box: Any) -> list[float]:
@@ -140,9 +140,13 @@ def _floats(box: Any, values: Sequence[Any]) -> list[float]:
         raise LeftOut(UNREADABLE_BOXES, f"the box must be four numbers, got {box!r:.80}") from error
 
 
+LARGEST_SIDE = 2**31
+"""Pixels; no image is larger."""
+
+
 def check_size(height: Any, width: Any) -> tuple[int, int] | None:
     """(height, width) of an image; None where the annotation gives none, or not positive whole numbers."""
-    if type(height) is int and type(width) is int and height > 0 and width > 0:
+    if type(height) is int and type(width) is int and 0 < height < LARGEST_SIDE and 0 < width < LARGEST_SIDE:
         return height, width
     sizes = []
     for value in (height, width):
@@ -150,7 +154,7 @@ def check_size(height: Any, width: Any) -> tuple[int, int] | None:
             number = float(value) if not isinstance(value, bool) else math.nan
         except (TypeError, ValueError, OverflowError):
             return None
-        if not (math.isfinite(number) and number > 0 and number == int(number)):
+        if not (math.isfinite(number) and 0 < number < LARGEST_SIDE and number == int(number)):
             return None
         sizes.append(int(number))
     return sizes[0], sizes[1]
