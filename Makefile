@@ -27,7 +27,7 @@ $(INSTALLED): pyproject.toml setup.py
 
 demo: $(INSTALLED)
 	$(PYTHON) tools/data/make_synthetic.py --out $(DEMO_DATA)
-	$(PYTHON) tools/train.py configs/quickstart/quickstart.py --work-dir $(DEMO_DIR) \
+	$(PYTHON) tools/train.py configs/quickstart/quickstart.py --work-dir $(DEMO_DIR) --resume \
 	    --cfg-options data_root=$(DEMO_DATA) split_root=$(DEMO_DATA)/splits tokenizer=$(DEMO_DATA)/tokenizer
 	$(PYTHON) tools/test.py --load-from $(DEMO_DIR)/best.pth --work-dir $(DEMO_DIR)/test
 	$(PYTHON) tools/analysis/draw_predictions.py $(DEMO_DIR)/test/predictions.json --split test --num 16 \

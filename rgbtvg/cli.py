@@ -1,12 +1,36 @@
-"""What every command line shares; importing it costs nothing."""
+"""Arguments and error handling shared by the command lines; importing it is cheap."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from rgbtvg.errors import ConfigError, RGBTVGError
+
+
+class _Config(argparse.Action):
+    """The config, given by its place or by ``--config``."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        if getattr(namespace, self.dest, None) not in (None, values):
+            parser.error(f"two configs are given: {getattr(namespace, self.dest)} and {values}")
+        setattr(namespace, self.dest, values)
+
+
+def add_config(parser: argparse.ArgumentParser, text: str = "config file") -> None:
+    """CONFIG as a positional argument or as ``--config CONFIG``; both are optional, see :func:`parse`."""
+    parser.add_argument("config", nargs="?", action=_Config, default=argparse.SUPPRESS, help=text)
+    parser.add_argument("--config", action=_Config, default=None, metavar="CONFIG", help="the same")
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse the command line, for a command that needs the config of :func:`add_config`."""
+    args = parser.parse_args()
+    if args.config is None:
+        parser.error("the following arguments are required: config")
+    return args
 
 
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +40,7 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="KEY=VALUE",
-        help="overrides of the config, such as modality=ir lr=1e-4",
+        help="overrides of existing config values, such as modality=ir lr=1e-4; +KEY=VALUE adds a new one",
     )
 
 

@@ -12,15 +12,16 @@ from typing import TextIO
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[TextIO]:
-    """A UTF-8 text file that takes the place of `path` when the block ends well; after an error nothing has changed.
+    """Open a UTF-8 text file that replaces `path` when the block ends without an error; otherwise nothing changes.
 
-    The folder is made if need be. Lines end with a line feed on every system.
+    The folder is made if need be. Lines end with a line feed on every system. Lone surrogates, which UTF-8 cannot hold,
+    are written as JSON escapes.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -1,10 +1,10 @@
 """Convert a checkpoint that a method's authors released into one of ours, or back; or edit a checkpoint of ours.
 
-.venv/bin/python tools/convert_checkpoint.py transvg TransVG_unc.pth work_dirs/transvg_unc.pth --config configs/transvg/transvg_r50.py --cfg-options modality=rgb image_size=640
-.venv/bin/python tools/convert_checkpoint.py transvg work_dirs/mine.pth theirs.pth --to-reference
-.venv/bin/python tools/convert_checkpoint.py ours work_dirs/hivg_tiny/best.pth merged.pth --merge-lora
-.venv/bin/python tools/convert_checkpoint.py ours work_dirs/hivg.pth start.pth --split-lora rgb=16 ir=48 --copy-to-thermal
-.venv/bin/python tools/convert_checkpoint.py peft old_reference.pth new_reference.safetensors --peft 0.7
+python tools/convert_checkpoint.py transvg TransVG_unc.pth work_dirs/transvg_unc.pth --config configs/transvg/transvg_r50.py --cfg-options modality=rgb image_size=640
+python tools/convert_checkpoint.py transvg work_dirs/mine.pth theirs.pth --to-reference
+python tools/convert_checkpoint.py ours work_dirs/hivg_tiny/best.pth merged.pth --merge-lora
+python tools/convert_checkpoint.py ours work_dirs/hivg.pth start.pth --split-lora rgb=16 ir=48 --copy-to-thermal
+python tools/convert_checkpoint.py peft old_reference.pth new_reference.safetensors --peft 0.7
 
 METHOD names what SOURCE is: a method of the authors, `ours` (edit a checkpoint of this project), or `peft` (rename the tensors of an
 authors' checkpoint for another version of peft). `METHOD --help` lists its options.
@@ -87,7 +87,9 @@ def _add_edits(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--widen-projections", action="store_true", help="widen the projections of FAOA or ReSC to RGB and thermal"
     )
-    command.add_argument("--image-size", type=positive, metavar="PIXELS", help="resample the joint position table")
+    command.add_argument(
+        "--image-size", type=positive, metavar="PIXELS", help="resample the position table of the image size"
+    )
 
 
 def ranks_of(items: list[str]) -> dict[str, int]:
@@ -126,7 +128,8 @@ def edits_of(args: argparse.Namespace, config: "Config | None") -> dict[str, Cal
     if args.widen_projections:
         edits["widen_projections"] = surgery.widen_projections
     if args.image_size:
-        edits["image_size"] = partial(surgery.resize_positions, image_size=args.image_size)
+        known = {} if config is None else {"old_size": config.get("image_size"), "num_words": config.get("max_length")}
+        edits["image_size"] = partial(surgery.resize_positions, image_size=args.image_size, **known)
     return edits
 
 
@@ -134,7 +137,8 @@ def edit(args: argparse.Namespace) -> None:
     """Apply the requested operations to a checkpoint of ours."""
     from rgbtvg.checkpoints.operate import edit_file
     from rgbtvg.engine import parse_options
-    from rgbtvg.engine.config import config_of_weights, override
+    from rgbtvg.engine.checkpoint_config import config_of_weights
+    from rgbtvg.engine.config import override
 
     config = config_of_weights(args.source, args.config, parse_options(args.cfg_options))
     edits = edits_of(args, config)

@@ -2,15 +2,18 @@
 
 import argparse
 
-from rgbtvg.cli import add_cfg_options, run
+from rgbtvg.cli import add_cfg_options, add_config, run
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Test a checkpoint on every split and condition.")
-    parser.add_argument("config", nargs="?", help="config file (default: the config that the checkpoint carries)")
+    add_config(parser, "config file (default: the config in the checkpoint)")
     parser.add_argument("--load-from", required=True, metavar="CHECKPOINT", help="weights to test")
     parser.add_argument("--work-dir", help="where results go (default: work_dirs/<config name>)")
     parser.add_argument("--splits", nargs="+", default=[], help="splits to test, in place of the config's")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the predictions of another checkpoint in the work dir"
+    )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
     add_cfg_options(parser)
     return parser.parse_args()
@@ -26,7 +29,7 @@ def main() -> None:
         config = load_config(args.config, options, args.work_dir)
     else:
         config = config_from_checkpoint(args.load_from, options, args.work_dir)
-    test(config, args.load_from, args.splits, args.launcher)
+    test(config, args.load_from, args.splits, args.launcher, args.overwrite)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 import argparse
 
-from rgbtvg.cli import add_cfg_options, run
+from rgbtvg.cli import add_cfg_options, add_config, parse, run
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train a method.")
-    parser.add_argument("config", help="config file")
+    add_config(parser)
     parser.add_argument("--work-dir", help="where checkpoints and logs go (default: work_dirs/<config name>)")
     parser.add_argument(
         "--resume",
@@ -17,6 +17,7 @@ def parse_args() -> argparse.Namespace:
         metavar="CHECKPOINT",
         help="go on from the newest checkpoint of the work dir, or from the one given; the run is then the same run",
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace the training that the work dir holds")
     parser.add_argument("--load-from", metavar="CHECKPOINT", help="begin with these weights")
     parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16)")
     parser.add_argument("--seed", type=int, help="seed, in place of the config's")
@@ -24,7 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--auto-scale-lr", action="store_true", help="scale the learning rate by the real batch size")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
     add_cfg_options(parser)
-    return parser.parse_args()
+    return parse(parser)
 
 
 def main() -> None:
@@ -42,6 +43,7 @@ def main() -> None:
         deterministic=args.deterministic,
         auto_scale_lr=args.auto_scale_lr,
         launcher=args.launcher,
+        overwrite=args.overwrite,
     )
 
 

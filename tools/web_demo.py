@@ -1,18 +1,18 @@
 """Serve a web page for a trained model: upload two images, type a sentence, see the box.
 
-.venv/bin/python tools/web_demo.py --load-from work_dirs/quickstart/best.pth
+python tools/web_demo.py --load-from work_dirs/quickstart/best.pth
 
 Needs the extra `demo` (pip install -e .[demo]). Only this machine can open the page, unless --host says otherwise.
 """
 
 import argparse
 
-from rgbtvg.cli import add_cfg_options, run
+from rgbtvg.cli import add_cfg_options, add_config, run
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", nargs="?", help="config; default: the one in the checkpoint")
+    add_config(parser, "config; default: the one in the checkpoint")
     parser.add_argument("--load-from", required=True, metavar="CHECKPOINT", help="checkpoint to load")
     parser.add_argument("--device", help="such as cuda:1 or cpu; default: a GPU if there is one")
     add_cfg_options(parser)

@@ -8,7 +8,6 @@ _base_ = [
 ]
 
 image_size = 640
-picture_cache = dict(size=1280)
 batch_size = 8
 random_resize = dict(scale_divisor=20, exact=True)  # down to 448 px
 train_pipeline = [

@@ -3,5 +3,4 @@
 _base_ = ["resc_base.py"]
 
 image_size = 512
-picture_cache = dict(size=1024)
 model = dict(image_encoder=dict(strides=[16]), fusion=dict(output="lstm"))

@@ -7,7 +7,6 @@ softmax over all positions.
 _base_ = ["resc_base.py"]
 
 image_size = 512
-picture_cache = dict(size=1024)
 model = dict(
     bn_momentum=0.999,
     image_encoder=dict(strides=[16]),

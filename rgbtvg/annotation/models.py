@@ -211,9 +211,11 @@ class LocalModel:
         from rgbtvg.device import find_device
 
         try:
-            self._processor = AutoProcessor.from_pretrained(path)
-            self._model = AutoModelForImageTextToText.from_pretrained(path, dtype="auto").eval()
-        except (OSError, ValueError, KeyError) as error:
+            self._processor = AutoProcessor.from_pretrained(path, trust_remote_code=False)
+            self._model = AutoModelForImageTextToText.from_pretrained(
+                path, dtype="auto", trust_remote_code=False, use_safetensors=True
+            ).eval()
+        except Exception as error:  # damaged files make transformers fail in any way
             reason = str(error).strip().split("\n")[0]
             raise ConfigError(f"{path} is no vision-language model that transformers can load: {reason}") from error
         if not getattr(self._processor, "chat_template", None):

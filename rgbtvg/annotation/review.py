@@ -11,6 +11,7 @@ from typing import Any
 from rgbtvg.annotation.journal import Journal
 from rgbtvg.annotation.rules import sentence_problem
 from rgbtvg.datasets.canonical import category_of
+from rgbtvg.datasets.records import check_sentence
 from rgbtvg.errors import DataError
 
 Record = dict[str, Any]
@@ -47,7 +48,7 @@ class Review:
             What the rules for answers of a model have against an edited sentence, as advice.
 
         Raises:
-            DataError: no such record or decision, or an edited sentence is empty.
+            DataError: no such record or decision, or an edited sentence is empty or holds a lone surrogate.
         """
         if not 0 <= index < len(self.records) or decision not in DECISIONS:
             raise DataError(f"there is no decision {decision!r} about record {index}")
@@ -58,6 +59,7 @@ class Review:
             entry["sentence"] = " ".join(sentence.split())
             if not entry["sentence"]:
                 raise DataError("an edited sentence must not be empty; reject it instead")
+            check_sentence(entry["sentence"])
             advice = sentence_problem(entry["sentence"], category_of(record, ""))
         self._note(entry)
         return advice

@@ -1,4 +1,4 @@
-"""One answer taken apart: what the network saw and read, where it looked, and what kind of mistake it made."""
+"""Explain one prediction: the network's input, its tokens, its attention maps and the kind of mistake."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from rgbtvg.visualization.drawing import STREAM_TITLES as TITLES
 
 @dataclass(frozen=True)
 class StreamView:
-    """One camera as the network saw it.
+    """The network's input of one stream.
 
     Args:
-        picture: the padded input, with the normalisation undone; padding is the mean colour.
-        mean, std: what was subtracted and divided by, on [0, 1], one value per channel or one for all.
-        low, high: smallest and largest value that went in, outside of the padding.
-        name: of the thermal normalisation; empty for RGB.
+        picture: the padded input, denormalised; padding has the mean colour.
+        mean, std: of the normalisation, on [0, 1], one value per channel or one for all.
+        low, high: smallest and largest input value outside the padding.
+        name: name of the thermal normalisation; empty for RGB.
     """
 
     picture: Image.Image
@@ -52,7 +52,7 @@ class StreamView:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What :meth:`GroundingInferencer.explain` found out.
+    """The result of :meth:`GroundingInferencer.explain`.
 
     Args:
         row: as in a predictions file, with ``iou`` and ``mistake`` (:data:`rgbtvg.evaluation.MISTAKES`) where the truth
@@ -60,8 +60,8 @@ class Explanation:
         images: stream -> picture as it was loaded, in the frame of the row's boxes.
         views: stream -> the network's input.
         gt_boxes_input, pred_boxes_input: (N, 4) xyxy in pixels of the network's input.
-        tokens: the sentence as the text encoder read it.
-        tokens_cut: how many did not fit.
+        tokens: tokens of the expression.
+        tokens_cut: number of tokens that did not fit.
         maps: name -> (h, w), where the method looked, over the network's input; see :meth:`BaseGrounder.relevance`.
         looked_at: name of a map -> ``peak`` (x, y) in pixels of the image and, where the truth is known, ``in_truth``,
             the share of the map inside the true boxes.
@@ -132,7 +132,7 @@ class Explanation:
         )
 
     def lines(self) -> list[str]:
-        """The figures in words."""
+        """The figures as text."""
         row = self.row
         lines = []
         if "iou" in row:
@@ -164,7 +164,7 @@ def explain(
     tokenize: Tokenize | None,
     others: Sequence[Sequence[float]] = (),
 ) -> Explanation:
-    """Ask a model about a batch of one sample and keep what it did on the way.
+    """Run a model on a batch of one sample and collect its intermediate results.
 
     Args:
         model: in evaluation mode.

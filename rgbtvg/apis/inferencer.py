@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
@@ -16,20 +17,22 @@ from mmengine.logging import print_log
 from numpy.typing import NDArray
 from PIL import Image
 
-from rgbtvg.apis.explanation import Explanation, explain
+from rgbtvg.apis.exported import SUFFIXES, ExportedModel
 from rgbtvg.apis.result import GroundingResult, image_warnings
-from rgbtvg.checkpoints import load_file
-from rgbtvg.checkpoints.convert import check_fit, tensors_of
+from rgbtvg.datasets.collate import collate_grounding
 from rgbtvg.datasets.image_files import image_from_memory, read_image
 from rgbtvg.datasets.transforms import Tokenize, build_transforms
 from rgbtvg.datasets.transforms.text import check_expression
 from rgbtvg.device import find_device
-from rgbtvg.engine.config import config_from_checkpoint, load_config, override
 from rgbtvg.errors import ConfigError, DataError
-from rgbtvg.models.grounders.base import BaseGrounder
-from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample
 from rgbtvg.visualization.drawing import STREAM_TITLES
+
+if TYPE_CHECKING:
+    from rgbtvg.apis.explanation import Explanation
+    from rgbtvg.models.grounders.base import BaseGrounder
+
+# Checkpoints, configs and models are imported where they are used: an exported model needs none of them.
 
 ImageSource = str | Path | Image.Image | NDArray[Any]
 Question = tuple[ImageSource | None, ImageSource | None, str]
@@ -38,6 +41,7 @@ NEEDS_TRUTH = ("CheckBoxes", "LoadMasks")
 """Transforms of a test pipeline that only concern the annotation."""
 BATCH_SIZE = 16
 EMPTY_RECORD = MappingProxyType({"dataset": "", "split": "", "subsets": [], "conditions": {}, "image_paths": {}})
+EXPORTED_SUFFIXES = tuple(SUFFIXES.values())
 CONFIG_SUFFIXES = (".py", ".json", ".yaml", ".yml")
 
 
@@ -45,10 +49,12 @@ class GroundingInferencer:
     """A trained model, ready to find what expressions mean.
 
     Args:
-        config_or_checkpoint: a checkpoint that carries its config (every one that training writes does), or a config.
+        config_or_checkpoint: a checkpoint that carries its config (every one that training writes does), a config, or
+            an ONNX file of ``tools/export.py``.
         checkpoint: the weights, if the first argument is a config.
         options: overrides of the config, as ``--cfg-options`` gives them: ``{"thermal_normalisation": "clahe"}``.
         device: such as ``'cpu'`` or ``'cuda:1'``; by default a GPU if there is one.
+        compile: compile the model with ``torch.compile`` at the first call.
 
     Raises:
         ConfigError: no such config, no checkpoint for it, or no such device.
@@ -67,20 +73,37 @@ class GroundingInferencer:
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
         options: Mapping[str, Any] | None = None,
+        compile: bool = False,
     ) -> None:
         self.device = find_device(device)
-        config, checkpoint = _config_and_checkpoint(config_or_checkpoint, checkpoint, options)
-        self.checkpoint = Path(checkpoint)
-        self.model = _build_model(config, checkpoint).to(self.device).eval()
+        self.model: Any
+        if not isinstance(config_or_checkpoint, Config) and Path(config_or_checkpoint).suffix in EXPORTED_SUFFIXES:
+            self.checkpoint = Path(config_or_checkpoint)
+            if checkpoint is not None or options or compile:
+                raise ConfigError(f"{self.checkpoint} is an exported model: it takes no checkpoint, options or compile")
+            self.model = ExportedModel(self.checkpoint)
+            with tempfile.TemporaryDirectory() as folder:
+                self.steps = self.model.pipeline(folder)
+                self._load, *self._pipeline = build_transforms(self.steps)
+        else:
+            from rgbtvg.engine.checkpoint_config import building
+
+            config, checkpoint = _config_and_checkpoint(config_or_checkpoint, checkpoint, options)
+            self.checkpoint = Path(checkpoint)
+            self.model = _build_model(config, checkpoint).to(self.device).eval()
+            if compile:
+                self.model.compile_graphs()
+            with building(config, checkpoint):
+                self.steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
+                self._load, *self._pipeline = build_transforms(self.steps)
         self.streams: tuple[str, ...] = self.model.streams
-        steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
-        self._load, *self._pipeline = build_transforms(steps)
-        self._tokenize = next((step for step in self._pipeline if isinstance(step, Tokenize)), None)
+        self.tokenize = next((step for step in self._pipeline if isinstance(step, Tokenize)), None)
         self._logged: set[str] = set()
 
     def __repr__(self) -> str:
+        name = getattr(self.model, "name", type(self.model).__name__)
         return (
-            f"GroundingInferencer({type(self.model).__name__}, modality={self.model.modality!r}, "
+            f"GroundingInferencer({name}, modality={self.model.modality!r}, "
             f"device={str(self.device)!r}, checkpoint={str(self.checkpoint)!r})"
         )
 
@@ -133,8 +156,8 @@ class GroundingInferencer:
                     warnings = image_warnings(opened, loaded["images"])
                     shown = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
                 samples.append(self._transformed({**loaded, "sample_id": expression, "expression": expression}))
-                about.append((shown, [*warnings, *(self._tokenize.warnings(expression) if self._tokenize else ())]))
-            answered = self.model.test_step(pseudo_collate(samples))
+                about.append((shown, [*warnings, *(self.tokenize.warnings(expression) if self.tokenize else ())]))
+            answered = self.model.test_step(collate_grounding(samples))
             results += [_result(sample, *facts) for sample, facts in zip(answered, about, strict=True)]
         self._log_warnings(results)
         return results
@@ -184,10 +207,20 @@ class GroundingInferencer:
         Raises:
             DataError: an image is missing or unreadable.
         """
+        if isinstance(self.model, ExportedModel):
+            raise ConfigError(f"{self.checkpoint} is an exported model and cannot be explained: take its checkpoint")
+        from rgbtvg.apis.explanation import explain
+
         loaded = self._load({"sample_id": record["expression"], **record})
         images = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
         sample = self._transformed(loaded)
-        return explain(self.model, pseudo_collate([sample]), images, self._tokenize, others)
+        return explain(self.model, pseudo_collate([sample]), images, self.tokenize, others)
+
+    def example_batch(self, size: int) -> dict[str, Any]:
+        """A batch of blank images with a short expression, as the model takes it."""
+        blank = {stream: Image.new("RGB" if stream == "rgb" else "L", (64, 64)) for stream in self.streams}
+        loaded = self._load({**EMPTY_RECORD, "images": blank, "sample_id": "", "expression": "a car"})
+        return collate_grounding([self._transformed(loaded) for _ in range(size)])
 
     def _picture(self, stream: str, source: ImageSource | None) -> Image.Image:
         if source is None:
@@ -220,6 +253,9 @@ def open_picture(source: ImageSource, stream: str) -> Image.Image:
 def _config_and_checkpoint(
     first: str | Path | Config, checkpoint: str | Path | None, options: Mapping[str, Any] | None
 ) -> tuple[Config, str | Path]:
+    from rgbtvg.engine.checkpoint_config import config_from_checkpoint
+    from rgbtvg.engine.config import load_config, override
+
     is_config = isinstance(first, Config) or Path(first).suffix in CONFIG_SUFFIXES
     if not is_config:
         if checkpoint is not None:
@@ -234,10 +270,16 @@ def _config_and_checkpoint(
 
 def _build_model(config: Config, checkpoint: str | Path) -> BaseGrounder:
     """The config's model with the checkpoint's weights; initial weights are not read."""
+    from rgbtvg.checkpoints import load_file
+    from rgbtvg.checkpoints.convert import check_fit, tensors_of
+    from rgbtvg.engine.checkpoint_config import building
+    from rgbtvg.registry import MODELS
+
     settings = config.model.to_dict()
     if "data_preprocessor" in config:
         settings.setdefault("data_preprocessor", config.data_preprocessor.to_dict())
-    model = MODELS.build(settings)
+    with building(config, checkpoint):
+        model = MODELS.build(settings)
     state = tensors_of(load_file(checkpoint), checkpoint)
     check_fit(state, model.state_dict(), checkpoint)
     model.load_state_dict(state, strict=False)

@@ -1,4 +1,4 @@
-"""From sample ids to explained answers: which checkpoint, which record, which files."""
+"""Explain predictions by sample id: find the checkpoint, the records and their files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from mmengine.config import Config
 
 from rgbtvg.apis.explanation import Explanation
 from rgbtvg.apis.inferencer import GroundingInferencer
-from rgbtvg.engine.config import config_from_checkpoint, load_config
+from rgbtvg.checkpoints import load_file
+from rgbtvg.engine.checkpoint_config import config_from_checkpoint, config_from_text, count_elements
+from rgbtvg.engine.config import load_config
+from rgbtvg.engine.config_text import parse_config_text
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.evaluation import MISTAKES, load_predictions, mistake, other_boxes
 from rgbtvg.evaluation.predictions import find_predictions
@@ -57,23 +60,27 @@ def inspect_predictions(
             among.
         DataError: no such sample, or its image is missing.
     """
-    if predictions is not None:
-        tested = config_of_test(predictions)
-        config = config or tested
-        if checkpoint is None and tested is not None:
-            checkpoint = load_config(tested).get("load_from")
+    test = config_of_test(predictions) if predictions is not None else None
+    if checkpoint is None and test is not None:
+        checkpoint = parse_config_text(test.read_text(encoding="utf-8"), test).get("load_from")
     if (split or where) and worst is None:
         raise ConfigError("--split and --where choose among the --worst of --predictions, or what is counted of them")
     if checkpoint is None:
-        raise ConfigError("name the weights to ask: --load-from CHECKPOINT")
+        raise ConfigError("--load-from CHECKPOINT is required")
+    if predictions is None and (worst is not None or not samples):
+        raise ConfigError("name samples, or --predictions with --worst")
+    if config is not None:
+        loaded = load_config(config, options)
+    elif test is not None:
+        text, weights = test.read_text(encoding="utf-8"), count_elements(load_file(checkpoint))
+        loaded = config_from_text(text, test, options, weights=weights)
+    else:
+        loaded = config_from_checkpoint(checkpoint, options)
     if predictions is None:
-        if worst is not None or not samples:
-            raise ConfigError("name samples, or --predictions with --worst")
-        resolved = load_config(config, options) if config else config_from_checkpoint(checkpoint, options)
-        records = records_of(resolved, samples)
+        records = records_of(loaded, samples)
     else:
         records = records_of_predictions(predictions, samples, worst, split, where)
-    find = GroundingInferencer(config or checkpoint, checkpoint if config else None, device=device, options=options)
+    find = GroundingInferencer(loaded, checkpoint, device=device)
     folder = Path(out)
     for record, others in records:
         explanation = find.explain_record(record, others)

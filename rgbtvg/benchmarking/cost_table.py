@@ -77,7 +77,7 @@ def cost_table(
 
 def _measure(path: str, options: list[str], threads: int, rounds: int) -> tuple[int, dict[str, float]]:
     from rgbtvg.benchmarking.benchmark import measure
-    from rgbtvg.engine.config import load_config, parse_options
+    from rgbtvg.engine import load_config, parse_options
 
     config = load_config(path, parse_options(options))
     return config.image_size, measure(config, threads=threads, rounds=rounds, training=False)

@@ -17,6 +17,7 @@ from mmengine.dataset import Compose
 from PIL import Image
 
 from rgbtvg.datasets.collate import collate_grounding
+from rgbtvg.datasets.conversion.resizing import resize_records
 from rgbtvg.datasets.synthetic.tokenizer import save_tokenizer
 from rgbtvg.datasets.transforms import build_transforms
 from rgbtvg.datasets.transforms.base import resize_image
@@ -24,6 +25,7 @@ from rgbtvg.errors import ConfigError
 
 NUM_PAIRS = 100
 COMPARED_PAIRS = 20
+RESIZED = "resized copy"
 DRAFT_SIZES = (448, 320)
 KINDS = {"jpeg": ((1280, 960), ".jpg"), "png": ((1024, 768), ".png")}
 """Format -> (width, height) and suffix: MFAD's and M3FD's pictures."""
@@ -110,7 +112,7 @@ def decode_and_convert(record: Mapping[str, Any]) -> None:
 
 
 def measure_loading(
-    config: Config, folder: Path, *, count: int = NUM_PAIRS, rounds: int = 7, cache_size: int = 448
+    config: Config, folder: Path, *, count: int = NUM_PAIRS, rounds: int = 7, resized_to: int = 448
 ) -> list[dict[str, Any]]:
     """Pairs per second through the whole training pipeline of a config, beside C3.
 
@@ -120,10 +122,10 @@ def measure_loading(
     Args:
         config: with `train_pipeline`, as :func:`~rgbtvg.engine.config.load_config` gives it. Where its tokenizer is not
             there, that of the synthetic set is taken.
-        folder: for the pictures and the cache.
+        folder: for the images and their resized copies.
         count: pairs of each format.
-        rounds: of which the median is taken, after one that warms up (and fills the cache).
-        cache_size: long side of the cached pictures.
+        rounds: of which the median is taken, after one that warms up.
+        resized_to: long side of the resized copies (``tools/data/resize.py``).
 
     Returns:
         One row per format and variant: pairs per second, share of C3, share of the authors' code, and how far its
@@ -136,12 +138,14 @@ def measure_loading(
         variants: dict[str, dict[str, Any]] = {"exact": {}}
         if kind == "jpeg":  # no other format can be decoded at reduced scale
             variants.update({f"reduced to {size}": {"draft_size": size} for size in DRAFT_SIZES})
-        variants["cached"] = {"cache": dict(folder=str(folder / "cache"), size=cache_size)}
+        resized = resize_records(records, folder / kind, folder / "resized" / kind, resized_to)
 
         passes: dict[str, Callable[[], None]] = {"C3": partial(_decode_all, records)}
         for name, options in variants.items():
             pipeline = Compose(build_transforms(_pipeline(config, options, folder)))
             passes[name] = partial(_train_pass, records, pipeline)
+        exactly = Compose(build_transforms(_pipeline(config, {}, folder)))
+        passes[RESIZED] = partial(_train_pass, resized, exactly)
         seconds: dict[str, list[float]] = {name: [] for name in passes}
         for index in range(rounds + 1):
             for name, run in passes.items():
@@ -155,8 +159,9 @@ def measure_loading(
             speed = count / median(seconds[name])
             row = {"format": kind, "variant": name, "pairs_per_second": speed, "of_c3": speed / c3}
             row["of_authors"] = speed / c3 / AUTHORS[kind]
-            if name in variants:
-                row.update(_differences(config, records[:COMPARED_PAIRS], variants[name]))
+            if name != "C3":
+                read = resized if name == RESIZED else records
+                row.update(_differences(config, records[:COMPARED_PAIRS], read, variants.get(name, {})))
             rows.append(row)
     return rows
 
@@ -190,15 +195,17 @@ def _loading(config: Config, options: Mapping[str, Any]) -> dict[str, Any]:
     step = next((step for step in config.train_pipeline if step["type"] == "LoadImages"), None)
     if step is None:
         raise ConfigError("the config's train_pipeline has no LoadImages")
-    return {**step, "draft_size": None, "cache": None, **options}
+    return {**step, "draft_size": None, **options}
 
 
-def _differences(config: Config, records: list[dict[str, Any]], options: Mapping[str, Any]) -> dict[str, float]:
+def _differences(
+    config: Config, records: list[dict[str, Any]], read: list[dict[str, Any]], options: Mapping[str, Any]
+) -> dict[str, float]:
     """Grey levels between what a variant and exact loading give at the network's size, without augmentation."""
     differences: dict[str, list[np.ndarray]] = {}
     exact, varied = build_transforms([_loading(config, {}), _loading(config, options)])
-    for record in records:
-        wanted, found = exact(dict(record))["images"], varied(dict(record))["images"]
+    for record, other in zip(records, read, strict=False):
+        wanted, found = exact(dict(record))["images"], varied(dict(other))["images"]
         for stream in wanted:
             height, width = wanted[stream].shape[:2]
             ratio = config.image_size / max(height, width)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from rgbtvg.benchmarking.sweep_report import SweepLine, markdown, paper_table, split_scores, sweep_lines
 from rgbtvg.benchmarking.sweep_table import SweepRun, SweepTable
-from rgbtvg.errors import RGBTVGError
+from rgbtvg.errors import ConfigError, RGBTVGError
 from rgbtvg.files import replacing
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def sweep(
     table, out = SweepTable.read(path), Path(out)
     runs = table.runs(out, options or {})
     jobs = len(gpus) or jobs
+    check_options(runs)
     os.environ["OMP_NUM_THREADS"] = str(threads)
     waiting = [run for run in runs if run.record() is None]
     report(f"{len(runs)} runs, {len(runs) - len(waiting)} of them finished before")
@@ -85,6 +86,21 @@ def sweep(
         logs = ", ".join(str(run.work_dir / LOG) for run in failed)
         raise SweepError(f"{len(failed)} of {len(runs)} runs failed; the last lines of {logs} say why")
     return lines
+
+
+def check_options(runs: Sequence[SweepRun]) -> None:
+    """Load the config of every row before the first run starts.
+
+    Raises:
+        ConfigError: a row's config or options are wrong.
+    """
+    from rgbtvg.engine import load_config
+
+    for run in {(run.row, run.modality): run for run in runs}.values():
+        try:
+            load_config(run.config, copy.deepcopy(run.options))
+        except ConfigError as error:
+            raise ConfigError(f"row {run.row!r}: {error}") from error
 
 
 def prepare(step: Mapping[str, str], report: Callable[[str], None]) -> None:

@@ -2,4 +2,7 @@
 
 from rgbtvg.checkpoints.safe_load import load_file
 
-__all__ = ["load_file"]
+MOMENTUM = "attention_balance.momentum."
+"""Prefix of AttBalance's momentum copy in a state dict; only training needs it."""
+
+__all__ = ["MOMENTUM", "load_file"]

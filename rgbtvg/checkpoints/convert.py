@@ -13,9 +13,9 @@ from torch import Tensor
 
 from rgbtvg.checkpoints.converters import get_converter
 from rgbtvg.checkpoints.rules import ONE_STREAM, Converted, unwrap
-from rgbtvg.checkpoints.safe_load import load_file
 from rgbtvg.errors import CheckpointError
 from rgbtvg.registry import MODELS
+from rgbtvg.safe_load import load_file
 
 
 def convert_file(method: str, source: str | Path, target: str | Path, config: Config | None = None) -> Converted:

@@ -9,8 +9,8 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from rgbtvg.checkpoints.rules import unwrap
-from rgbtvg.checkpoints.safe_load import load_file
 from rgbtvg.errors import CheckpointError
+from rgbtvg.safe_load import load_file
 
 
 def read_initial_weights(path: str | Path, what: str) -> dict[str, Tensor]:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from rgbtvg.checkpoints import surgery
+from rgbtvg.checkpoints import MOMENTUM, surgery
 from rgbtvg.checkpoints.convert import save_state, tensors_of, write_weights
-from rgbtvg.checkpoints.safe_load import load_file
 from rgbtvg.checkpoints.surgery import State, rename_peft
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import MODELS
+from rgbtvg.safe_load import load_file
 
 
 def edit_file(
@@ -31,6 +31,7 @@ def edit_file(
         Number of tensors written.
     """
     state = tensors_of(load_file(source), source)
+    state = {name: tensor for name, tensor in state.items() if not name.startswith(MOMENTUM)}
     for operation in operations:
         state = operation(state)
     save_state(state, target, {"method": "ours", "cfg": config.pretty_text if config is not None else ""})

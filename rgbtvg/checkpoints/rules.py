@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +27,6 @@ from rgbtvg.errors import CheckpointError
 ONE_STREAM = "of the other stream or of both together, and the model has one stream"
 """Why a tensor is left out of a model of one stream; a model of two must have a place for it."""
 WRAPPER = re.compile(r"^(module\.)+")
-Value = TypeVar("Value")
 PLACEHOLDER = re.compile(r"\{(\w+)(\*?)\}")
 
 
@@ -216,15 +215,22 @@ class Converter:
         return theirs
 
 
-def unwrap(checkpoint: Mapping) -> Mapping[str, Tensor]:
+def unwrap(checkpoint: Mapping) -> dict[str, Tensor]:
     """The state dict in a checkpoint (``model``, ``state_dict``, ``module`` or the file itself), without the names of
     wrappers."""
     for key in ("model", "state_dict", "model_state_dict", "module"):
         if isinstance(checkpoint.get(key), Mapping):
             return strip_wrappers(checkpoint[key])
-    return strip_wrappers({name: value for name, value in checkpoint.items() if isinstance(value, Tensor)})
+    return strip_wrappers(checkpoint)
 
 
-def strip_wrappers(state: Mapping[str, Value]) -> dict[str, Value]:
-    """Remove what DDP (``module.``) and `torch.compile` (``_orig_mod.``) add to the names of a state dict."""
-    return {WRAPPER.sub("", name.replace("_orig_mod.", "")): value for name, value in state.items()}
+def strip_wrappers(state: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """Remove what DDP (``module.``) and `torch.compile` (``_orig_mod.``) add to the names of a state dict.
+
+    Entries that are not tensors are left out.
+    """
+    return {
+        WRAPPER.sub("", name.replace("_orig_mod.", "")): value
+        for name, value in state.items()
+        if isinstance(name, str) and isinstance(value, Tensor)
+    }

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rgbtvg.errors import CheckpointError
-from rgbtvg.models.layers.positions import resize_grid_rows
+from rgbtvg.structures.grid_tables import resize_grid_rows, resize_grid_table
 
 State = dict[str, Tensor]
 UPDATE = re.compile(r"(?P<linear>.+)\.lora\.(?P<group>\w+)\.(?P<factor>down|up)")
@@ -22,6 +22,7 @@ JOINT_POSITIONS = "fusion.positions.weight"
 PER_STREAM = {"guide": r"(.*\.slots\.guide)\.", "level_proj": r"(level_proj)\.", "image_proj": r"(image_proj)\."}
 """Modules that a model may have once, or once per stream."""
 PATCHES = "image_encoder.patch_embedding.weight"
+CLIP_POSITIONS = "image_encoder.position_embedding"
 WRAPPERS = re.compile(r"^(clip\.)?(base_model\.model\.)+|^clip\.")
 CLIP_MODULES = (
     "text_model.",
@@ -174,39 +175,66 @@ def widen_projections(state: Mapping[str, Tensor]) -> State:
     return widened
 
 
-def resize_positions(state: Mapping[str, Tensor], image_size: int) -> State:
-    """Resample the joint position table to another image size; class, regression and word rows are kept.
+def resize_positions(
+    state: Mapping[str, Tensor], image_size: int, old_size: int | None = None, num_words: int | None = None
+) -> State:
+    """Resample the position table that belongs to the image size; class, regression and word rows are kept.
 
-    CLIP's own table stays: the encoder resamples it in every pass.
+    That is the joint table, or CLIP's own for FSVG, which has no joint table. The CLIP encoder of the other methods
+    resamples its table in every pass.
 
     Args:
         state: weights.
         image_size: in pixels.
+        old_size: image size of the weights in pixels, for methods without a CLIP patch embedding.
+        num_words: tokens of a sentence, for methods without CLIP's text encoder.
+
+    Raises:
+        CheckpointError: the table is missing or is not made of square grids.
     """
-    patch_size = state[PATCHES].shape[-1] if PATCHES in state else 16
-    grid = (image_size // patch_size,) * 2
-    if not all(grid):
-        raise CheckpointError(f"{image_size} pixels are less than a patch of {patch_size}")
-    before, count, num_streams = image_rows(state)
-    table = resize_grid_rows(state[JOINT_POSITIONS], before, count, num_streams, grid)
+    if JOINT_POSITIONS not in state and CLIP_POSITIONS in state:
+        grid = _grid(image_size, state[PATCHES].shape[-1])
+        return {**state, CLIP_POSITIONS: resize_grid_table(state[CLIP_POSITIONS], grid, num_prefix=1, antialias=False)}
+    before, count, num_streams = image_rows(state, num_words)
+    if PATCHES in state:
+        cell = state[PATCHES].shape[-1]
+    elif old_size is not None:
+        cell = old_size // math.isqrt(count)
+    else:
+        raise CheckpointError("the image size of the file is unknown: name its config")
+    table = resize_grid_rows(state[JOINT_POSITIONS], before, count, num_streams, _grid(image_size, cell))
     return {**state, JOINT_POSITIONS: table}
 
 
-def image_rows(state: Mapping[str, Tensor]) -> tuple[int, int, int]:
+def _grid(image_size: int, cell: int) -> tuple[int, int]:
+    if image_size < cell:
+        raise CheckpointError(f"{image_size} pixels are less than a patch of {cell}")
+    return (image_size // cell, image_size // cell)
+
+
+def image_rows(state: Mapping[str, Tensor], num_words: int | None = None) -> tuple[int, int, int]:
     """(rows before the first patch, patches of one stream, number of streams) of the joint position table.
 
-    CLIP-VG, which has no ``level_proj``, puts the words before the image.
+    HiVG and RGBT-VGNet, which have ``level_proj``, put the image before the words.
+
+    Args:
+        state: weights.
+        num_words: word rows, where there is no CLIP text encoder that says so.
     """
-    if JOINT_POSITIONS not in state or "text_encoder.position_embedding" not in state:
-        raise CheckpointError("the file has no joint position table of a CLIP-based method (fusion.positions.weight)")
-    words = len(state["text_encoder.position_embedding"])
-    patches = len(state[JOINT_POSITIONS]) - 2 - words  # the regression token, the class token
+    if JOINT_POSITIONS not in state:
+        raise CheckpointError("the file has no joint position table (fusion.positions.weight)")
+    of_clip = "text_encoder.position_embedding" in state
+    words = len(state["text_encoder.position_embedding"]) if of_clip else num_words
+    if words is None:
+        raise CheckpointError("the number of words in the joint position table is unknown: name the file's config")
+    prefix = 2 if of_clip else 1  # the regression token, and CLIP's class token
+    patches = len(state[JOINT_POSITIONS]) - prefix - words
     # A number cannot be both a square and twice a square.
     num_streams = next((n for n in (1, 2) if patches % n == 0 and math.isqrt(patches // n) ** 2 == patches // n), None)
-    if num_streams is None:
+    if patches < 1 or num_streams is None:
         raise CheckpointError(f"{patches} patch rows of the joint position table are neither one nor two square grids")
     text_first = not any(name.startswith("level_proj.") for name in state)
-    return (2 + words if text_first else 2), patches // num_streams, num_streams
+    return (prefix + words if text_first else prefix), patches // num_streams, num_streams
 
 
 def rename_peft(names: Sequence[str], version: str, wrappers: int = 1, targets: Sequence[str] = ()) -> dict[str, str]:

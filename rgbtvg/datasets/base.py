@@ -1,31 +1,36 @@
-"""What every grounding dataset shares: splits in, records out."""
+"""Base class of the datasets: splits in, records out."""
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
 
-from rgbtvg.checkpoints.safe_load import load_file
 from rgbtvg.datasets.published import report_rows
+from rgbtvg.datasets.records import BoxReader, Intake, diagnose_boxes
+from rgbtvg.datasets.records.box_sets import boxes_of
 from rgbtvg.datasets.transforms import build_transforms
-from rgbtvg.errors import CheckpointError, ConfigError, DataError
+from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.structures import MODALITY_STREAMS
 
 TARGETS = ("any", "one")
 NO_TARGET = -1
-"""Annotation id or category id that stands for nothing, in files of COCO's kind."""
+"""Annotation id or category id of "no object", in files of COCO's kind."""
 
 
 class GroundingDataset(BaseDataset):
     """Records (docs/architecture.md) of one or several splits, through a pipeline of transforms.
 
-    A subclass only turns files into records: :meth:`available_splits` and :meth:`load_split`. Several splits of one
-    dataset come one after another, each record knowing its own, so that one pass of an evaluation covers them all.
+    A subclass turns files into records: :meth:`available_splits` and :meth:`load_split`. Splits are concatenated; each
+    record names its own, so that one pass of an evaluation covers them all.
+
+    Every row is checked on the way (:mod:`rgbtvg.datasets.records`). Rows without a sentence, and those whose box or
+    mask cannot be read, are left out with one warning per kind; training also leaves out boxes without area or wholly
+    outside the image, which evaluation counts as published. A fault of the whole set is an error.
 
     Args:
         dataset: name, written into every record.
@@ -35,21 +40,29 @@ class GroundingDataset(BaseDataset):
         modality: ``'rgb'``, ``'ir'`` or ``'rgbt'``: the streams whose image folders must exist.
         pipeline: transforms, as configs or callables.
         targets: ``'any'``, or ``'one'`` for the sentences that mean exactly one object.
-        truncate_boxes: the RGB-T benchmark's reader cuts the four numbers of every box to integers before anything
-            else, which moves corners by up to two pixels. Off: boxes as annotated.
+        truncate_boxes: cut the four numbers of every box to integers first, as the RGB-T benchmark's reader does; this
+            moves corners by up to two pixels.
+        box_format: ``'xywh'``, ``'xyxy'`` or ``'cxcywh'`` where the files have another order of numbers than their
+            format prescribes.
+        box_unit: ``'pixel'``; ``'fraction'`` or ``'thousandth'`` of the image's width and height.
         part: name of the dataset as a part of a mixture: with `test_mode` its records are in the subset
             ``<part>_<split>`` too, so that an evaluation of the mixture has a line for each.
+        strict: raise :class:`DataError` at the first row that cannot be read; otherwise collect them in
+            ``intake.faults``, as ``tools/data/check.py`` does.
         **kwargs: MMEngine's `BaseDataset`: `indices` (N for the first N rows, -N for the last, or a list), `test_mode`,
             `serialize_data` (on: workers share one copy of the records), `lazy_init`.
 
     Raises:
         ConfigError: unknown modality, or one that needs images the dataset does not have.
-        DataError: folder or file missing, split unknown, or no rows in all splits together. From ``dataset[i]``: what a
-            transform found, naming the sample.
+        DataError: folder or file missing, split unknown, no rows in all splits together, a row that cannot be read, or
+            boxes that cannot be right as a set. From ``dataset[i]``: the error of a transform, naming the sample.
     """
 
     streams: tuple[str, ...] = ("rgb",)
     """Streams that the dataset has images of."""
+
+    box_format: str = "xywh"
+    """Order of the four numbers in the files of this format."""
 
     def __init__(
         self,
@@ -61,7 +74,10 @@ class GroundingDataset(BaseDataset):
         pipeline: Sequence[dict | Callable] = (),
         targets: str = "any",
         truncate_boxes: bool = False,
+        box_format: str | None = None,
+        box_unit: str = "pixel",
         part: str | None = None,
+        strict: bool = True,
         **kwargs: Any,
     ) -> None:
         if modality not in MODALITY_STREAMS:
@@ -76,16 +92,20 @@ class GroundingDataset(BaseDataset):
             raise ConfigError(f"targets must be one of {', '.join(TARGETS)}, got {targets!r}")
         self.dataset = dataset
         self.splits = [split] if isinstance(split, str) else list(split)
+        twice = [name for name in self.splits if self.splits.count(name) > 1]
+        if twice:
+            raise ConfigError(f"split {twice[0]!r} is named {self.splits.count(twice[0])} times; name each split once")
         self.split_root = Path(split_root)
         self.modality = modality
         self.targets = targets
-        self.truncate_boxes = truncate_boxes
+        self.read_box = BoxReader(box_format, box_unit, truncate_boxes)
         self.part = part
+        self.intake = Intake(dataset, strict)
         self.sentence_counts: dict[str, int | None] = {}
         super().__init__(data_root=str(data_root), pipeline=build_transforms(pipeline), **kwargs)
 
     def available_splits(self) -> list[str]:
-        """Names that :meth:`load_split` accepts, with the files that lie there."""
+        """Names that :meth:`load_split` accepts."""
         raise NotImplementedError
 
     def load_split(self, split: str) -> list[dict[str, Any]]:
@@ -93,7 +113,7 @@ class GroundingDataset(BaseDataset):
         raise NotImplementedError
 
     def count_sentences(self, records: list[dict[str, Any]]) -> int | None:
-        """Sentences of a split, as published counts have them; None where these do not apply."""
+        """Number of sentences of a split, as published counts have them; None where these do not apply."""
         return len(records)
 
     def load_data_list(self) -> list[dict[str, Any]]:
@@ -105,21 +125,43 @@ class GroundingDataset(BaseDataset):
         records = []
         for split in self.splits:
             of_split = self.load_split(split)
-            count = self.sentence_counts[split] = self.count_sentences(of_split)
+            count = self.count_sentences(of_split)
+            self.sentence_counts[split] = count = None if count is None else count + self.intake.left_out[split]
             if count is not None:
                 report_rows(self.dataset, split, count)
             records += of_split
+        records = self.checked(records)
         if self.targets == "one":
             records = [record for record in records if len(record["boxes"]) == 1]
-        if not records:
+        if not records and self.intake.strict:
             raise DataError(f"{self.dataset} has no rows in {', '.join(self.splits)}")
         if self.part is not None and self.test_mode:
             for record in records:
                 record["subsets"] = [*record["subsets"], f"{self.part}_{record['split']}"]
         return records
 
+    def checked(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Records that can be used, after the checks that need all of them.
+
+        Raises:
+            DataError: the set as a whole cannot be right.
+        """
+        boxes, sizes, owners = boxes_of(records)
+        found = diagnose_boxes(boxes, sizes, self.box_format, self.read_box)
+        if found is not None:
+            sentence = f"{self.dataset}: {found.reason}: {found.remedy}"
+            if found.proven or not self.intake.strict:
+                self.intake.refuse_set(sentence, "boxes")
+            else:
+                print_log(sentence, logger="current", level=logging.WARNING)
+        self.intake.check_paths(records)
+        if self.intake.strict:
+            records = self.intake.usable(records, boxes, sizes, owners, training=not self.test_mode)
+        self.intake.report(len(records))
+        return records
+
     def draw(self, record: dict[str, Any]) -> dict[str, Any]:
-        """What one access takes of a record that offers a choice; random numbers are the sample's own."""
+        """Choose among the expressions of a record that has several; random numbers are the sample's own."""
         return record
 
     def prepare_data(self, idx: int) -> Any:
@@ -156,58 +198,3 @@ class GroundingDataset(BaseDataset):
             "size": size,
             "conditions": dict(conditions or {}),
         }
-
-    def from_xywh(self, box: Sequence[float]) -> list[float]:
-        """A box of position and extent as corners."""
-        x, y, w, h = self._numbers(box)
-        return [x, y, x + w, y + h]
-
-    def from_xyxy(self, box: Sequence[float]) -> list[float]:
-        """A box of corners."""
-        return self._numbers(box)
-
-    def _numbers(self, box: Sequence[float]) -> list[float]:
-        if len(box) != 4 or not all(isinstance(value, Real) for value in box):
-            raise TypeError
-        return [float(int(value)) if self.truncate_boxes else float(value) for value in box]
-
-
-def read_raw_rows(path: Path) -> list[Any]:
-    """The list of rows that an annotation file of ``torch.save`` holds.
-
-    Raises:
-        DataError: the file is unreadable, or holds anything but a list of plain data.
-    """
-    try:
-        rows = load_file(path)
-    except CheckpointError as error:
-        raise DataError(f"annotation file {error}") from error
-    if not isinstance(rows, list):
-        raise DataError(f"annotation file {path} must hold a list of rows, not a {type(rows).__name__}")
-    return rows
-
-
-def read_json(path: Path) -> Any:
-    """What a JSON file holds.
-
-    Raises:
-        DataError: it is missing or no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"annotation file {path} does not exist") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"annotation file {path} is no JSON: {error}") from error
-
-
-def read_json_rows(path: Path) -> list[dict[str, Any]]:
-    """The list of objects that a JSON file holds.
-
-    Raises:
-        DataError: it is missing, no JSON, or holds something else.
-    """
-    rows = read_json(path)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"annotation file {path} must hold a list of objects")
-    return rows

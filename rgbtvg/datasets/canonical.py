@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-import logging
-import math
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Real
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-
-from mmengine.logging import print_log
 
 from rgbtvg.datasets.base import GroundingDataset
 from rgbtvg.datasets.masks import text_rle
+from rgbtvg.datasets.records import LeftOut, check_sentence, open_text
+from rgbtvg.datasets.records.names import cached_name
 from rgbtvg.errors import DataError
 from rgbtvg.files import replacing
 from rgbtvg.registry import DATASETS
 from rgbtvg.structures import MODALITY_STREAMS
+
+LARGEST = 1e9
+"""Pixels; no coordinate is larger."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_records(path: str | Path, image_root: str | Path | None = None) -> list[dict[str, Any]]:
@@ -37,10 +41,10 @@ def read_records(path: str | Path, image_root: str | Path | None = None) -> list
 
 
 def iterate_records(path: str | Path, image_root: str | Path | None = None) -> Iterator[dict[str, Any]]:
-    """Records (docs/architecture.md) of a file in its order, each with what the line has under ``extra``.
+    """Records (docs/architecture.md) of a file in its order, each with the line's own ``extra``.
 
     Args:
-        path: of a ``.jsonl`` file.
+        path: of a ``.jsonl`` file; blank lines in it are passed over.
         image_root: folder that image paths start from; that of the file by default.
 
     Raises:
@@ -48,17 +52,15 @@ def iterate_records(path: str | Path, image_root: str | Path | None = None) -> I
     """
     path = Path(path)
     root = path.parent if image_root is None else Path(image_root)
-    try:
-        with open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    yield parse_line(line, root)
-                except DataError as error:
-                    raise DataError(f"line {number} of {path}: {error}") from error
-    except OSError as error:
-        raise DataError(f"annotation file {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"annotation file {path} is no UTF-8 text: {error}") from error
+    with open_text(path) as file:
+        for number, line in enumerate(file, start=1):
+            if line.isspace():
+                continue
+            try:
+                record = parse_line(line, root)
+            except DataError as error:
+                raise DataError(f"line {number} of {path}: {error}") from error
+            yield record
 
 
 def write_records(path: str | Path, records: Iterable[Mapping[str, Any]], image_root: str | Path | None = None) -> int:
@@ -97,14 +99,19 @@ def parse_line(line: str, image_root: str | Path) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
-        raise DataError(f"no JSON ({error.msg} at character {error.pos + 1})") from error
+        raise DataError(f"not JSON ({error.msg} at character {error.pos + 1})") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not JSON ({error})") from error
     check_row(row)
+    root = os.fspath(image_root)
     record = {
         "sample_id": row["id"],
         "dataset": row["dataset"],
         "split": row["split"],
         "subsets": row.get("subsets", []),
-        "image_paths": {stream: os.path.join(image_root, entry["path"]) for stream, entry in row["modalities"].items()},
+        "image_paths": {
+            stream: os.path.join(root, cached_name(entry["path"])) for stream, entry in row["modalities"].items()
+        },
         "expression": row["expression"],
         "boxes": [[float(value) for value in box] for box in row["boxes"]],
         "masks": row.get("masks"),
@@ -125,7 +132,7 @@ def format_line(record: Mapping[str, Any], image_root: str | Path) -> str:
     size, masks = record.get("size"), record.get("masks")
     try:
         boxes = [[float(value) for value in box] for box in record.get("boxes", [])]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"field 'boxes' must be {_FIELDS['boxes'][1]}, got {record['boxes']!r:.80}") from error
     row = {
         "id": record.get("sample_id"),
@@ -162,12 +169,12 @@ def relative_path(path: str | Path, image_root: str | Path) -> str:
 
 
 def category_of(record: Mapping[str, Any], unknown: str = "object") -> str:
-    """What the meant object is, as ``extra`` says."""
+    """Category of the record's object, from ``extra``."""
     return str((record.get("extra") or {}).get("category") or unknown)
 
 
 def check_row(row: Any) -> None:
-    """Whether the object of a line follows the format.
+    """Check that the object of a line follows the format.
 
     Raises:
         DataError: it does not, naming the field.
@@ -176,7 +183,7 @@ def check_row(row: Any) -> None:
         raise DataError(f"must be an object, got {row!r:.80}")
     for name in row:
         if name not in _FIELDS:
-            raise DataError(f"field {name!r} is not one of {', '.join(_FIELDS)}; what is your own goes under 'extra'")
+            raise DataError(f"field {name!r} is not one of {', '.join(_FIELDS)}; put fields of your own under 'extra'")
     for name, (fits, needed) in _FIELDS.items():
         if name not in row and name in _OPTIONAL:
             continue
@@ -185,23 +192,23 @@ def check_row(row: Any) -> None:
         if not fits(row[name]):
             raise DataError(f"field {name!r} must be {needed}, got {row[name]!r:.80}")
     for stream, entry in row["modalities"].items():
-        path = PurePosixPath(entry["path"])
-        if path.is_absolute() or ".." in path.parts or "\\" in entry["path"]:
+        try:
+            cached_name(entry["path"])
+        except DataError as error:
             raise DataError(
-                f"field 'modalities' has {entry['path']!r} for {stream}: paths are relative to the image root, do not "
-                "leave it, and have forward slashes"
-            )
+                f"field 'modalities' for {stream}: {error}; paths are relative to the image root and do not leave it"
+            ) from error
     masks = row.get("masks")
     if masks is not None and len(masks) != len(row["boxes"]):
         raise DataError(f"field 'masks' must have one mask per box, got {len(masks)} for {len(row['boxes'])} boxes")
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+    return isinstance(value, str) and (value.isascii() or not _SURROGATE.search(value))
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
+    return _is_text(value) and value != ""
 
 
 def _is_length(value: Any) -> bool:
@@ -209,11 +216,12 @@ def _is_length(value: Any) -> bool:
 
 
 def _is_box(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 4
-        and all(isinstance(item, Real) and not isinstance(item, bool) and math.isfinite(item) for item in value)
-    )
+    return isinstance(value, list) and len(value) == 4 and all(map(_is_coordinate, value))
+
+
+def _is_coordinate(value: Any) -> bool:
+    # Comparisons, unlike math.isfinite, hold for integers of any length.
+    return isinstance(value, Real) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
 
 
 def _is_size(value: Any) -> bool:
@@ -256,7 +264,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         'a mapping such as {"rgb": {"path": "images/1.jpg"}} with at least one entry',
     ),
     "size": (_is_size, "[height, width] in pixels or null"),
-    "expression": (_is_text, "a text, empty where there is none yet"),
+    "expression": (_is_text, "text without lone surrogates, empty where there is none yet"),
     "boxes": (_list_of(_is_box), "a list of [x0, y0, x1, y1] in pixels, empty where nothing is meant"),
     "masks": (
         _is_absent_or(_list_of(_is_mask)),
@@ -265,7 +273,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "conditions": (_mapping_to(_is_text), "a mapping of texts"),
     "extra": (lambda value: isinstance(value, dict), "a mapping"),
 }
-"""Field -> whether a value fits, and what is asked for in words."""
+"""Field -> whether a value fits, and what is required, in words."""
 
 _OPTIONAL = {"subsets", "size", "masks", "conditions", "extra"}
 
@@ -288,6 +296,7 @@ class JSONLinesDataset(GroundingDataset):
     """
 
     streams = MODALITY_STREAMS["rgbt"]
+    box_format = "xyxy"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._records: list[dict[str, Any]] | None = None
@@ -317,14 +326,22 @@ class JSONLinesDataset(GroundingDataset):
                         f"{record['sample_id']} of {self.path} has no path for {stream}, which modality "
                         f"{self.modality!r} needs; it has {', '.join(record['image_paths'])}"
                     )
-        silent = sum(not record["expression"].strip() for record in chosen)
-        if silent:
-            print_log(
-                f"{silent} of {len(chosen)} records of {self.dataset} {split} have no sentence: they teach nothing",
-                logger="current",
-                level=logging.WARNING,
+        kept = []
+        for record in chosen:
+            try:
+                check_sentence(record["expression"])
+            except LeftOut as error:
+                self.intake.refuse(f"{record['sample_id']} of {self.path}", error, split)
+                continue
+            kept.append(record)
+        if not self.intake.strict:
+            return chosen
+        if chosen and not kept:
+            raise DataError(
+                f"none of the {len(chosen)} records of {split} in {self.path} has a sentence: tools/data/annotate.py "
+                "writes them"
             )
-        return chosen
+        return kept
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """MMEngine's hook: the records of all splits."""
@@ -335,4 +352,8 @@ class JSONLinesDataset(GroundingDataset):
     def _all_records(self) -> list[dict[str, Any]]:
         if self._records is None:
             self._records = read_records(self.path, self.data_root)
+            self.intake.files.append(self.path)
+            if self.read_box.is_changed:
+                for record in self._records:
+                    record["boxes"] = [self.read_box(box, "xyxy", record["size"]) for box in record["boxes"]]
         return self._records

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rgbtvg.checkpoints.safe_load import load_pickle
-from rgbtvg.datasets.base import NO_TARGET, GroundingDataset, read_json, read_json_rows
+from rgbtvg.datasets.base import NO_TARGET, GroundingDataset
 from rgbtvg.datasets.image_folder import ImageFolders
 from rgbtvg.datasets.image_places import IMAGE_PLACES, image_name
 from rgbtvg.datasets.masks import encode_segmentations
+from rgbtvg.datasets.records import (
+    LeftOut,
+    check_id,
+    check_size,
+    index_by_id,
+    read_json,
+    read_json_rows,
+    relative_name,
+    sentence_list,
+)
 from rgbtvg.errors import CheckpointError, DataError
 from rgbtvg.registry import DATASETS
+from rgbtvg.safe_load import load_pickle
 from rgbtvg.structures import MODALITY_STREAMS
+
+_WRITTEN = {"sample_id", "dataset", "conditions", "subsets", "extra"}
+"""Fields that our own writer stores with a reference."""
+
+
+_NEEDED = {"image_id", "ann_id", "sentences"}
 
 
 class COCOAnnotations(GroundingDataset):
@@ -22,8 +39,8 @@ class COCOAnnotations(GroundingDataset):
 
     Args:
         folder: of the annotations under `split_root`; the dataset's name by default.
-        image_folders: stream -> folder, or folders in the order of precedence, under `data_root`; by default where
-            COCO's train2014 is usually found.
+        image_folders: stream -> folder, or folders in the order of precedence, under `data_root`; by default those that
+            ``tools/data/convert.py --to coco`` wrote into the file, else the usual ones of COCO's train2014.
         with_masks: also give the masks of the annotations. They cost memory, so only where they are used.
         **kwargs: see :class:`GroundingDataset`.
     """
@@ -48,7 +65,7 @@ class COCOAnnotations(GroundingDataset):
 
     @property
     def annotation_folder(self) -> Path:
-        """Where the annotations lie."""
+        """Folder of the annotations."""
         return self.split_root / self.folder
 
     def folders(self) -> dict[str, ImageFolders]:
@@ -59,20 +76,25 @@ class COCOAnnotations(GroundingDataset):
         }
 
     def boxes_and_masks(
-        self, annotations: Sequence[Mapping[str, Any]], size: tuple[int, int]
+        self, annotations: Sequence[Mapping[str, Any]], size: tuple[int, int] | None
     ) -> tuple[list[list[float]], list[dict[str, Any]] | None]:
-        """Boxes and, if asked for, masks of the annotations that a sentence means."""
-        boxes = [self.from_xywh(annotation["bbox"]) for annotation in annotations]
-        return boxes, encode_segmentations(annotations, size) if self.with_masks else None
+        """Boxes and, with `with_masks`, masks of the annotations that a sentence means.
+
+        Raises:
+            LeftOut: one of them cannot be read.
+        """
+        boxes = [self.read_box(annotation.get("bbox"), self.box_format, size) for annotation in annotations]
+        return boxes, encode_segmentations(annotations, size) if self.with_masks and size is not None else None
 
 
 @DATASETS.register_module()
 class COCORefs(COCOAnnotations):
     """A list of references beside COCO's ``instances.json``, in ``<split_root>/<folder>/``.
 
-    The release of RefCOCO, RefCOCO+ and RefCOCOg (``refs(unc).p``), of gRefCOCO (``grefs(unc).json``), and sets of
-    one's own in the same form: a reference has ``split``, ``image_id``, ``ann_id`` (a number, a list of numbers, or -1
-    for no target) and ``sentences``, a list of ``{"sent": text}``.
+    The release of RefCOCO, RefCOCO+ and RefCOCOg (``refs(unc).p``), of gRefCOCO (``grefs(unc).json``), sets of one's
+    own in the same form, and what ``tools/data/convert.py --to coco`` writes: a reference has ``split``, ``image_id``,
+    ``ann_id`` (a number, a list of numbers, or -1 for no target) and ``sentences``, a list of ``{"sent": text}``. An
+    image may have ``modalities``, a path from `data_root` for each stream, in place of ``file_name``.
 
     Args:
         refs: name of the references' file, ``.json`` or ``.p``.
@@ -80,19 +102,28 @@ class COCORefs(COCOAnnotations):
         **kwargs: see :class:`COCOAnnotations`.
 
     Raises:
-        DataError: see :class:`GroundingDataset`; also a reference of another form, naming it.
+        DataError: see :class:`GroundingDataset`; also a reference to what is not in the annotations, or to an
+            annotation of another image, and ids that several images or annotations share.
     """
 
     def __init__(
         self,
+        dataset: str,
         *args: Any,
         refs: str = "refs.json",
         instances: str = "instances.json",
+        folder: str | None = None,
+        image_folders: Mapping[str, str | Sequence[str]] | None = None,
         **kwargs: Any,
     ) -> None:
         self.refs, self.instances = refs, instances
         self._refs: list[dict[str, Any]] | None = None
-        super().__init__(*args, **kwargs)
+        self._content: dict[str, Any] | None = None
+        if image_folders is None:
+            split_root = kwargs.get("split_root", args[2] if len(args) > 2 else "")
+            path = Path(split_root, dataset if folder is None else folder, instances)
+            image_folders = _written_folders(self._read_instances(path)) if path.is_file() else None
+        super().__init__(dataset, *args, folder=folder, image_folders=image_folders, **kwargs)
 
     def available_splits(self) -> list[str]:
         """Splits that references name."""
@@ -100,43 +131,143 @@ class COCORefs(COCOAnnotations):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """MMEngine's hook: the records of all splits."""
-        path = self._path(self.instances)
-        content = read_json(path)
-        try:
-            self._images = {image["id"]: image for image in content["images"]}
-            self._annotations = {annotation["id"]: annotation for annotation in content["annotations"]}
-        except (KeyError, TypeError) as error:
-            raise DataError(f"annotation file {path} must have images and annotations with ids, as COCO's") from error
+        self._index()
         records = super().load_data_list()
-        del self._images, self._annotations
-        self._refs = None
+        del self._images, self._annotations, self._categories, self._known_paths
+        self._refs = self._content = None
         return records
 
     def load_split(self, split: str) -> list[dict[str, Any]]:
         """Records of one split, one per sentence, in the order of the file."""
         folders = self.folders()
         records: list[dict[str, Any]] = []
+        path = str(self._path(self.refs))
         for index, ref in enumerate(self._all_refs()):
-            if ref["split"] != split:
-                continue
-            try:
-                image = self._images[ref["image_id"]]
-                size = (int(image["height"]), int(image["width"]))
-                ids = ref["ann_id"] if isinstance(ref["ann_id"], list) else [ref["ann_id"]]
-                meant = [self._annotations[number] for number in ids if number != NO_TARGET]
-                boxes, masks = self.boxes_and_masks(meant, size)
-                paths = {stream: each.place(image["file_name"]) for stream, each in folders.items()}
-                for sentence in ref["sentences"]:
-                    records.append(self.record(split, len(records), sentence["sent"], boxes, paths, size, masks))
-            except (KeyError, TypeError, ValueError) as error:
-                raise DataError(
-                    f"reference {index} of {self._path(self.refs)} must have split, image_id, ann_id and sentences, "
-                    f"and what it names must be in {self.instances}; got {str(ref)[:200]}"
-                ) from error
+            if ref["split"] == split:
+                where = index, path
+                try:
+                    self._add(records, ref, split, folders, where)
+                except DataError as error:
+                    self.intake.refuse(_reference(*where), error, split)
         return records
+
+    def _add(
+        self,
+        records: list[dict[str, Any]],
+        ref: Mapping[str, Any],
+        split: str,
+        folders: Mapping[str, ImageFolders],
+        where: tuple[int, str],
+    ) -> None:
+        """Append the records of a reference, one per sentence."""
+        if not ref.keys() >= _NEEDED:
+            raise DataError(f"it lacks {', '.join(sorted(_NEEDED - ref.keys()))}; it has {', '.join(map(str, ref))}")
+        image_id = check_id(ref["image_id"], "image_id")
+        image = self._images.get(image_id)
+        if image is None:
+            raise DataError(f"its image_id {image_id!r} is not among the images of {self.instances}")
+        meant = self._meant(ref["ann_id"], image_id)
+        size = check_size(image.get("height"), image.get("width"))
+        boxes, masks = self.boxes_and_masks(meant, size)
+        paths = self._paths(image, folders)
+        sentences, is_single = sentence_list(ref["sentences"])
+        if is_single:
+            self.intake.repair("references with one sentence in place of a list", _reference(*where))
+        for sentence in sentences:
+            try:
+                text = self.intake.sentence(_sentence_text(sentence))
+            except LeftOut as error:
+                self.intake.refuse(_reference(*where), error, split)
+                continue
+            record = self.record(split, len(records), text, boxes, paths, size, masks)
+            records.append(self._with_extras(record, ref, meant))
+
+    def _with_extras(
+        self, record: dict[str, Any], ref: Mapping[str, Any], meant: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """The record with its category, and what our own writer stores with a reference."""
+        if not self._categories and not _WRITTEN & ref.keys():
+            return record
+        numbers = [annotation.get("category_id") for annotation in meant]
+        names = [self._categories.get(number) if isinstance(number, (int, str)) else None for number in numbers]
+        extra = dict(ref["extra"]) if isinstance(ref.get("extra"), dict) else {}
+        # Our own writer keeps the record's extra, so that one without a category has none.
+        if names and names[0] is not None and "category" not in extra and "dataset" not in ref:
+            extra["category"] = names[0]
+            if len(set(names)) > 1:
+                extra["categories"] = names
+        if extra:
+            record["extra"] = extra
+        if isinstance(ref.get("sample_id"), str):
+            record["sample_id"] = ref["sample_id"]
+        if isinstance(ref.get("dataset"), str):
+            record["dataset"] = ref["dataset"]
+        if isinstance(ref.get("conditions"), dict):
+            record["conditions"] = {str(name): str(value) for name, value in ref["conditions"].items()}
+        if isinstance(ref.get("subsets"), list):
+            record["subsets"] = list(map(str, ref["subsets"]))
+        return record
+
+    def _meant(self, ids: Any, image_id: int | str) -> list[Mapping[str, Any]]:
+        """The annotations that a reference means; none for no target."""
+        meant = []
+        for number in ids if isinstance(ids, (list, tuple)) else [ids]:
+            number = check_id(number, "ann_id")
+            if number == NO_TARGET:
+                continue
+            annotation = self._annotations.get(number)
+            if annotation is None:
+                raise DataError(f"its ann_id {number!r} is not among the annotations of {self.instances}")
+            if check_id(annotation.get("image_id", image_id), "image_id") != image_id:
+                raise DataError(
+                    f"it is about image {image_id!r}, but its annotation {number!r} is of image "
+                    f"{annotation['image_id']!r}: the box would be that of another image"
+                )
+            meant.append(annotation)
+        return meant
+
+    def _paths(self, image: Mapping[str, Any], folders: Mapping[str, ImageFolders]) -> dict[str, str]:
+        known = self._known_paths.get(id(image))
+        if known is None:
+            known = self._known_paths[id(image)] = self._find_paths(image, folders)
+        return dict(known)
+
+    def _find_paths(self, image: Mapping[str, Any], folders: Mapping[str, ImageFolders]) -> dict[str, str]:
+        given = image.get("modalities")
+        if isinstance(given, dict) and set(folders) <= set(given):
+            return {stream: os.path.join(self.data_root, relative_name(given[stream])) for stream in folders}
+        if "file_name" not in image:
+            raise DataError(f"its image {image.get('id')!r} has no file_name")
+        return {stream: each.place(image["file_name"]) for stream, each in folders.items()}
 
     def _path(self, name: str) -> Path:
         return self.annotation_folder / name
+
+    def _read_instances(self, path: Path) -> dict[str, Any]:
+        """Content of the annotations' file, read once."""
+        if self._content is None:
+            content = read_json(path)
+            _check_lists(content, path)
+            self._content = content
+        return self._content
+
+    def _index(self) -> None:
+        """Images, annotations and categories by id."""
+        self._known_paths: dict[int, dict[str, str]] = {}  # one search for the many sentences of an image
+        path = self._path(self.instances)
+        content = self._read_instances(path)
+        self.intake.files += [path, self._path(self.refs)]
+        categories = content.get("categories")
+        try:
+            self._images, repeated_images = index_by_id(content["images"], "image")
+            self._annotations, repeated_annotations = index_by_id(content["annotations"], "annotation")
+            entries = categories if isinstance(categories, list) else []
+            self._categories = {entry["id"]: str(entry["name"]) for entry in entries if {"id", "name"} <= set(entry)}
+        except (DataError, TypeError) as error:
+            raise DataError(f"annotation file {path}: {error}") from error
+        for what, count in (("images", repeated_images), ("annotations", repeated_annotations)):
+            if count:
+                self.intake.repair(f"{what} repeated word for word", f"in {path}, {count} times")
 
     def _all_refs(self) -> list[dict[str, Any]]:
         if self._refs is None:
@@ -145,6 +276,35 @@ class COCORefs(COCOAnnotations):
             if not all(isinstance(ref.get("split"), str) for ref in self._refs):
                 raise DataError(f"annotation file {path} has references without a split")
         return self._refs
+
+
+def _check_lists(content: Any, path: Path) -> None:
+    if not isinstance(content, dict) or not all(
+        isinstance(content.get(key), list) for key in ("images", "annotations")
+    ):
+        raise DataError(f"annotation file {path} must have lists of images and annotations, as COCO's")
+
+
+def _written_folders(content: Mapping[str, Any]) -> dict[str, str] | None:
+    """Image folders that our own writer stored in the file."""
+    info = content.get("info")
+    folders = info.get("image_folders") if isinstance(info, dict) else None
+    if not isinstance(folders, dict) or not folders:
+        return None
+    return {str(stream): "." if folder == "." else relative_name(folder) for stream, folder in folders.items()}
+
+
+def _reference(index: int, path: str) -> str:
+    return f"reference {index} of {path}"
+
+
+def _sentence_text(sentence: Any) -> Any:
+    """The text of an element of ``sentences``: an object with ``sent`` or ``raw``, or the text itself."""
+    if not isinstance(sentence, dict):
+        return sentence
+    if "sent" not in sentence and "raw" not in sentence:
+        raise DataError(f"a sentence must be an object with sent, got {sentence!r:.80}")
+    return sentence.get("sent", sentence.get("raw"))
 
 
 @DATASETS.register_module()
@@ -185,25 +345,45 @@ class CaptionedCOCO(COCOAnnotations):
         """Records of one split, in the order of its file."""
         path = self.annotation_folder / self.pattern.format(split=split)
         content = read_json(path)
+        _check_lists(content, path)
         folders = self.folders()
+        self.intake.files.append(path)
         try:
-            meant = defaultdict(list)
-            for annotation in content["annotations"]:
-                if annotation["category_id"] != NO_TARGET:
-                    meant[annotation["image_id"]].append(annotation)
-            records = []
-            for index, image in enumerate(content["images"]):
-                size = (int(image["height"]), int(image["width"]))
-                name = image.get("file_name") or image_name("coco", int(image["original_id"]))
-                boxes, masks = self.boxes_and_masks(meant[image["id"]], size)
+            index_by_id(content["images"], "image")
+        except DataError as error:
+            raise DataError(f"annotation file {path}: {error}") from error
+        meant = self._meant(content["annotations"], path)
+        records: list[dict[str, Any]] = []
+        for index, image in enumerate(content["images"]):
+            try:
+                if "caption" not in image:
+                    raise DataError("it has no caption")
+                size = check_size(image.get("height"), image.get("width"))
+                name = image.get("file_name") or image_name("coco", _original(image))
+                boxes, masks = self.boxes_and_masks(meant[check_id(image["id"])], size)
                 paths = {stream: each.place(name) for stream, each in folders.items()}
-                records.append(self.record(split, index, image["caption"], boxes, paths, size, masks))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                f"annotation file {path} must have images with id, caption, height, width and file_name or original_id"
-                f", and annotations with image_id, category_id and bbox ({type(error).__name__}: {error})"
-            ) from error
+                caption = self.intake.sentence(image["caption"])
+                records.append(self.record(split, index, caption, boxes, paths, size, masks))
+            except DataError as error:
+                self.intake.refuse(f"image {index} of {path}", error, split)
         return records
+
+    def _meant(self, annotations: Sequence[Any], path: Path) -> dict[int | str, list[Mapping[str, Any]]]:
+        """Image id -> the annotations of its sentence."""
+        meant: dict[int | str, list[Mapping[str, Any]]] = defaultdict(list)
+        for index, annotation in enumerate(annotations):
+            if not isinstance(annotation, dict) or "image_id" not in annotation:
+                raise DataError(f"annotation {index} of {path} must be an object with image_id and bbox")
+            if annotation.get("category_id") != NO_TARGET:
+                meant[check_id(annotation["image_id"], "image_id")].append(annotation)
+        return meant
+
+
+def _original(image: Mapping[str, Any]) -> int:
+    number = check_id(image.get("original_id"), "original_id")
+    if isinstance(number, str):
+        raise DataError(f"original_id must be a whole number, got {number!r}")
+    return number
 
 
 def _read_pickled_rows(path: Path) -> list[dict[str, Any]]:

@@ -94,5 +94,5 @@ def condition_name(condition: str, code: Any) -> str | None:
         return "small" if code == "small" else "normal"
     try:
         return _NAMES[condition].get(int(code))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

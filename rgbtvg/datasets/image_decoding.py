@@ -62,6 +62,8 @@ def open_image(data: bytes, formats: tuple[str, ...] = IMAGE_FORMATS) -> Image.I
     """
     if data[:2] in (b"II", b"MM"):
         _check_tiff(data)
+    if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":  # Pillow's decoder may fail on a large canvas in its own way
+        check_pixels(*(1 + int.from_bytes(data[start : start + 3], "little") for start in (24, 27)))
     try:
         image = Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError:

@@ -1,4 +1,4 @@
-"""The ``instances.json`` of SeqTR, SimVG and ALVG: all splits of a set in one file, one object per entry."""
+"""The ``instances.json`` of SeqTR, SimVG, ALVG and InstanceVG: all splits of a set in one file, an object per entry."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from rgbtvg.datasets.base import NO_TARGET, GroundingDataset, read_json
+from rgbtvg.datasets.base import NO_TARGET, GroundingDataset
 from rgbtvg.datasets.image_places import PublishedImages, image_name
 from rgbtvg.datasets.masks import encode_mask, encode_segmentations
+from rgbtvg.datasets.records import LeftOut, check_id, check_size, read_json, sentence_list
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import DATASETS
 
-FOLDERS = {
-    "unc": "refcoco-unc",
-    "unc+": "refcocoplus-unc",
-    "gref": "refcocog-google",
-    "gref_umd": "refcocog-umd",
-    "referit": "referitgame-berkeley",
-    "flickr": "flickr30k",
-    "grefcoco": "grefcoco",
-    "simvg_mixed": "mixed",
+FOLDERS: dict[str, tuple[str, ...]] = {
+    "unc": ("refcoco-unc",),
+    "unc+": ("refcocoplus-unc",),
+    "gref": ("refcocog-google",),
+    "gref_umd": ("refcocog-umd",),
+    "referit": ("referitgame-berkeley",),
+    "flickr": ("flickr30k",),
+    "grefcoco": ("grefcoco", "grefs", "grefs_grec"),
+    "simvg_mixed": ("mixed", "mixed-seg"),
 }
-"""Dataset -> the authors' folder of its file."""
+"""Dataset -> folders of its file, in order of precedence."""
+
+FILE_NAMES = ("instances.json", "instance.json", "instances_nogoogle_withid.json")
+"""Names of the file: those of SeqTR and SimVG, then InstanceVG's."""
 
 
 @DATASETS.register_module()
@@ -39,8 +43,7 @@ class SeqTRInstances(GroundingDataset):
     Args:
         dataset: ``unc``, ``unc+``, ``gref``, ``gref_umd``, ``referit``, ``flickr``, ``grefcoco``, ``simvg_mixed``, or a
             name of one's own with a `folder`, on COCO's images.
-        folder: of the file; the authors' name by default (theirs for gRefCOCO vary: ``grefcoco``, ``grefs``,
-            ``grefs_grec``).
+        folder: of the file; the authors' name by default.
         sentences: ``'each'``: a sample per sentence. ``'drawn'``: a sample per entry, with one of its sentences drawn
             at every access, as SimVG trains, so that an epoch is shorter; evaluation always takes each.
         data_sources: of a merged file, only entries whose ``data_source`` contains one of these.
@@ -66,7 +69,7 @@ class SeqTRInstances(GroundingDataset):
             raise ConfigError(f"sentences must be 'each' or 'drawn', got {sentences!r}")
         if folder is None and dataset not in FOLDERS:
             raise ConfigError(f"name the folder of {dataset}'s instances.json; known are {', '.join(FOLDERS)}")
-        self.folder = FOLDERS[dataset] if folder is None else folder
+        self.folders = FOLDERS[dataset] if folder is None else (folder,)
         self.drawn = sentences == "drawn" and not kwargs.get("test_mode", False)
         self.data_sources = data_sources
         self.with_masks = with_masks
@@ -75,8 +78,9 @@ class SeqTRInstances(GroundingDataset):
 
     @property
     def path(self) -> Path:
-        """Of the file."""
-        return self.split_root / self.folder / "instances.json"
+        """The file; where it should be if there is none."""
+        places = [self.split_root / folder / name for folder in self.folders for name in FILE_NAMES]
+        return next((place for place in places if place.is_file()), places[0])
 
     def available_splits(self) -> list[str]:
         """Splits that the file has."""
@@ -85,17 +89,22 @@ class SeqTRInstances(GroundingDataset):
     def load_split(self, split: str) -> list[dict[str, Any]]:
         """Records of one split, in the order of the file."""
         images = PublishedImages(self.data_root)
-        records = []
+        path = str(self.path)
+        records: list[dict[str, Any]] = []
         for index, entry in enumerate(self._content()[split]):
+            where = f"entry {index} of {split} in {path}"
             try:
-                if self.data_sources is None or any(name in entry["data_source"] for name in self.data_sources):
-                    records += self._records(entry, split, len(records), images)
-            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-                raise DataError(
-                    f"entry {index} of {split} in {self.path} must have image_id, height, width, expressions and "
-                    f"a bbox that fit each other, got {str(entry)[:200]}"
-                ) from error
+                if self._is_chosen(entry):
+                    records += self._records(entry, split, len(records), images, where)
+            except DataError as error:
+                self.intake.refuse(where, error, split)
         return records
+
+    def _is_chosen(self, entry: Any) -> bool:
+        if not isinstance(entry, dict):
+            raise DataError(f"must be an object, got {entry!r:.80}")
+        source = str(entry.get("data_source", ""))
+        return self.data_sources is None or any(name in source for name in self.data_sources)
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """MMEngine's hook: the records of all splits."""
@@ -104,7 +113,7 @@ class SeqTRInstances(GroundingDataset):
         return records
 
     def count_sentences(self, records: list[dict[str, Any]]) -> int | None:
-        """Of all entries; None where some are left out."""
+        """Number of sentences of all entries; None where some are left out."""
         if self.data_sources is not None:
             return None
         return sum(len(record.get("extra", {}).get("expressions", [None])) for record in records)
@@ -117,52 +126,82 @@ class SeqTRInstances(GroundingDataset):
     def _content(self) -> dict[str, list]:
         if self._splits is None:
             content = read_json(self.path)
+            self.intake.files.append(self.path)
             if not isinstance(content, dict) or not all(isinstance(entries, list) for entries in content.values()):
                 raise DataError(f"annotation file {self.path} must map splits to lists of entries")
             self._splits = content
         return self._splits
 
     def _records(
-        self, entry: Mapping[str, Any], split: str, first: int, images: PublishedImages
+        self, entry: Mapping[str, Any], split: str, first: int, images: PublishedImages, where: str
     ) -> list[dict[str, Any]]:
-        size = (int(entry["height"]), int(entry["width"]))
+        missing = [name for name in ("image_id", "expressions", "bbox") if name not in entry]
+        if missing:
+            raise DataError(f"it lacks {', '.join(missing)}; it has {', '.join(map(str, entry))}")
+        size = check_size(entry.get("height"), entry.get("width"))
         image_paths = {"rgb": self._image(entry, images)}
-        expressions = entry["expressions"]
-        if not expressions or not all(isinstance(expression, str) for expression in expressions):
-            raise TypeError
-        if "annotations" in entry:
-            if not len(expressions) == len(entry["bbox"]) == len(entry["annotations"]):
-                raise ValueError
-            targets = [
-                self._targets(boxes, annotations, size)
-                for boxes, annotations in zip(entry["bbox"], entry["annotations"], strict=True)
-            ]
-        else:
-            mask = entry.get("mask")
-            masks = [encode_mask(mask, *size)] if self.with_masks and mask is not None else None
-            targets = [([self.from_xywh(entry["bbox"])], masks)] * len(expressions)
-            if self.drawn:
-                record = self.record(split, first, expressions[0], targets[0][0], image_paths, size, masks)
-                return [dict(record, extra={"expressions": expressions})]
+        expressions, is_single = sentence_list(entry["expressions"])
+        if is_single:
+            self.intake.repair("entries with one sentence in place of a list", where)
+        kept = self._sentences(expressions, split, where)
+        targets = self._all_targets(entry, len(expressions), size)
+        if self.drawn and "annotations" not in entry:
+            boxes, masks = targets[0]
+            sentences = list(kept.values())
+            record = self.record(split, first, sentences[0], boxes, image_paths, size, masks) if kept else None
+            return [dict(record, extra={"expressions": sentences})] if record else []
         return [
-            self.record(split, first + offset, expression, boxes, image_paths, size, masks)
-            for offset, (expression, (boxes, masks)) in enumerate(zip(expressions, targets, strict=True))
+            self.record(split, first + offset, expression, targets[place][0], image_paths, size, targets[place][1])
+            for offset, (place, expression) in enumerate(kept.items())
         ]
 
+    def _sentences(self, expressions: Sequence[Any], split: str, where: str) -> dict[int, str]:
+        """Place -> sentence, without those that are empty."""
+        kept = {}
+        for place, expression in enumerate(expressions):
+            try:
+                kept[place] = self.intake.sentence(expression)
+            except LeftOut as error:
+                self.intake.refuse(where, error, split)
+        return kept
+
+    def _all_targets(
+        self, entry: Mapping[str, Any], count: int, size: tuple[int, int] | None
+    ) -> list[tuple[list[list[float]], list[dict[str, Any]] | None]]:
+        """Boxes and masks of each of an entry's sentences."""
+        if "annotations" in entry:
+            boxes, annotations = entry["bbox"], entry["annotations"]
+            lists = [each for each in (boxes, annotations) if isinstance(each, list) and len(each) == count]
+            if len(lists) < 2:
+                raise DataError(f"bbox and annotations must be lists with an element for each of {count} sentences")
+            return [self._targets(*pair, size) for pair in zip(boxes, annotations, strict=True)]
+        mask = entry.get("mask")
+        masks = [encode_mask(mask, *size)] if self.with_masks and mask is not None and size is not None else None
+        return [([self.read_box(entry["bbox"], self.box_format, size)], masks)] * count
+
     def _targets(
-        self, boxes: Sequence[Sequence[float]], annotations: Sequence[Mapping[str, Any]], size: tuple[int, int]
+        self, boxes: Any, annotations: Any, size: tuple[int, int] | None
     ) -> tuple[list[list[float]], list[dict[str, Any]] | None]:
         """Boxes and masks of one sentence; none where it means nothing."""
-        if len(boxes) != len(annotations):
-            raise ValueError
-        if any(annotation["category_id"] == NO_TARGET for annotation in annotations):
+        if not (isinstance(boxes, list) and isinstance(annotations, list) and len(boxes) == len(annotations)):
+            raise DataError("a sentence must have a list of boxes and one of as many annotations")
+        if not all(isinstance(annotation, dict) for annotation in annotations):
+            raise DataError("its annotations must be objects")
+        if any(annotation.get("category_id") == NO_TARGET for annotation in annotations):
             return [], [] if self.with_masks else None
-        masks = encode_segmentations(annotations, size) if self.with_masks else None
-        return [self.from_xywh(box) for box in boxes], masks
+        masks = encode_segmentations(annotations, size) if self.with_masks and size is not None else None
+        return [self.read_box(box, self.box_format, size) for box in boxes], masks
 
     def _image(self, entry: Mapping[str, Any], images: PublishedImages) -> str:
-        source = image_set(entry.get("data_source", self.dataset))
-        return images.path(source, image_name(source, int(entry["image_id"])))
+        source = image_set(str(entry.get("data_source", self.dataset)))
+        return images.path(source, image_name(source, self._number(entry["image_id"])))
+
+    @staticmethod
+    def _number(image_id: Any) -> int:
+        number = check_id(image_id, "image_id")
+        if isinstance(number, str):
+            raise DataError(f"image_id must be a whole number, got {image_id!r:.80}")
+        return number
 
 
 def image_set(name: str) -> str:

@@ -1,17 +1,23 @@
-"""Masks as annotations write them, in one encoding."""
+"""Masks of annotations in one encoding."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from rgbtvg.datasets.records.fields import UNREADABLE_MASKS, LeftOut
+
 
 def encode_mask(annotation: Any, height: int, width: int) -> dict[str, Any]:
     """COCO's run-length encoding, its counts as text, of one object's mask.
+
+    Polygons of fewer than three points cover nothing and are passed over, as long as others are left.
 
     Args:
         annotation: polygons (flat lists of x, y in pixels, joined to one mask), or a run-length encoding with counts as
@@ -20,27 +26,55 @@ def encode_mask(annotation: Any, height: int, width: int) -> dict[str, Any]:
         width: of the image.
 
     Raises:
-        TypeError, ValueError: it is neither.
+        LeftOut: it is neither, or is of another image size.
     """
-    if isinstance(annotation, dict):
-        counts, size = annotation["counts"], list(annotation["size"])
-        if size != [height, width]:
-            raise ValueError(f"a mask of {size} for an image of {[height, width]}")
-        encoded = {"size": size, "counts": counts} if isinstance(counts, (str, bytes)) else annotation
-        if isinstance(counts, list):
-            encoded = coco_mask.frPyObjects(annotation, height, width)
-    else:
-        if not annotation or not all(
-            isinstance(polygon, (list, tuple)) and len(polygon) >= 6 for polygon in annotation
-        ):
-            raise ValueError("a polygon needs three points")
-        encoded = coco_mask.merge(coco_mask.frPyObjects([list(polygon) for polygon in annotation], height, width))
-    return text_rle(encoded)
+    try:
+        encoded = _encode_rle(annotation, height, width) if isinstance(annotation, dict) else None
+        if encoded is None:
+            encoded = coco_mask.merge(coco_mask.frPyObjects(_polygons(annotation), height, width))
+        return text_rle(encoded)
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise LeftOut(UNREADABLE_MASKS, f"the mask cannot be read: {what}") from error
+
+
+def _encode_rle(annotation: Mapping[str, Any], height: int, width: int) -> Mapping[str, Any]:
+    counts, size = annotation["counts"], list(annotation["size"])
+    if size != [height, width]:
+        raise ValueError(f"it is of a size of {size} (height, width), the image of {[height, width]}")
+    if isinstance(counts, list):
+        if not all(type(count) is int and count >= 0 for count in counts) or sum(counts) != height * width:
+            raise ValueError(f"its counts do not add up to {height} x {width}")
+        return coco_mask.frPyObjects(annotation, height, width)
+    if not isinstance(counts, (str, bytes)):
+        raise TypeError(f"its counts must be text or numbers, got {counts!r:.40}")
+    return {"size": size, "counts": counts}
+
+
+def _polygons(annotation: Any) -> list[list[float]]:
+    """Polygons of at least three points, as flat lists."""
+    if not isinstance(annotation, (list, tuple)) or not annotation:
+        raise ValueError(f"it must be a list of polygons or a run-length encoding, got {annotation!r:.60}")
+    polygons = [annotation] if isinstance(annotation[0], Real) else list(annotation)
+    found = []
+    for polygon in polygons:
+        if not isinstance(polygon, (list, tuple)):
+            raise ValueError(f"a polygon must be a list of numbers, got {polygon!r:.60}")
+        points = [value for point in polygon for value in (point if isinstance(point, (list, tuple)) else [point])]
+        if not all(isinstance(value, Real) and math.isfinite(value) for value in points):
+            raise ValueError(f"a polygon must be a list of finite numbers, got {polygon!r:.60}")
+        if len(points) % 2:
+            raise ValueError(f"a polygon has {len(points)} coordinates, which is odd")
+        if len(points) >= 6:
+            found.append([float(value) for value in points])
+    if not found:
+        raise ValueError("no polygon has three points")
+    return found
 
 
 def encode_segmentations(annotations: Sequence[Mapping[str, Any]], size: tuple[int, int]) -> list[dict[str, Any]]:
     """The masks of COCO annotations in an image of (height, width); raises as :func:`encode_mask`."""
-    return [encode_mask(annotation["segmentation"], *size) for annotation in annotations]
+    return [encode_mask(annotation.get("segmentation"), *size) for annotation in annotations]
 
 
 def encode_binary_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:

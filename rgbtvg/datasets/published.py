@@ -1,8 +1,11 @@
-"""How many rows the published revisions of each dataset have, and a warning where a file has another number."""
+"""Published data tables: rows per split of each revision, rows per lighting class, and small objects per split."""
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mmengine.logging import print_log
 
@@ -36,17 +39,35 @@ PUBLISHED_ROWS: dict[str, dict[str, dict[str, int]]] = {
     },
 }
 """Revision -> dataset -> split -> sentences. Those of RGBT-Ground differ in M3FD only, whose results cannot be compared
-between them. ``mixup`` and ``coco_all`` are sums of the others (``gref`` is in neither: its training images are in the
-test parts of the other COCO sets)."""
+between revisions. ``mixup`` and ``coco_all`` are sums of the others (``gref`` is in neither: its training images are in
+the test parts of the other COCO sets)."""
+
+LABELLED_REVISION = "former README"
+PUBLISHED_PAIRS = {"rgbtvg_flir": 5142, "rgbtvg_m3fd": 4200, "rgbtvg_mfad": 12194, "rgbtvg_mixup": 21536}
+"""Dataset -> image pairs in :data:`LABELLED_REVISION`."""
+PUBLISHED_LIGHTING: dict[str, dict[str, int]] = {
+    "rgbtvg_flir": {"very weak": 49, "weak": 1962, "normal": 1387, "strong": 6340},
+    "rgbtvg_m3fd": {"very weak": 128, "weak": 2320, "normal": 5491, "strong": 419},
+    "rgbtvg_mfad": {"very weak": 141, "weak": 12369, "normal": 8948, "strong": 48},
+    "rgbtvg_mixup": {"very weak": 318, "weak": 16651, "normal": 15826, "strong": 6807},
+}
+"""Dataset -> lighting class -> sentences of train, val and test in :data:`LABELLED_REVISION`."""
+PUBLISHED_SMALL: dict[str, dict[str, int]] = {
+    "rgbtvg_flir": {"train": 4157, "val": 350, "test": 986, "testA": 0, "testB": 333, "testC": 986},
+    "rgbtvg_m3fd": {"train": 2210, "val": 111, "test": 2243, "testA": 0, "testB": 512, "testC": 2243},
+    "rgbtvg_mfad": {"train": 9445, "val": 779, "test": 2550, "testA": 0, "testB": 1541, "testC": 2550},
+    "rgbtvg_mixup": {"train": 15812, "val": 1240, "test": 5779, "testA": 0, "testB": 2386, "testC": 5779},
+}
+"""Dataset -> split -> sentences about small objects in :data:`LABELLED_REVISION`."""
 
 
 def published_revisions(dataset: str, split: str, rows: int) -> list[str]:
-    """Names of the published revisions in which that split has so many rows."""
+    """Names of the published revisions in which the split has this number of rows."""
     return [name for name, counts in PUBLISHED_ROWS.items() if counts.get(dataset, {}).get(split) == rows]
 
 
 def mismatch(dataset: str, split: str, rows: int) -> str | None:
-    """What to warn of where revisions of a split are published and none has so many rows."""
+    """A warning if revisions of the split are published and none has this number of rows."""
     published: dict[int, list[str]] = {}
     for name, counts in PUBLISHED_ROWS.items():
         if split in counts.get(dataset, {}):
@@ -60,8 +81,36 @@ def mismatch(dataset: str, split: str, rows: int) -> str | None:
     )
 
 
+def label_mismatches(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Sentences for lighting classes and small objects that are not as often as published.
+
+    Splits are compared where they have as many rows as in :data:`LABELLED_REVISION`, lighting where all three do.
+
+    Args:
+        records: as in docs/architecture.md.
+    """
+    messages = []
+    for dataset in PUBLISHED_SMALL:
+        of_split: dict[str, list[Mapping[str, Any]]] = {"train": [], "val": [], "test": []}
+        for record in records:
+            if record["dataset"] == dataset and record["split"] in of_split:
+                of_split[record["split"]].append(record["conditions"])
+        expected = PUBLISHED_ROWS[LABELLED_REVISION][dataset]
+        same = {split: rows for split, rows in of_split.items() if len(rows) == expected[split]}
+        for split, rows in same.items():
+            small = sum(row.get("size") == "small" for row in rows)
+            if small != PUBLISHED_SMALL[dataset][split]:
+                messages.append(f"{dataset} {split} has {small} small objects, not {PUBLISHED_SMALL[dataset][split]}")
+        if len(same) == len(of_split):
+            found = Counter(row.get("lighting", "not labelled") for rows in same.values() for row in rows)
+            for name, count in PUBLISHED_LIGHTING[dataset].items():
+                if found[name] != count:
+                    messages.append(f"{dataset} has {found[name]} rows with {name} light, not {count}")
+    return [f"{message} as published ({LABELLED_REVISION})" for message in messages]
+
+
 def report_rows(dataset: str, split: str, rows: int) -> None:
-    """Say how many rows a split has and which revisions agree, and warn when some are published and none does."""
+    """Log the number of rows of a split and the revisions that agree; warn if those published have other numbers."""
     same = published_revisions(dataset, split, rows)
     known = f", as in {', '.join(same)}" if same else ""
     print_log(f"{dataset} {split}: {rows} rows{known}", logger="current")

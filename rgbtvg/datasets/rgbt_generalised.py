@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from rgbtvg.datasets.base import read_json_rows
 from rgbtvg.datasets.conditions import CONDITIONS, condition_name
 from rgbtvg.datasets.image_folder import ImageFolders
-from rgbtvg.datasets.rgbt_ground import RGBTGround
+from rgbtvg.datasets.records import check_size, read_json_rows
+from rgbtvg.datasets.rgbt_ground import TEST_SUBSETS, RGBTGround, belongs
 from rgbtvg.errors import DataError
 from rgbtvg.registry import DATASETS
 
@@ -22,12 +21,13 @@ class RGBTGeneralised(RGBTGround):
 
     A file is a list of objects with ``file_name``, ``height``, ``width``, ``expression``, ``boxes_xywh`` (none, one or
     several, in pixels), ``masks`` (one COCO run-length encoding per box, or absent) and, optionally, ``conditions`` by
-    the benchmark's codes.
+    the benchmark's codes. Records of `test` list the testA, testB and testC that their conditions give, by the rules of
+    :class:`RGBTGround`.
 
     The arguments are those of :class:`RGBTGround`; ``targets='one'`` is segmentation with one target.
 
     Raises:
-        DataError: a file is missing, is no such list, or has a row that says otherwise, naming it.
+        DataError: a file is missing, is no such list, or has another form, naming the row.
     """
 
     def available_splits(self) -> list[str]:
@@ -44,33 +44,42 @@ class RGBTGeneralised(RGBTGround):
         """Records of one split, in the order of its file."""
         path = self.split_root / self.dataset / f"{FILE_PREFIX}{split}.json"
         folders = self._image_folders()
-        return [self._record(row, index, path, split, folders) for index, row in enumerate(read_json_rows(path))]
+        records = []
+        for index, row in enumerate(read_json_rows(path)):
+            try:
+                records.append(self._record(row, index, split, folders))
+            except DataError as error:
+                self.intake.refuse(f"row {index} of {path}", error, split)
+        return records
 
     def count_sentences(self, records: list[dict[str, Any]]) -> int | None:
         """None: the published counts are those of other sentences."""
         return None
 
     def _record(
-        self, row: Mapping[str, Any], index: int, path: Path, split: str, folders: dict[str, ImageFolders]
+        self, row: Mapping[str, Any], index: int, split: str, folders: dict[str, ImageFolders]
     ) -> dict[str, Any]:
-        try:
-            boxes = [self.from_xywh(box) for box in row["boxes_xywh"]]
-            masks, expression = row.get("masks"), row["expression"]
-            size = (int(row["height"]), int(row["width"]))
-            if masks is not None and len(masks) != len(boxes):
-                raise ValueError
-            codes = row.get("conditions", {})
-            image_paths = self._image_paths(row["file_name"], folders)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        missing = [name for name in ("file_name", "height", "width", "expression", "boxes_xywh") if name not in row]
+        if missing or not isinstance(row["boxes_xywh"], (list, tuple)):
             raise DataError(
-                f"row {index} of {path} must have file_name, height, width, expression, boxes_xywh and a mask per box "
-                f"(or no masks), got {str(row)[:200]}"
-            ) from error
+                "must have file_name, height, width, expression, boxes_xywh and a mask per box (or no masks), "
+                f"got {str(row)[:200]}"
+            )
+        expression = self.intake.sentence(row["expression"])
+        size = check_size(row["height"], row["width"])
+        boxes = [self.read_box(box, self.box_format, size) for box in row["boxes_xywh"]]
+        masks, codes = row.get("masks"), row.get("conditions", {})
+        if masks is not None and (not isinstance(masks, list) or len(masks) != len(boxes)):
+            raise DataError(f"must have a mask per box (or no masks), got {masks!r:.60} for {len(boxes)} boxes")
+        if not isinstance(codes, dict):
+            raise DataError(f"its conditions must be an object, got {codes!r:.80}")
         conditions = {
             name: condition_name(name, codes[name]) or f"unknown {codes[name]!r:.20}"
             for name in CONDITIONS
             if name in codes
         }
+        subsets = [name for name in TEST_SUBSETS if split == "test" and belongs(conditions, name)]
+        image_paths = self._image_paths(row["file_name"], folders)
         return self.record(
-            split, index, expression, boxes, image_paths, size, masks, conditions=conditions, prefix=FILE_PREFIX
+            split, index, expression, boxes, image_paths, size, masks, subsets, conditions, prefix=FILE_PREFIX
         )

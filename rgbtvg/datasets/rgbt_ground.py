@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.logging import print_log
 
-from rgbtvg.datasets.base import GroundingDataset, read_raw_rows
+from rgbtvg.datasets.base import GroundingDataset
 from rgbtvg.datasets.conditions import CONDITIONS, SPLIT_FOLDERS, TAGS, condition_name
 from rgbtvg.datasets.image_folder import ImageFolders
+from rgbtvg.datasets.records import check_size, read_json, read_raw_rows, relative_name
 from rgbtvg.errors import DataError
 from rgbtvg.registry import DATASETS
 from rgbtvg.structures import MODALITY_STREAMS
@@ -29,6 +30,9 @@ IMAGE_LAYOUTS = (
 """Where images may lie under the data root, first come first served: the benchmark's training code, its drawing code,
 and the released archives. `source` is the dataset's name without ``rgbtvg_``."""
 
+RECORDS_FILE = "records.json"
+"""Beside the files of a set that ``tools/data/convert.py`` wrote: paths, ids and labels that rows have no place for."""
+
 TEST_SUBSETS = ("testA", "testB", "testC")
 
 
@@ -37,14 +41,14 @@ class RGBTRow(NamedTuple):
 
     file_name: str
     size: tuple[int, int] | None
-    box_xywh: tuple[float, ...]
+    box: tuple[Any, ...]
     expression: str
     conditions: dict[str, str]
 
     @property
     def key(self) -> tuple:
-        """What makes a row of one file the same as a row of another."""
-        return self.file_name, self.box_xywh, self.expression
+        """Fields by which a row of one file is the same as one of another."""
+        return self.file_name, self.box, self.expression
 
 
 @DATASETS.register_module()
@@ -106,24 +110,67 @@ class RGBTGround(GroundingDataset):
         rows = self._rows(self.dataset, split)
         _report_unknown_codes(self.dataset, split, rows)
         members = {name: {row.key for row in self._rows(self.dataset, name)} for name in self._parts_of(split)}
-        folders = self._image_folders()
-        return [
-            self.record(
-                split,
-                index,
-                row.expression,
-                [self.from_xywh(row.box_xywh)],
-                self._image_paths(row.file_name, folders),
-                size=row.size,
-                subsets=[name for name, keys in members.items() if row.key in keys],
-                conditions=row.conditions,
-            )
-            for index, row in enumerate(rows)
-        ]
+        images, kept = self._written(split, len(rows))
+        folders = {} if images else self._image_folders()
+        known: dict[str, dict[str, str]] = {}  # one search for the many rows of an image
+        records = []
+        for index, row in enumerate(rows):
+            try:
+                if row.file_name not in known:
+                    known[row.file_name] = (
+                        self._written_paths(row.file_name, images)
+                        if images
+                        else self._image_paths(row.file_name, folders)
+                    )
+                record = self.record(
+                    split,
+                    index,
+                    self.intake.sentence(row.expression),
+                    [self.read_box(row.box, self.box_format, row.size)],
+                    dict(known[row.file_name]),
+                    size=row.size,
+                    subsets=[name for name, keys in members.items() if row.key in keys],
+                    conditions=row.conditions,
+                )
+                if kept:
+                    subsets = [*record["subsets"], *kept[index].get("subsets", ())]
+                    record |= {**kept[index], "subsets": list(dict.fromkeys(subsets))}
+                records.append(record)
+            except DataError as error:
+                self.intake.refuse(f"row {index} of {self.dataset} {split}", error, split)
+        return records
+
+    def _written(self, split: str, count: int) -> tuple[dict[str, dict[str, str]], list[dict[str, Any]]]:
+        """Image paths by name, and the fields of each row of a split, of a set that our own writer wrote."""
+        path = self.split_root / self.dataset / RECORDS_FILE
+        if not path.is_file():
+            return {}, []
+        content = read_json(path)
+        try:
+            kept = content["rows"].get(split, [])
+            return content["images"], kept if len(kept) == count else []
+        except (AttributeError, KeyError, TypeError) as error:
+            raise DataError(f"{path} must have images and rows, as tools/data/convert.py writes them") from error
+
+    def _written_paths(self, file_name: str, images: dict[str, dict[str, str]]) -> dict[str, str]:
+        if file_name not in images:
+            raise DataError(f"{file_name!r} is not among the images of {RECORDS_FILE}")
+        paths = images[file_name]
+        missing = [stream for stream in MODALITY_STREAMS[self.modality] if stream not in paths]
+        if missing:
+            raise DataError(f"{file_name!r} has no {missing[0]} image, which modality={self.modality!r} needs")
+        return {stream: str(Path(self.data_root, relative_name(path))) for stream, path in paths.items()}
 
     def read_rows(self, path: Path) -> list[RGBTRow]:
-        """Rows of one annotation file; see :func:`read_rows`."""
-        return read_rows(path)
+        """Rows of one annotation file."""
+        self.intake.files.append(path)
+        rows = []
+        for index, row in enumerate(read_raw_rows(path)):
+            try:
+                rows.append(parse_row(row))
+            except DataError as error:
+                self.intake.refuse(f"row {index} of {path}", error)
+        return rows
 
     def compare_subsets(self) -> list[str]:
         """A sentence for every file of a test subset that holds other rows than the labels of `test` say."""
@@ -134,7 +181,7 @@ class RGBTGround(GroundingDataset):
             if not path.is_file():
                 continue
             given = {row.key for row in self._rows(self.dataset, split)}
-            derived = {row.key for row in test if _belongs(row, split)}
+            derived = {row.key for row in test if belongs(row.conditions, split)}
             if given != derived:
                 messages.append(
                     f"{path} lacks {len(derived - given)} rows that the labels of test give it, and has "
@@ -159,7 +206,7 @@ class RGBTGround(GroundingDataset):
                 self._rows_by_file[path] = self.read_rows(path)
             return self._rows_by_file[path]
         if dataset != MIXUP or (_is_test_subset(split) and _split_file(self.split_root, MIXUP, "test").is_file()):
-            return [row for row in self._rows(dataset, "test") if _belongs(row, split)]
+            return [row for row in self._rows(dataset, "test") if belongs(row.conditions, split)]
         source, _, source_split = split.partition("_")
         if f"rgbtvg_{source}" in MIXUP_SOURCES:
             return self._rows(f"rgbtvg_{source}", source_split)
@@ -188,49 +235,39 @@ class RGBTGround(GroundingDataset):
         return {stream: path for stream, path in paths.items() if path is not None}
 
 
-def read_rows(path: Path) -> list[RGBTRow]:
-    """Rows of one annotation file.
+def parse_row(row: Any) -> RGBTRow:
+    """The fields of a row.
 
     Raises:
-        DataError: the file is unreadable, holds anything but plain containers, or has a malformed row.
-    """
-    return [parse_row(row, index, path) for index, row in enumerate(read_raw_rows(path))]
-
-
-def parse_row(row: Any, index: int, path: Path) -> RGBTRow:
-    """The fields of row number `index` of a file.
-
-    Raises:
-        DataError: they are not those of the format, naming row and file.
+        DataError: they are not those of the format.
     """
     try:
+        if not isinstance(row, (list, tuple)):
+            raise TypeError
         file_name, size, box, expression, *codes = row
-        box_xywh = tuple(box)
-        if not isinstance(file_name, str) or not isinstance(expression, str) or len(box_xywh) != 4:
+        if not isinstance(file_name, str) or not isinstance(expression, str) or not isinstance(box, (list, tuple)):
             raise TypeError
-        if not all(isinstance(value, Real) for value in box_xywh):
+        if len(box) != 4 or not all(isinstance(value, (Real, str)) for value in box):
             raise TypeError
-        size = (int(size["height"]), int(size["width"])) if isinstance(size, dict) else None
-    except (TypeError, ValueError, KeyError) as error:
-        raise DataError(
-            f"row {index} of {path} must be (file name, size, box xywh, expression, ...), got {row!r:.200}"
-        ) from error
+    except (TypeError, ValueError) as error:
+        raise DataError(f"must be (file name, size, box xywh, expression, ...), got {row!r:.200}") from error
     conditions = {
         condition: condition_name(condition, code) or f"unknown {code!r:.20}"
         for condition, code in zip(CONDITIONS, codes, strict=False)
     }
-    return RGBTRow(file_name, size, box_xywh, expression, conditions)
+    annotated = check_size(size.get("height"), size.get("width")) if isinstance(size, dict) else None
+    return RGBTRow(file_name, annotated, tuple(box), expression, conditions)
 
 
-def _belongs(row: RGBTRow, split: str) -> bool:
-    """Whether a row of `test` is in a derived split; a row without the label that decides is in none."""
+def belongs(conditions: Mapping[str, str], split: str) -> bool:
+    """True if a row of `test` with these conditions is in a derived split; False without the label that decides."""
     if split.startswith("test_"):
         condition, name = TAGS[split.removeprefix("test_")]
-        return row.conditions.get(condition) == name
-    small = row.conditions.get("size") == "small"
-    dark = row.conditions.get("lighting") in ("no light", "very weak", "weak")
+        return conditions.get(condition) == name
+    small = conditions.get("size") == "small"
+    dark = conditions.get("lighting") in ("no light", "very weak", "weak")
     if split == "testA":
-        return {"size", "lighting"} <= row.conditions.keys() and not small and not dark
+        return {"size", "lighting"} <= conditions.keys() and not small and not dark
     return dark if split == "testB" else small
 
 

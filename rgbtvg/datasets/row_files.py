@@ -1,7 +1,7 @@
 """The classic sets in the ``.pth`` files of TransVG's family: one list of rows per split, one sentence per row.
 
-Two distributions circulate: the older one of TransVG, FAOA and ReSC, and the shuffled one of CLIP-VG and HiVG, which
-has the image's size and polygons where the older has the names of mask files and attributes.
+There are two distributions: the older one of TransVG, FAOA and ReSC, and the shuffled one of CLIP-VG and HiVG, which
+has the image's size and polygons where the older one has names of mask files and attributes.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rgbtvg.datasets.base import GroundingDataset, read_raw_rows
+from rgbtvg.datasets.base import GroundingDataset
 from rgbtvg.datasets.image_places import PublishedImages
 from rgbtvg.datasets.masks import encode_mask
+from rgbtvg.datasets.records import check_size, read_raw_rows
 from rgbtvg.errors import DataError
 from rgbtvg.registry import DATASETS
 
@@ -21,18 +22,18 @@ TRAINVAL = ("train", "val")
 
 
 class Row(NamedTuple):
-    """What a row says; `source` is a key of `IMAGE_PLACES`."""
+    """Fields of a row; `source` is a key of `IMAGE_PLACES`, `polygons` are None where there are no masks."""
 
     source: str
-    file_name: str
-    box_xyxy: list[float]
-    expression: str
+    file_name: Any
+    box: Any
+    expression: Any
     size: tuple[int, int] | None = None
-    mask: dict[str, Any] | None = None
+    polygons: Any = None
 
 
 class RowFiles(GroundingDataset):
-    """Rows of ``<split_root>/<dataset>/<dataset>_<split>.pth``; a subclass says what is in a row.
+    """Rows of ``<split_root>/<dataset>/<dataset>_<split>.pth``; a subclass names the fields of a row.
 
     Args:
         with_masks: also give the masks, in files that have polygons. They cost memory, so only where they are used.
@@ -43,17 +44,17 @@ class RowFiles(GroundingDataset):
     """
 
     row_form: str
-    """A row in words."""
+    """Fields of a row, for messages."""
 
     def __init__(self, *args: Any, with_masks: bool = False, **kwargs: Any) -> None:
         self.with_masks = with_masks
         super().__init__(*args, **kwargs)
 
     def parse(self, row: Sequence[Any]) -> Row:
-        """What a row says.
+        """Fields of a row.
 
         Raises:
-            TypeError, ValueError, KeyError: it is none of this format.
+            TypeError, ValueError, KeyError, IndexError: it has another number of fields.
         """
         raise NotImplementedError
 
@@ -74,18 +75,31 @@ class RowFiles(GroundingDataset):
         if split == "trainval" and not path.is_file():
             return [record for part in TRAINVAL for record in self.load_split(part)]
         images = PublishedImages(self.data_root)
+        self.intake.files.append(path)
         records = []
         for index, row in enumerate(read_raw_rows(path)):
             try:
-                source, file_name, box, expression, size, mask = self.parse(row)
-                if not isinstance(file_name, str) or not isinstance(expression, str):
-                    raise TypeError
-            except (TypeError, ValueError, KeyError, IndexError) as error:
-                raise DataError(f"row {index} of {path} must be {self.row_form}, got {row!r:.200}") from error
-            image_paths = {"rgb": images.path(source, file_name)}
-            masks = [mask] if mask is not None else None
-            records.append(self.record(split, index, expression, [box], image_paths, size, masks))
+                records.append(self._record(row, index, split, images))
+            except DataError as error:
+                self.intake.refuse(f"row {index} of {path}", error, split)
         return records
+
+    def _record(self, row: Any, index: int, split: str, images: PublishedImages) -> dict[str, Any]:
+        try:
+            if not isinstance(row, (list, tuple)):
+                raise TypeError
+            source, file_name, box, expression, size, polygons = self.parse(row)
+            if not isinstance(file_name, str) or not isinstance(expression, str):
+                raise TypeError
+        except (TypeError, ValueError, KeyError, IndexError) as error:
+            raise DataError(f"must be {self.row_form}, got {row!r:.200}") from error
+        expression = self.intake.sentence(expression)
+        image_paths = {"rgb": images.path(source, file_name)}
+        corners = self.read_box(box, self.box_format, size)
+        masks = None
+        if self.with_masks and polygons is not None and size is not None:
+            masks = [encode_mask(polygons, *size)]
+        return self.record(split, index, expression, [corners], image_paths, size, masks)
 
     def _file(self, split: str) -> Path:
         return self.split_root / self.dataset / f"{self.dataset}_{split}.pth"
@@ -94,10 +108,9 @@ class RowFiles(GroundingDataset):
         """A row of the COCO sets, of either distribution."""
         file_name, info, box, expression, *more = row
         if not isinstance(info, dict):
-            return Row("coco", file_name, self.from_xywh(box), expression)
-        size = (int(info["height"]), int(info["width"]))
-        mask = encode_mask(more[0], *size) if self.with_masks and more else None
-        return Row("coco", file_name, self.from_xywh(box), expression, size, mask)
+            return Row("coco", file_name, box, expression)
+        size = check_size(info.get("height"), info.get("width"))
+        return Row("coco", file_name, box, expression, size, more[0] if more else None)
 
 
 @DATASETS.register_module()
@@ -118,24 +131,26 @@ class RefCOCO(RowFiles):
 class ReferItGame(RowFiles):
     """ReferItGame (``referit``): rows (file name, name of a mask file, box **xyxy**, sentence, attributes)."""
 
+    box_format = "xyxy"
     row_form = "(file name, mask file, box xyxy, sentence, ...)"
 
     def parse(self, row: Sequence[Any]) -> Row:
         """See :meth:`RowFiles.parse`."""
         file_name, _, box, expression, *_ = row
-        return Row("referit", file_name, self.from_xyxy(box), expression)
+        return Row("referit", file_name, box, expression)
 
 
 @DATASETS.register_module()
 class Flickr30kEntities(RowFiles):
     """Flickr30k Entities (``flickr``): rows (file name, box **xyxy**, sentence)."""
 
+    box_format = "xyxy"
     row_form = "(file name, box xyxy, sentence)"
 
     def parse(self, row: Sequence[Any]) -> Row:
         """See :meth:`RowFiles.parse`."""
         file_name, box, expression = row
-        return Row("flickr", file_name, self.from_xyxy(box), expression)
+        return Row("flickr", file_name, box, expression)
 
 
 @DATASETS.register_module()
@@ -151,5 +166,5 @@ class MixedRows(RowFiles):
         """See :meth:`RowFiles.parse`."""
         if row[1] in ("referit", "flickr"):
             file_name, source, box, expression, *_ = row
-            return Row(source, file_name, self.from_xywh(box), expression)
+            return Row(source, file_name, box, expression)
         return self._coco_row(row)

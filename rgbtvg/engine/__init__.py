@@ -1,7 +1,9 @@
-"""How runs are started, saved, resumed and trusted."""
+"""Training engine: configs, runner, loops, hooks, checkpoints."""
 
 from rgbtvg.engine import ema, hooks, loggers, loops, optim, staged, strategies
-from rgbtvg.engine.config import config_from_checkpoint, load_config, parse_options
+from rgbtvg.engine.checkpoint_config import config_from_checkpoint
+from rgbtvg.engine.config import load_config
+from rgbtvg.engine.options import parse_options
 from rgbtvg.engine.runner import build_runner, test, train
 
 __all__ = [

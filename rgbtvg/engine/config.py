@@ -1,58 +1,84 @@
-"""Configs: late references, overrides, and the config that a checkpoint carries.
-
-``'$name'`` anywhere in a config stands for the top-level value ``name`` and is put in after all overrides, so that
-``--cfg-options modality=ir`` reaches every place that says ``'$modality'``. A config that a run wrote out, or that a
-checkpoint carries, keeps in its ``composition`` what it was put together from (`references.py`), so that it reaches
-those places there too.
-
-``data = 'refcoco_plus'`` puts what ``_base_/datasets/refcoco_plus.py`` says over what the config inherits, so that any
-method takes any dataset by one line, or by ``--cfg-options data=refcoco_plus``.
-"""
+"""Load a config: read the file, override it, resolve its references, and check every argument in it."""
 
 from __future__ import annotations
 
-import argparse
-import ast
+import copy
 import difflib
-import re
-import runpy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
-from mmengine.registry import FUNCTIONS
+from mmengine.config import Config
+from mmengine.utils import import_modules_from_strings
 
-from rgbtvg.checkpoints import load_file
-from rgbtvg.engine.references import (
-    open_references,
-    record_references,
-    refuse_unrecorded,
-    resolve_references,
-    restore_references,
-)
-from rgbtvg.errors import CheckpointError, ConfigError
+from rgbtvg.engine.arguments import check_arguments
+from rgbtvg.engine.assignments import check_assignments
+from rgbtvg.engine.config_text import check_plain, format_config
+from rgbtvg.engine.dataset_configs import put_dataset
+from rgbtvg.engine.options import apply_options
+from rgbtvg.engine.references import Values, expand_reference, references_in, resolve_references
+from rgbtvg.errors import ConfigError
 from rgbtvg.registry import SCOPE
 
-CLASS_NAME = re.compile(r"((rgbtvg|mmengine|mmcv|mmdet)\.)?[A-Z]\w*")
-"""What a config from a checkpoint may name as `type`: MMEngine would import and call any dotted path."""
-PLAIN_TYPES = ("norm", "value")
-"""Values of `type` that name no class: the kinds of gradient clipping."""
+
+class RunConfig(Config):
+    """A resolved config that is written out with its references.
+
+    Reading gives resolved values. `pretty_text` and `dump`, and so work dirs and checkpoints, hold the flattened
+    config before its references were resolved; loading that again accepts the same overrides as the original file.
+
+    Args:
+        source: values with references.
+        filename: whose stem names the run.
+    """
+
+    def __init__(self, source: Values, filename: str) -> None:
+        super().__init__(resolve_references(source), cfg_text="# with references: pretty_text", filename=filename)
+        object.__setattr__(self, "_source", source)
+
+    weights: int | None = None
+    """Tensor elements of the checkpoint that the config came with; None for a config file."""
+
+    @property
+    def pretty_text(self) -> str:
+        """The config with its references, as a file that runs again."""
+        return format_config(unresolved(self))
+
+    def __reduce__(self) -> Any:
+        return _from_parts, (self._source, self.to_dict(), self.filename)
+
+    @property
+    def resolved_text(self) -> str:
+        """The config with every reference replaced, for reading only."""
+        return format_config(self.to_dict())
+
+    def without(self, names: Collection[str], filename: str) -> RunConfig:
+        """A copy that lacks some of the top-level values, under another name."""
+        source, values = unresolved(self), self.to_dict()
+        # A part that refers to one that goes keeps what it refers to.
+        kept = {key: values[key] if references_in(part) & {*names} else part for key, part in source.items()}
+        copied = _from_parts(
+            {key: part for key, part in kept.items() if key not in names},
+            {key: value for key, value in values.items() if key not in names},
+            filename,
+        )
+        object.__setattr__(copied, "weights", self.weights)
+        return copied
 
 
 def load_config(
     path: str | Path, options: Mapping[str, Any] | None = None, work_dir: str | Path | None = None
-) -> Config:
-    """Read a config file, override it, and put every late reference in.
+) -> RunConfig:
+    """Load a config file.
 
     Args:
-        path: the file; Python configs are programs, so only run those that you trust.
-        options: dotted key -> value, as ``--cfg-options`` gives them.
-        work_dir: where the run writes; without it the config's own, else ``work_dirs/<config name>``.
+        path: the file. Python configs are programs: load only files that you trust.
+        options: overrides, dotted key -> value, see :func:`~rgbtvg.engine.options.apply_options`.
+        work_dir: output folder; by default the config's own, or ``work_dirs/<config name>``.
 
     Raises:
-        ConfigError: no such file (the nearest existing names are given), not a valid config, or a reference that leads
-            nowhere or in a circle; also a ``data`` that is no file.
+        ConfigError: there is no such file (the nearest names are given), it is not a valid config, an option is
+            unknown, or an argument does not belong to its class.
     """
     path = Path(path)
     if not path.is_file():
@@ -62,202 +88,143 @@ def load_config(
     except Exception as error:
         # A config is a Python program and may fail in any way of its own.
         raise _unreadable(path, error) from error
-    return _composed(values, options, path, path.name, work_dir, data=values.pop("data", None))
+    check_plain(values, path)
+    check_assignments(path, values)
+    return compose(values, options, path, work_dir)
 
 
-def config_from_checkpoint(
-    path: str | Path, options: Mapping[str, Any] | None = None, work_dir: str | Path | None = None
-) -> Config:
-    """The config that a checkpoint was trained with; it is parsed as data and never executed.
-
-    Args:
-        path: a checkpoint written by a run.
-        options: overrides, as in :func:`load_config`.
-        work_dir: as in :func:`load_config`.
-
-    Raises:
-        CheckpointError: the file has no config, or one that names anything but classes of the toolbox.
-    """
-    checkpoint = load_file(path)
-    text = config_text(checkpoint)
-    if text is None:
-        raise CheckpointError(f"{path} carries no config: name one before --load-from")
-    values = parse_config_text(text, path)
-    # Where to write is for this command to say, not for the file.
-    values.pop("work_dir", None)
-    name = values["config_name"] = Path(str(values.get("config_name", Path(path).stem))).name
-    return _composed(values, options, path, f"{name}.py", work_dir, trusted=False)
-
-
-def config_of_weights(
-    checkpoint: str | Path, config: str | Path | None = None, options: Mapping[str, Any] | None = None
-) -> Config | None:
-    """The config of a checkpoint: its own, or the one of a file for a checkpoint that has none.
-
-    Returns:
-        None if there is neither.
-
-    Raises:
-        ConfigError: both exist and describe different models.
-    """
-    own = config_from_checkpoint(checkpoint, options) if config_text(load_file(checkpoint)) else None
-    if config is None:
-        return own
-    given = load_config(config, options)
-    if own is not None and own.model != given.model:
-        raise ConfigError(f"{config} describes another model than the config in {checkpoint}: leave --config out")
-    return given
-
-
-def override(config: Config, options: Mapping[str, Any] | None) -> Config:
-    """A copy of a finished config, overridden as if it had been loaded with `options`.
+def override(config: Config, options: Mapping[str, Any] | None) -> RunConfig:
+    """Return a copy of a loaded config with overrides; edits made to it since loading are kept.
 
     Raises:
         ConfigError: see :func:`load_config`.
     """
     name = config.filename or f"{config.get('config_name', 'config')}.py"
-    return _composed(config.to_dict(), options, name, Path(name).name, None)
+    return compose(unresolved(config), options, Path(name), None)
 
 
-def parse_options(items: Sequence[str]) -> dict[str, Any]:
-    """``['a.b=1', 'c=[x,y]', 'd=[dict(e=2)]']`` of a command line as a mapping of values.
+def compose(
+    values: Values,
+    options: Mapping[str, Any] | None,
+    path: Path,
+    work_dir: str | Path | None,
+) -> RunConfig:
+    """Put the dataset and the overrides into a file's values, resolve the references and check the result.
 
     Raises:
-        ConfigError: an item is not ``key=value``, or its value is not complete Python.
+        ConfigError: see :func:`load_config`.
     """
-    options: dict[str, Any] = {}
-    for item in items:
-        key, equals, text = item.partition("=")
-        if not equals:
-            raise ConfigError(f"--cfg-options takes key=value, got {item!r}")
-        options[key] = _nested_value(item, text) if "{" in text or "dict(" in text else _flat_value(item)
-    return options
+    return finish(with_overrides(values, options, path), path, work_dir)
 
 
-def _flat_value(item: str) -> Any:
-    """MMEngine's reading of ``key=value``: numbers, words, and lists or tuples of them without quotes."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--options", nargs="*", action=DictAction)
-    (value,) = parser.parse_args(["--options", item]).options.values()
-    return value
+def with_overrides(values: Values, options: Mapping[str, Any] | None, path: Path, near: bool = True) -> Values:
+    """Values with references, with the dataset that they or the options name and with the overrides.
 
+    Args:
+        values: with references.
+        options: see :func:`load_config`.
+        path: the config's file.
+        near: also look for the dataset in the folders around `path`; its file is a program.
 
-def _nested_value(item: str, text: str) -> Any:
-    """Values with dicts in them, as in a config file; MMEngine's reading leaves those as words."""
+    Raises:
+        ConfigError: see :func:`load_config`.
+    """
+    values = dict(values)
+    options = {key: str(value) if isinstance(value, Path) else value for key, value in (options or {}).items()}
+    own = values.pop("data", None)
+    data = options.pop("data", own)
+    if data is not None and not isinstance(data, str):
+        raise ConfigError(f"data is the name of a dataset config such as 'refcoco_plus', got {data!r}")
     try:
-        return ast.literal_eval(_CallsToDicts().visit(ast.parse(text, mode="eval")))
-    except (SyntaxError, ValueError):
-        raise ConfigError(f"--cfg-options takes Python values such as [dict(a=1, b='c')], got {item!r}") from None
-
-
-class _CallsToDicts(ast.NodeTransformer):
-    """``dict(a=1)`` as ``{'a': 1}``."""
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        if not isinstance(node.func, ast.Name) or node.func.id != "dict" or node.args:
-            raise ValueError(f"only dict(key=value) may be called, not {ast.unparse(node)}")
-        keywords = [(ast.Constant(word.arg), self.visit(word.value)) for word in node.keywords]
-        return ast.Dict([key for key, _ in keywords], [value for _, value in keywords])
-
-
-def config_text(checkpoint: Any) -> str | None:
-    """Text of the config in a loaded checkpoint, if it has one."""
-    meta = checkpoint.get("meta") if isinstance(checkpoint, Mapping) else None
-    text = meta.get("cfg") if isinstance(meta, Mapping) else None
-    return text if isinstance(text, str) and text.strip() else None
-
-
-def _composed(
-    values: dict[str, Any],
-    options: Mapping[str, Any] | None,
-    path: str | Path,
-    filename: str,
-    work_dir: str | Path | None,
-    data: str | None = None,
-    trusted: bool = True,
-) -> Config:
-    """A file's values with its dataset `data`, the overrides and everything that is referred to in place."""
-    options = dict(options or {})
-    other_data = options.pop("data", None)
-    before_data: dict[str, Any] = {}
-    if "composition" in values:
-        references, before_data = _composition(values.pop("composition"), path)
-        values = restore_references(values, references, options, path)
-        if other_data is not None:
-            values.update(before_data)
-    elif "config_name" in values:
-        refuse_unrecorded(values, options, path)
-    if not trusted:
-        _check_types(resolve_references(values), path)
-    config = Config(values)
-    try:
-        if other_data or data:
-            before_data = _put_data(config, other_data or data, Path(path), keep_own=other_data in (None, data))
-        open_references(config._cfg_dict, options)
-        config.merge_from_dict(options)
+        if data:
+            values = put_dataset(values, data, path if near else None, own=data == own)
+        apply_options(values, options)
     except ConfigError:
         raise
     except Exception as error:
         raise _unreadable(path, error) from error
-    values = config.to_dict()
-    values.setdefault("default_scope", SCOPE)
-    stem = values.setdefault("config_name", Path(filename).stem)
+    if any(key.split(".")[0] == "custom_imports" for key in options):
+        _import(values["custom_imports"])
+    return values
+
+
+def finish(values: Values, path: Path, work_dir: str | Path | None) -> RunConfig:
+    """Name the run, resolve the references and check the result."""
+    stem = values.setdefault("config_name", path.stem)
     values["work_dir"] = str(work_dir or values.get("work_dir") or Path("work_dirs", stem))
-    resolved = resolve_references(values)
-    resolved["composition"] = dict(references=record_references(values, resolved), before_data=before_data)
-    # MMEngine names the dumped config and the experiment after `filename`; the text keeps it from reading the file.
-    return Config(resolved, cfg_text="# resolved", filename=filename)
-
-
-def _composition(found: Any, path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """References, and what the dataset of the config replaced, as the end of :func:`_composed` writes them."""
+    if values.setdefault("default_scope", SCOPE) != SCOPE:
+        raise ConfigError(f"default_scope must be {SCOPE!r}, got {values['default_scope']!r}")
+    check_plain(values, path)
     try:
-        references, before_data = found["references"], dict(found["before_data"])
-        if all(isinstance(entry["digest"], str) and list(entry["places"]) for entry in references.values()):
-            return references, before_data
-    except (AttributeError, KeyError, TypeError, ValueError):
-        pass
-    raise ConfigError(f"{path} has a composition that cannot be read: name the config file it came from")
+        config = RunConfig(values, f"{stem}.py")
+    except KeyError as error:
+        raise _unreadable(path, error) from error
+    check_arguments(config.to_dict(), path)
+    return config
+
+
+def unresolved(config: Config) -> Values:
+    """Values of a config with its references; where the config was edited since loading, the edit is there instead.
+
+    Resolving the result gives the config's values. Top-level values that were removed since loading are still there.
+    """
+    current = config.to_dict()
+    source = copy.deepcopy(getattr(config, "_source", current))
+    for _ in range(len(current)):
+        edits = list(_edits(resolve_references(source), current))
+        if not edits:
+            return source
+        for place, value in edits:
+            _put(source, place, value)
+    return current
+
+
+def _import(custom_imports: Any) -> None:
+    try:
+        import_modules_from_strings(**custom_imports)
+    except (ImportError, TypeError) as error:
+        reason = error.__cause__ or error.__context__ or error
+        raise ConfigError(f"custom_imports={custom_imports!r} fails: {reason}; is its folder in PYTHONPATH?") from error
+
+
+def _from_parts(source: Values, values: Values, filename: str) -> RunConfig:
+    config = RunConfig.__new__(RunConfig)
+    Config.__init__(config, values, cfg_text="# with references: pretty_text", filename=filename)
+    object.__setattr__(config, "_source", source)
+    return config
+
+
+def _edits(before: Any, after: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """(place, new value) of the smallest parts that differ; top-level values that are gone are left out."""
+    if type(before) is not type(after) or not isinstance(before, (dict, list)):
+        if type(before) is not type(after) or before != after:
+            yield place, after
+    elif isinstance(before, list):
+        if len(before) != len(after):
+            yield place, after
+        else:
+            for index, (old, new) in enumerate(zip(before, after, strict=True)):
+                yield from _edits(old, new, (*place, index))
+    elif place and before.keys() - after.keys():
+        yield place, after
+    else:
+        for key, new in after.items():
+            if key in before:
+                yield from _edits(before[key], new, (*place, key))
+            else:
+                yield (*place, key), new
+
+
+def _put(values: Values, place: tuple[Any, ...], value: Any) -> None:
+    node: Any = values
+    for part in place[:-1]:
+        node[part] = expand_reference(values, node[part])
+        node = node[part]
+    node[place[-1]] = copy.deepcopy(value)
 
 
 def _unreadable(path: str | Path, error: Exception) -> ConfigError:
     return ConfigError(f"{path} cannot be read: {type(error).__name__}: {error}".splitlines()[0])
-
-
-def _put_data(config: Config, data: str, path: Path, keep_own: bool) -> dict[str, Any]:
-    """Put what a dataset's file says over the config, and return what was there before.
-
-    With `keep_own`, what the file at `path` says itself stays in force: it is the one that names the dataset.
-    """
-    file = _data_file(data, path)
-    values = Config.fromfile(str(file)).to_dict()
-    if "train_pipeline" in values:
-        raise ConfigError(f"{file} is a pipeline with a dataset, not a dataset alone: name it in _base_")
-    before = {key: value for key, value in config.to_dict().items() if key in values}
-    config.merge_from_dict(values)
-    if keep_own:
-        own = runpy.run_path(str(path))
-        config.merge_from_dict({key: value for key, value in own.items() if key in config})
-    return before
-
-
-def _data_file(data: str, path: Path) -> Path:
-    """The file of a dataset: a path beside the config, or a name in the nearest ``_base_/datasets``."""
-    if data.endswith(".py"):
-        candidates = [path.parent / data, Path(data)]
-    else:
-        folders = [folder / "_base_" / "datasets" for folder in path.absolute().parents]
-        candidates = [folder / f"{data}.py" for folder in [*folders, Path("configs", "_base_", "datasets")]]
-    found = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if found is None:
-        folder = next((candidate.parent for candidate in candidates if candidate.parent.is_dir()), Path())
-        close = difflib.get_close_matches(
-            data, [file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.py")], 3, 0.4
-        )
-        raise ConfigError(
-            f"no dataset's file is called {data!r}" + f"; did you mean {' or '.join(close)}?" * bool(close)
-        )
-    return found
 
 
 def _nearest(path: Path) -> str:
@@ -266,55 +233,3 @@ def _nearest(path: Path) -> str:
     names = {file.stem: str(file) for file in sorted(known) if "_base_" not in file.parts}
     close = difflib.get_close_matches(path.stem, names, 3, cutoff=0.5)
     return f"; did you mean {' or '.join(names[name] for name in close)}?" if close else ""
-
-
-def parse_config_text(text: str, path: str | Path) -> dict[str, Any]:
-    """Assignments of literals and ``dict(...)``: the form of every dumped config."""
-
-    def value(node: ast.expr) -> Any:
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
-            parts = [value(part) for part in node.args]
-            named = {keyword.arg: value(keyword.value) for keyword in node.keywords if keyword.arg}
-            if len(named) == len(node.keywords):
-                return dict(*parts, **named)
-        elif isinstance(node, ast.Dict) and all(node.keys):
-            pairs = zip(node.keys, node.values, strict=True)
-            return {ast.literal_eval(key): value(item) for key, item in pairs if key}
-        elif isinstance(node, ast.List):
-            return [value(item) for item in node.elts]
-        elif isinstance(node, ast.Tuple):
-            return tuple(value(item) for item in node.elts)
-        return ast.literal_eval(node)
-
-    values = {}
-    try:
-        for statement in ast.parse(text).body:
-            if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
-                raise ValueError(f"line {statement.lineno} is not an assignment")
-            values[statement.targets[0].id] = value(statement.value)
-    except (SyntaxError, ValueError, TypeError, RecursionError) as error:
-        raise CheckpointError(
-            f"the config in {path} is not plain data ({error}) and is not executed: name a config before --load-from"
-        ) from None
-    return values
-
-
-def _check_types(value: Any, path: str | Path) -> None:
-    """Refuse what MMEngine would import or call for a config that came with a file."""
-    if isinstance(value, dict):
-        name = value.get("type", "X")
-        named = isinstance(name, str) and (
-            CLASS_NAME.fullmatch(name) or name in PLAIN_TYPES or name in FUNCTIONS.module_dict
-        )
-        foreign = {"custom_imports", "_scope_"} & value.keys()
-        if foreign or not named:
-            culprit = sorted(foreign)[0] if foreign else f"type={name!r}"
-            raise CheckpointError(
-                f"the config in {path} is refused: it would import and call {culprit}; "
-                "name a config that you trust before --load-from"
-            )
-        for item in value.values():
-            _check_types(item, path)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            _check_types(item, path)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.model import MomentumAnnealingEMA
+from mmengine.model import BaseAveragedModel, MomentumAnnealingEMA
+from mmengine.runner import Runner
 from torch import nn
 
 from rgbtvg.registry import MODELS
@@ -26,3 +27,17 @@ class WarmUpEMA(MomentumAnnealingEMA):
         super().__init__(model, momentum, gamma=9, **kwargs)
         # MMEngine's first update copies the model; this average starts from the weights before the first step.
         self.steps.fill_(1)
+
+
+def averaged_models(runner: Runner) -> list[BaseAveragedModel]:
+    """Averaged copies of a run's model (``EMAHook``)."""
+    return [hook.ema_model for hook in runner.hooks if hasattr(hook, "ema_model")]
+
+
+def resize_average(averaged: BaseAveragedModel, image_size: int) -> None:
+    """Set the image size of an averaged model, which lists its parameters once and for all."""
+    averaged.module.set_image_size(image_size)
+    averaged.module.requires_grad_(False)
+    averaged.avg_parameters = (
+        averaged.module.state_dict() if averaged.update_buffers else dict(averaged.module.named_parameters())
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -92,7 +94,32 @@ def _is_installed(package: str) -> bool:
 
 @VISBACKENDS.register_module()
 class MLflowVisBackend(PlainMLflowVisBackend):
-    """MMEngine's backend, with names that MLflow takes: ``grounding/acc@0.5`` goes there as ``grounding/acc_0.5``."""
+    """MMEngine's backend with a SQLite store and with metric names that MLflow accepts.
+
+    The store is the one of the environment variable ``MLFLOW_TRACKING_URI``, or ``mlflow.db`` beside the scalars of the
+    run; MMEngine's folder of files is refused by MLflow 3. ``grounding/acc@0.5`` becomes ``grounding/acc_0.5``.
+    """
+
+    def _init_env(self) -> None:
+        import mlflow
+
+        self._mlflow = mlflow
+        folder = Path(self._save_dir).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        local = f"sqlite:///{folder / 'mlflow.db'}"
+        mlflow.set_tracking_uri(self._tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or local)
+        name = self._exp_name or "rgbtvg"
+        if mlflow.get_experiment_by_name(name) is None:
+            is_local = mlflow.get_tracking_uri() == local
+            location = self._artifact_location or ((folder / "artifacts").as_uri() if is_local else None)
+            mlflow.create_experiment(name, artifact_location=location)
+        mlflow.set_experiment(name)
+        if self._run_name is not None:
+            mlflow.set_tag("mlflow.runName", self._run_name)
+        if self._tags is not None:
+            mlflow.set_tags(self._tags)
+        if self._params is not None:
+            mlflow.log_params(self._params)
 
     def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
         """One metric."""

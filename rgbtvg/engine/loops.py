@@ -1,4 +1,4 @@
-"""The training, validation and test loops: MMEngine's, exact after a restart and steady over unreadable samples."""
+"""Training, validation and test loops that resume exactly and continue over unreadable samples."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from torch.utils.data import DataLoader
 
 from rgbtvg.engine.random_state import preserved_random_state
 from rgbtvg.engine.samples import end_workers_at_exit, evaluation_dataloader, training_dataloader
-from rgbtvg.errors import ConfigError, DataError
+from rgbtvg.errors import ConfigError, DataError, TrainingError
 from rgbtvg.registry import LOOPS
 
 
 @LOOPS.register_module()
 class GroundingTrainLoop(EpochBasedTrainLoop):
-    """Epochs of training that can be left and taken up again at any step.
+    """Epoch-based training that can stop and resume at any step.
 
-    The position in the epoch follows from the number of steps done, so a restart needs no state of the data loader: the
-    sampler begins behind what was consumed. A validation that was due when the run ended is made up for.
+    The position in the epoch follows from the number of steps done, so resuming needs no state of the data loader: the
+    sampler skips what was consumed. A validation that was due when the run ended is run on resuming.
 
     Args:
         runner: MMEngine's.
@@ -35,9 +35,11 @@ class GroundingTrainLoop(EpochBasedTrainLoop):
         if isinstance(runner.model, nn.Module):  # a strategy builds its model later
             check_batch_norm(runner.model, self.dataloader)
         end_workers_at_exit()
+        self.began = False
 
     def run(self) -> nn.Module:
         """Train until the last epoch, or until a hook sets ``stop_training``."""
+        self.began = True
         self.runner.call_hook("before_train")
         done = self.runner.message_hub.get_info("last_validation", 0)
         if self._epoch > done and self._iter == self._epoch * len(self.dataloader):
@@ -68,6 +70,22 @@ class GroundingTrainLoop(EpochBasedTrainLoop):
                 return
         self.runner.call_hook("after_train_epoch")
         self._epoch += 1
+
+    def run_iter(self, idx: int, data_batch: dict) -> None:
+        """One step.
+
+        Raises:
+            TrainingError: DDP waits for gradients of parameters that took no part in the last step.
+        """
+        try:
+            super().run_iter(idx, data_batch)
+        except RuntimeError as error:
+            if "Expected to have finished reduction" not in str(error):
+                raise
+            raise TrainingError(
+                "some parameters got no gradient in the last step, for which several processes wait: set "
+                "--cfg-options find_unused_parameters=True"
+            ) from None
 
     def validate(self) -> None:
         """Validate if this epoch is one of those that are."""

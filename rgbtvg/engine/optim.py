@@ -1,4 +1,4 @@
-"""Optimizer wrappers that leave out a step whose loss or gradient is not finite; schedules that fit their run."""
+"""Optimizer wrappers that skip a step whose loss or gradient is not finite, and schedulers within the run's length."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
 
+from rgbtvg.errors import ConfigError
 from rgbtvg.registry import OPTIM_WRAPPERS
 
 
 class SkipsNonFinite:
     """Mixin of an optimizer wrapper.
 
-    A loss that is not finite on any process drops the whole step on all of them, gradients accumulated for it included.
-    ``skipped`` tells of the last call; ``NonFiniteLossHook`` reports and counts.
+    A loss that is not finite on one process drops the whole step on all of them, accumulated gradients included.
+    ``skipped`` is whether the last call did; ``NonFiniteLossHook`` reports and counts.
     """
 
     skipped = False
@@ -70,13 +71,24 @@ class GuardedBF16OptimWrapper(GuardedOptimWrapper):
 
 @OPTIM_WRAPPERS.register_module()
 class GuardedAmpOptimWrapper(SkipsNonFinite, AmpOptimWrapper):
-    """``AmpOptimWrapper``; its gradient scaler already leaves out steps with gradients that are not finite."""
+    """``AmpOptimWrapper``; its gradient scaler already skips steps with gradients that are not finite.
+
+    Raises:
+        ConfigError: there is no GPU.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not torch.cuda.is_available():
+            raise ConfigError(
+                "GuardedAmpOptimWrapper (float16 with a gradient scaler) needs a GPU: --amp trains in bfloat16 anywhere"
+            )
+        super().__init__(*args, **kwargs)
 
 
 def schedulers_in_reach(schedulers: Any, max_epochs: int | None, max_iters: int | None) -> Any:
-    """Configs of schedulers without those whose turn comes only after the run, which MMEngine refuses to build.
+    """Drop the configs of schedulers that would start after the last epoch, which MMEngine refuses to build.
 
-    A run of one epoch is then its warm-up alone, however far that gets. The config keeps them, for longer runs.
+    A run of one epoch then has its warm-up only. The config keeps the others, for longer runs.
 
     Args:
         schedulers: one config, a list of them, or a mapping of such for several optimizers.

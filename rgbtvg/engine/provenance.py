@@ -18,7 +18,10 @@ import torch
 
 import rgbtvg
 from rgbtvg.datasets.published import mismatch, published_revisions
+from rgbtvg.errors import ConfigError
 
+PREDICTIONS = "predictions.json"
+TEST_FILE = "provenance_test.json"
 PACKAGES = ("torch", "torchvision", "transformers", "timm", "numpy", "onedl-mmengine", "onedl-mmcv")
 
 
@@ -38,6 +41,35 @@ def code_and_command() -> dict[str, Any]:
         gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         git=git_commit(),
     )
+
+
+def file_identity(path: str | Path) -> dict[str, str]:
+    """Absolute path and sha256 of a file."""
+    with open(path, "rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(2**24):
+            digest.update(block)
+    return dict(path=str(Path(path).absolute()), sha256=digest.hexdigest())
+
+
+def refuse_other_predictions(folder: str | Path, checkpoint: str | Path) -> None:
+    """Do not let a test replace the predictions of another checkpoint.
+
+    Raises:
+        ConfigError: the folder holds some.
+    """
+    if not Path(folder, PREDICTIONS).is_file():
+        return
+    try:
+        tested = json.loads(Path(folder, TEST_FILE).read_text(encoding="utf-8"))["checkpoint"]
+        path, sha256 = tested["path"], tested["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        path, sha256 = "an unknown checkpoint", None
+    if sha256 != file_identity(checkpoint)["sha256"]:
+        raise ConfigError(
+            f"{folder} holds the predictions of another checkpoint ({path}): write to another folder with --work-dir "
+            "FOLDER, or replace them with --overwrite"
+        )
 
 
 def git_commit() -> str | None:

@@ -12,18 +12,22 @@ from typing import Any
 import torch
 from mmengine._strategy import BaseStrategy
 from mmengine.config import Config
-from mmengine.dist import is_distributed
-from mmengine.logging import MMLogger, print_log
+from mmengine.dist import is_distributed, is_main_process
+from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.runner import FlexibleRunner, Runner
 
-from rgbtvg.checkpoints import load_file
+from rgbtvg.engine.checkpoint_config import building
+from rgbtvg.engine.config import RunConfig, override
 from rgbtvg.engine.hooks.activation_checkpointing_hook import ActivationCheckpointingHook
-from rgbtvg.engine.hooks.durable_checkpoint_hook import LAST
-from rgbtvg.engine.hooks.termination_hook import TERMINATED, was_terminated
+from rgbtvg.engine.hooks.exact_resume_hook import CheckedStateHook
+from rgbtvg.engine.hooks.termination_hook import TerminationHook, stopped_by
 from rgbtvg.engine.loggers import LogsAsConfigured
 from rgbtvg.engine.optim import schedulers_in_reach
-from rgbtvg.errors import CheckpointError, ConfigError
+from rgbtvg.engine.provenance import refuse_other_predictions
+from rgbtvg.engine.summary import say_end
+from rgbtvg.engine.work_dir import locked, newest_checkpoint, refuse_used
+from rgbtvg.errors import CheckpointError, ConfigError, RGBTVGError
 from rgbtvg.evaluation.sample_metric import SampleMetric
 from rgbtvg.registry import METRICS, SCOPE
 
@@ -36,11 +40,46 @@ LOG_FILE_ONLY = (
     '"FileClient"',
     '"HardDiskBackend"',
 )
-"""Beginnings of MMEngine's messages that would bury the console; the log file has them all."""
+"""Beginnings of MMEngine's messages that go to the log file only."""
 
 
-class GroundingRunner(LogsAsConfigured, Runner):
-    """MMEngine's Runner with a console that can be read."""
+class WritesConfig:
+    """Mixin of a runner: next to the config, ``<name>_resolved.txt`` shows it with every reference replaced."""
+
+    cfg: Config
+    work_dir: str
+
+    def dump_config(self) -> None:
+        """Write both into the work dir."""
+        super().dump_config()
+        if is_main_process() and isinstance(self.cfg, RunConfig):
+            text = f"# For reading only; {self.cfg.filename} is the config.\n{self.cfg.resolved_text}"
+            Path(self.work_dir, f"{Path(self.cfg.filename).stem}_resolved.txt").write_text(text, encoding="utf-8")
+
+
+class ResumesOrSaysWhy:
+    """Mixin of a runner: a checkpoint that cannot be resumed gives one sentence."""
+
+    _load_from: str | None
+
+    def resume(self, *args: Any, **kwargs: Any) -> None:
+        """MMEngine's entry.
+
+        Raises:
+            CheckpointError: MMEngine or PyTorch does not take the state in the checkpoint.
+        """
+        try:
+            super().resume(*args, **kwargs)  # type: ignore[misc]
+        except RGBTVGError:
+            raise
+        except Exception as error:
+            # The hooks have checked the types; what is left fails in any way, before the first step.
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise CheckpointError(f"{self._load_from} cannot be resumed: its state does not fit ({reason})") from error
+
+
+class GroundingRunner(WritesConfig, LogsAsConfigured, ResumesOrSaysWhy, Runner):
+    """MMEngine's Runner with a filtered console."""
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """The run's logger."""
@@ -51,16 +90,29 @@ class GroundingRunner(LogsAsConfigured, Runner):
         return logger
 
     def build_param_scheduler(self, scheduler: Any) -> Any:
-        """The schedulers whose turn comes in this run."""
+        """Drop schedulers that would start after the last epoch."""
         return super().build_param_scheduler(schedulers_in_reach(scheduler, self.max_epochs, self.max_iters))
 
+    def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict | None = None) -> None:
+        """Scale the learning rate by the real batch size, accumulated batches included."""
+        super().scale_lr(optim_wrapper, accumulated(auto_scale_lr, self.cfg))
 
-class GroundingFlexibleRunner(LogsAsConfigured, FlexibleRunner):
+
+class GroundingFlexibleRunner(WritesConfig, LogsAsConfigured, ResumesOrSaysWhy, FlexibleRunner):
     """MMEngine's runner of a config with a ``strategy``."""
 
     def build_strategy(self, strategy: Any = None, **kwargs: Any) -> BaseStrategy:
-        """MMEngine's entry, before the config's scope holds."""
-        return super().build_strategy({**strategy, "_scope_": SCOPE}, **kwargs)
+        """MMEngine's entry, called before the config's default scope is set."""
+        auto_scale_lr = accumulated(self._auto_scale_lr, self.cfg)
+        return super().build_strategy({"auto_scale_lr": auto_scale_lr, **strategy, "_scope_": SCOPE}, **kwargs)
+
+
+def accumulated(auto_scale_lr: dict | None, config: Config) -> dict | None:
+    """MMEngine's option for a step of the optimizer; MMEngine itself counts the batch of one forward pass."""
+    count = (config.get("optim_wrapper") or {}).get("accumulative_counts", 1)
+    if not auto_scale_lr or count == 1:
+        return auto_scale_lr
+    return {**auto_scale_lr, "base_batch_size": auto_scale_lr["base_batch_size"] / count}
 
 
 def train(
@@ -72,31 +124,73 @@ def train(
     deterministic: bool = False,
     auto_scale_lr: bool = False,
     launcher: str = "none",
+    overwrite: bool = False,
 ) -> Runner:
-    """Train as `config` says.
+    """Train a config.
 
     Args:
         config: of :func:`load_config`.
-        load_from: checkpoint whose weights training begins from.
-        resume: True goes on from the newest checkpoint of the work dir (or begins, if there is none yet); a path goes
-            on from that one.
+        load_from: checkpoint whose weights the training starts from.
+        resume: True resumes from the newest checkpoint of the work dir (or starts, if there is none yet); a path
+            resumes from that one.
         amp: mixed precision (bfloat16).
-        seed: in place of the config's.
+        seed: overrides the config's.
         deterministic: only deterministic GPU kernels.
         auto_scale_lr: scale the learning rate by the real batch size over the config's ``base_batch_size``.
         launcher: ``'none'``, ``'pytorch'`` (torchrun) or ``'slurm'``.
+        overwrite: replace the training that the work dir holds.
 
     Raises:
         RGBTVGError: what the user can act on, in a sentence.
-        SystemExit: SIGTERM has ended the run before its end; status 143.
+        SystemExit: a signal has stopped the run before its end; status 143 (SIGTERM) or 130 (Ctrl-C).
     """
+    with locked(config.work_dir):
+        newest = newest_checkpoint(config.work_dir) if resume is True and not overwrite else resume
+        if not overwrite and resume is not True and not _is_in(config.work_dir, resume):
+            refuse_used(config.work_dir)
+        _apply_options(config, load_from, amp, seed, deterministic, auto_scale_lr, launcher)
+        checkpoint = newest or config.load_from
+        if checkpoint and not Path(checkpoint).is_file():
+            raise CheckpointError(f"no such checkpoint: {checkpoint}")
+        runner = build_runner(config)
+        if newest:
+            # Not in the config: a run of the written config starts where this run started.
+            runner._load_from, runner._resume = str(newest), True
+        try:
+            runner.train()
+            say_end(runner, done=not stopped_by(runner))
+        except BaseException as error:
+            if getattr(runner.train_loop, "began", False) or isinstance(error, KeyboardInterrupt):
+                say_end(runner, done=False)
+            raise
+        finally:
+            for hook in runner.hooks:
+                if isinstance(hook, TerminationHook):
+                    hook.restore()
+            _leave()
+    if status := stopped_by(runner):
+        sys.exit(status)
+    return runner
+
+
+def _is_in(work_dir: str | Path, checkpoint: bool | str | Path) -> bool:
+    """Whether a checkpoint to resume from is of this work dir."""
+    return bool(checkpoint) and Path(checkpoint).absolute().parent == Path(work_dir).absolute()
+
+
+def _apply_options(
+    config: Config,
+    load_from: str | Path | None,
+    amp: bool,
+    seed: int | None,
+    deterministic: bool,
+    auto_scale_lr: bool,
+    launcher: str,
+) -> None:
+    """Put the arguments of :func:`train` into its config."""
     config.launcher = launcher
     config.load_from = str(load_from) if load_from else config.get("load_from")
     config.resume = False
-    newest = newest_checkpoint(config.work_dir) if resume is True else resume
-    checkpoint = newest or config.load_from
-    if checkpoint and not Path(checkpoint).is_file():
-        raise CheckpointError(f"no such checkpoint: {checkpoint}")
     if amp:
         config.optim_wrapper.type = "GuardedBF16OptimWrapper"
     if seed is not None:
@@ -107,18 +201,15 @@ def train(
         if "base_batch_size" not in config.get("auto_scale_lr", {}):
             raise ConfigError("--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the config")
         config.auto_scale_lr.enable = True
-    runner = build_runner(config)
-    if newest:
-        # Not in the config: a run of the resolved one begins where this run began.
-        runner._load_from, runner._resume = str(newest), True
-    runner.train()
-    _leave()
-    if was_terminated(runner):
-        sys.exit(TERMINATED)
-    return runner
 
 
-def test(config: Config, load_from: str | Path, splits: Sequence[str] = (), launcher: str = "none") -> dict[str, float]:
+def test(
+    config: Config,
+    load_from: str | Path,
+    splits: Sequence[str] = (),
+    launcher: str = "none",
+    overwrite: bool = False,
+) -> dict[str, float]:
     """Test the weights of a checkpoint and return the metrics; files of results go to the work dir.
 
     Args:
@@ -126,9 +217,15 @@ def test(config: Config, load_from: str | Path, splits: Sequence[str] = (), laun
         load_from: the checkpoint.
         splits: in place of the config's.
         launcher: as in :func:`train`.
+        overwrite: replace the predictions of another checkpoint in the work dir.
+
+    Raises:
+        RGBTVGError: what the user can act on, in a sentence.
     """
     if not Path(load_from).is_file():
         raise CheckpointError(f"no such checkpoint: {load_from}")
+    if not overwrite:
+        refuse_other_predictions(config.work_dir, load_from)
     config.launcher = launcher
     config.load_from = str(load_from)
     config.resume = False
@@ -161,57 +258,47 @@ def build_runner(config: Config, training: bool = True) -> Runner:
     if training:
         _set_accumulation(config)
         hooks = [hook["type"] for hook in config.get("custom_hooks", [])]
-        if config.get("strategy", {}).get("type") == "FSDPStrategy" and "EMAHook" in hooks:
-            raise ConfigError("EMAHook averages whole parameters, of which FSDPStrategy leaves a process shares only")
+        if (config.get("strategy") or {}).get("type") == "FSDPStrategy" and "EMAHook" in hooks:
+            raise ConfigError("EMAHook is not supported with FSDPStrategy (sharded parameters)")
     else:
-        train_parts = ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "auto_scale_lr")
-        for part in (*train_parts, "val_dataloader", "val_cfg", "val_evaluator"):
-            config.pop(part, None)
-        if not distributed:
-            config.pop("strategy", None)
-        # Beside the config of the training, which would be lost where both share a work dir.
-        name = config.get("config_name") or Path(config.filename or "config").stem
-        config = Config(config.to_dict(), cfg_text="# resolved", filename=f"{name}_test.py")
-    runner = (GroundingFlexibleRunner if "strategy" in config else GroundingRunner).from_cfg(config)
+        config = _for_test(config, distributed)
+    with building(config, config.get("load_from")):
+        runner = (GroundingFlexibleRunner if config.get("strategy") else GroundingRunner).from_cfg(config)
+        if not training and not config.get("strategy"):
+            _ = runner.test_loop  # builds the data and the metrics
+    runner.register_hook(CheckedStateHook())
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     for hook in getattr(model, "training_hooks", ()) if training else ():
         runner.register_hook(hook)
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high" if config.get("tf32", True) else "highest")
+    if runner.cfg.pop("compile", False):  # MMEngine would compile the whole step, with graph breaks
+        if config.get("strategy"):
+            raise ConfigError("compile=True is not supported with a strategy; leave out one of them")
+        model.compile_graphs()
     # The line stays in the resolved config, which is written by now, and MMEngine must not act on it as well.
     if again := runner.cfg.pop("activation_checkpointing", None):
         runner.register_hook(ActivationCheckpointingHook(again))
     return runner
 
 
-def newest_checkpoint(work_dir: str | Path) -> Path | None:
-    """The checkpoint that a work dir's ``last_checkpoint`` points to; None if nothing was saved yet.
-
-    Raises:
-        CheckpointError: it is gone or broken; the message names what else is there.
-    """
-    note = Path(work_dir, LAST)
-    if not note.is_file():
-        print_log(f"{work_dir} has no checkpoint yet: training begins", level=logging.WARNING)
-        return None
-    path = Path(note.read_text().strip())
-    if not path.is_file():
-        path = Path(work_dir, path.name)  # the folder was moved
-    try:
-        load_file(path, "meta")
-    except CheckpointError as error:
-        others = [file for file in Path(work_dir).glob("*.pth") if file != path]
-        hint = f"; try --resume {max(others, key=lambda file: file.stat().st_mtime)}" if others else ""
-        raise CheckpointError(f"the newest checkpoint cannot be resumed: {error}{hint}") from None
-    return path
+def _for_test(config: Config, distributed: bool) -> Config:
+    """A copy without the parts of training, under a name of its own: both may share a work dir."""
+    config = config if isinstance(config, RunConfig) else override(config, None)
+    parts = ["train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "auto_scale_lr"]
+    parts += ["val_dataloader", "val_cfg", "val_evaluator"] + ["strategy"] * (not distributed)
+    name = config.get("config_name") or Path(config.filename or "config").stem
+    return config.without(parts, f"{name}_test.py")
 
 
 def _prepare_cpu_processes(config: Config) -> None:
     """MMEngine takes a GPU for granted in both of these."""
     if not is_distributed():
         torch.distributed.init_process_group("gloo")
-    if "strategy" not in config:
+    if not config.get("strategy"):
         wrapper = dict(type="MMDistributedDataParallel", device_ids=None, broadcast_buffers=False)
         wrapper["find_unused_parameters"] = config.get("find_unused_parameters", False)
-        config.model_wrapper_cfg = {**wrapper, **config.get("model_wrapper_cfg", {})}
+        config.model_wrapper_cfg = {**wrapper, **(config.get("model_wrapper_cfg") or {})}
 
 
 def _set_accumulation(config: Config) -> None:

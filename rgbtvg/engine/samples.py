@@ -179,12 +179,13 @@ def _without_idle_options(config: dict) -> dict:
 
 @FUNCTIONS.register_module()
 def outlive_termination(worker_id: int) -> None:
-    """In a worker: a SIGTERM to the whole group is for the main process, which may still need samples."""
+    """In a worker: a signal to the whole group is for the main process, which may still need samples."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def end_workers_at_exit() -> None:
-    """In the main process: workers that are deaf to SIGTERM need another end when the run breaks off."""
+    """In the main process: kill workers at exit; they ignore SIGTERM."""
     Finalize(None, _end_workers, exitpriority=100)
 
 

@@ -1,26 +1,31 @@
-"""Training in stages that open ever more of a model (HiLoRA), as one run.
+"""Gradual unfreezing in stages (HiLoRA), as one run.
 
-A stage has its own epochs, learning rate and schedule, opens the first layers of the pre-trained encoders, and may
-show images of its own size.
+A stage has its own epochs, learning rate and schedule, unfreezes the first layers of the pre-trained encoders, and may
+train on images of its own size.
 """
 
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
-from mmengine.dist import broadcast_object_list
+from mmengine.dist import barrier, broadcast_object_list
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 from torch.optim import Optimizer
 
 from rgbtvg.checkpoints import load_file
+from rgbtvg.engine.ema import averaged_models, resize_average
+from rgbtvg.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
 from rgbtvg.engine.loops import GroundingTrainLoop
+from rgbtvg.engine.resume_settings import advance_schedules, changed_settings, settings_of
 from rgbtvg.engine.samples import evaluation_dataloader, training_dataloader
+from rgbtvg.engine.work_dir import BEST
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import LOOPS
 
@@ -35,8 +40,7 @@ STAGE_VALUES = {
 STAGE_MODES = ("in_process", "reload", "one_schedule")
 OPTIMIZERS = ("rebuild", "extend")
 STAGE = "stage"
-STAGE_EPOCHS = "stage_epochs"
-"""Names under which a checkpoint's message hub keeps the number of its stage, and the epochs of all."""
+"""Name under which a checkpoint's message hub keeps the number of its stage."""
 
 
 @LOOPS.register_module()
@@ -76,7 +80,7 @@ class StagedTrainLoop(GroundingTrainLoop):
         **kwargs: Any,
     ) -> None:
         if hasattr(runner, "strategy"):
-            raise ConfigError("StagedTrainLoop wraps the model anew at every stage, which no strategy can do")
+            raise ConfigError("StagedTrainLoop does not support `strategy` (FSDP)")
         self.stages = check_stages(stages, runner.cfg.get("image_size"))
         if max_epochs is not None:
             self.stages = stretched(self.stages, max_epochs)
@@ -104,10 +108,24 @@ class StagedTrainLoop(GroundingTrainLoop):
                 return number
         return len(self.stages) - 1
 
+    @property
+    def schedule_begin(self) -> int:
+        """First epoch of the present schedule."""
+        return 0 if self.stage_mode == "one_schedule" else sum(self.epochs[: self.stage or 0])
+
+    def run(self) -> nn.Module:
+        """Train all stages."""
+        model = super().run()
+        if self._epoch == self._max_epochs:
+            self.keep_best(len(self.stages) - 1)
+        return model
+
     def run_epoch(self) -> None:
-        """One epoch, behind the switch to its stage where one begins."""
+        """Run one epoch, entering a new stage first if it starts here."""
         number = self.stage_of(self._epoch)
         if number != self.stage:
+            if number:
+                self.keep_best(number - 1)
             if number and self.stage_mode == "reload":
                 self.reload_best()
             if number and self.stages[number].get("image_size") != self.stages[number - 1].get("image_size"):
@@ -115,20 +133,28 @@ class StagedTrainLoop(GroundingTrainLoop):
             self.enter(number)
         super().run_epoch()
 
+    def keep_best(self, number: int) -> None:
+        """Keep the best weights at the end of a stage as ``best_stage_N.pth``."""
+        for hook in self.runner.hooks:
+            if isinstance(hook, DurableCheckpointHook) and self.runner.message_hub.get_info("best_score") is not None:
+                hook.keep_best_of_stage(self.runner, number)
+        barrier()
+
     def enter(self, number: int) -> None:
-        """Open the stage's layers, show its image size, and begin its optimizer and schedule."""
+        """Unfreeze the stage's layers, set its image size, and rebuild optimizer and scheduler."""
         runner, stage = self.runner, self.stages[number]
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if "image_size" in stage:
             model.set_image_size(stage["image_size"])
+            for averaged in averaged_models(runner):
+                resize_average(averaged, stage["image_size"])
             self.set_image_size(stage["image_size"])
         model.unfreeze_layers(stage["max_layer"], stage.get("text_max_layer"))
-        if is_model_wrapper(runner.model):  # it has fixed at the start which gradients are exchanged
+        if is_model_wrapper(runner.model):  # DDP fixes its gradient buckets at construction, so wrap again
             runner.model = runner.wrap_model(runner.cfg.get("model_wrapper_cfg"), model)
         self.renew_optimizer(stage)
         self.stage = number
         runner.message_hub.update_info(STAGE, number)
-        runner.message_hub.update_info(STAGE_EPOCHS, self.epochs)
         learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
         runner.logger.info(f"Stage {number}: {stage}, {learning / 1e6:.2f} M parameters learn")
 
@@ -151,16 +177,8 @@ class StagedTrainLoop(GroundingTrainLoop):
         schedule.setdefault("T_max" if schedule["type"].startswith("Cosine") else "end", length)
         runner.param_schedulers = runner.build_param_scheduler([schedule])
         if one:
-            self.advance_schedule()
+            advance_schedules(runner, self._epoch, self._iter, len(self.dataloader))
         runner.optim_wrapper.initialize_count_status(runner.model, self._iter, self._max_iters)
-
-    def advance_schedule(self) -> None:
-        """Bring a new schedule to where the run is."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that the new optimizer has made no step
-            for scheduler in self.runner.param_schedulers:
-                for _ in range(self._epoch if scheduler.by_epoch else self._iter):
-                    scheduler.step()
 
     def set_image_size(self, image_size: int) -> None:
         """Data loaders of training and validation whose transforms make another image size."""
@@ -174,24 +192,27 @@ class StagedTrainLoop(GroundingTrainLoop):
             )
 
     def reload_best(self) -> None:
-        """Put the best weights so far by validation in place."""
-        path = [self.runner.message_hub.get_info("best_ckpt", None)]
-        broadcast_object_list(path)
-        if path[0] is None:
-            self.runner.logger.warning("No validation has chosen a best checkpoint: the stage goes on with the weights")
+        """Load the best weights so far, those of this run's work dir."""
+        runner, path = self.runner, Path(self.runner.work_dir, BEST)
+        chosen = [runner.message_hub.get_info("best_score") is not None]
+        broadcast_object_list(chosen)
+        if not chosen[0]:
+            runner.logger.warning("No validation has chosen a best checkpoint: the stage continues with the weights")
             return
-        model = self.runner.model.module if is_model_wrapper(self.runner.model) else self.runner.model
-        model.load_state_dict(load_file(path[0])["state_dict"])
-        self.runner.logger.info(f"Stage begins with {path[0]}")
+        weights = load_file(path)["state_dict"]
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        for part in (model, *(averaged.module for averaged in averaged_models(runner))):
+            part.load_state_dict(weights)
+        runner.logger.info(f"Stage starts from {path}")
 
     def forget_best(self) -> None:
-        """Let the next validation choose a best checkpoint anew: that of another image size fits the model no more."""
-        for fact in ("best_score", "best_ckpt"):
+        """Discard the best checkpoint: its image size differs."""
+        for fact in ("best_score", "best_epoch"):
             self.runner.message_hub.runtime_info.pop(fact, None)
 
 
 class ResumesStage(Hook):
-    """Puts the stage of a checkpoint in place before the checkpoint is loaded into model and optimizer."""
+    """Enters the stage of a checkpoint before the checkpoint is loaded into model and optimizer."""
 
     def __init__(self, loop: StagedTrainLoop) -> None:
         self.loop = loop
@@ -200,18 +221,22 @@ class ResumesStage(Hook):
         """`runner.resume` loads the optimizer's state next.
 
         Raises:
-            ConfigError: the stages have other lengths than those of the run that is to go on.
+            ConfigError: the run was trained in other stages, or without any.
         """
-        if not runner._resume:
+        if not runner._resume or "optimizer" not in checkpoint:
             return
-        facts = checkpoint.get("message_hub", {}).get("runtime_info", {})
-        if facts.get(STAGE_EPOCHS, self.loop.epochs) != self.loop.epochs:
+        number = checkpoint["message_hub"]["runtime_info"].get(STAGE)
+        resume = checkpoint.get("resume") or {}
+        path = str(runner._load_from)
+        changed = changed_settings(resume.get("settings") or {}, settings_of(runner), path)
+        if lengths := [change for change in changed if change.startswith("train_cfg.max_epochs:")]:
             raise ConfigError(
-                f"a run whose stages have {facts[STAGE_EPOCHS]} epochs cannot go on with {self.loop.epochs}: keep "
-                "stages and max_epochs, or begin another run with --load-from"
+                f"{path} cannot be resumed with stages of other lengths ({lengths[0]}): keep max_epochs, or start a "
+                "new training with --load-from"
             )
-        if STAGE in facts:
-            self.loop.enter(facts[STAGE])
+        if number is None or number >= len(self.loop.stages):
+            raise ConfigError(f"{path} is of a run without these stages: start a new training with --load-from")
+        self.loop.enter(number)
 
 
 def check_stages(stages: Sequence[Mapping[str, Any]], image_size: int | None) -> list[dict[str, Any]]:

@@ -100,7 +100,7 @@ class SampleMetric(BaseMetric):
         if is_main_process():
             print_log(f"{self.prefix}, per cent with 95 % intervals:\n{result.table(self.brief)}", logger="current")
             if self.out_dir is not None:
-                self._write(result, results, Path(self.out_dir))
+                self.write(result, results, Path(self.out_dir))
         return result.summary()
 
     def evaluate_rows(self, rows: Mapping[str, dict[str, Any]]) -> EvaluationResult:
@@ -110,7 +110,8 @@ class SampleMetric(BaseMetric):
     def _figures(self, row: dict[str, Any]) -> dict[str, Any]:
         return dict(self.wrong) if "error" in row or "invalid" in row else self.measure(row)
 
-    def _write(self, result: EvaluationResult, rows: list[dict[str, Any]], out_dir: Path) -> None:
+    def write(self, result: EvaluationResult, rows: list[dict[str, Any]], out_dir: Path) -> None:
+        """Write the files of results; a folder that cannot be written to is logged as an error."""
         try:
             out_dir.mkdir(parents=True, exist_ok=True)
             settings = {"type": type(self).__name__, **self.settings()}

@@ -1,4 +1,4 @@
-"""What the doctor found, on screen and as JSON, and the cleaned list that it proposes."""
+"""Findings of a data check on screen and as JSON, and the cleaned list that it proposes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.table import Table as ScreenTable
 from rgbtvg.datasets.canonical import format_line, write_records
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.files import replacing
-from rgbtvg.inspection.checks import CHECKS, SEVERITIES, Check, Finding
+from rgbtvg.inspection.checks import CHECKS, LEVELS, SEVERITIES, Check, Finding
 from rgbtvg.inspection.sources import Source
 from rgbtvg.inspection.survey import Survey, survey
 from rgbtvg.inspection.tables import Table, count_tables
@@ -24,6 +24,7 @@ from rgbtvg.inspection.tables import Table, count_tables
 COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 SHOWN = 3
 """Findings of each check on screen."""
+LEVEL_TITLES = {"set": "The set", "file": "Files", "row": "Rows"}
 NOT_CANONICAL = "not_canonical"
 
 
@@ -42,9 +43,10 @@ class Report:
     Args:
         source: what was read.
         survey: its records and what was measured of their pictures.
-        groups: checks that found something, gravest first.
+        groups: checks that found something: those about the set first, then files, then rows; errors first in each.
         tables: counts by split and condition.
-        folder: where its files are, once they are written.
+        folder: of its files, once they are written.
+        earlier: folder that an earlier report was moved to, if there was one.
     """
 
     source: Source
@@ -52,6 +54,7 @@ class Report:
     groups: list[Group]
     tables: list[Table]
     folder: Path | None = None
+    earlier: Path | None = None
 
     def counts(self) -> dict[str, int]:
         """Severity -> findings."""
@@ -98,6 +101,7 @@ class Report:
                 {
                     "name": group.check.name,
                     "title": group.check.title,
+                    "level": group.check.level,
                     "severity": group.check.severity,
                     "advice": group.check.advice,
                     "count": len(group.findings),
@@ -121,18 +125,26 @@ class Report:
             json.dump(self.to_dict(), file, indent=1, ensure_ascii=False)
             file.write("\n")
 
+    def check_folder(self, folder: str | Path) -> None:
+        """Refuse to write where the checked list is.
+
+        Raises:
+            ConfigError: a file that the report would write is an annotation file that was read.
+        """
+        for path in (Path(folder, "cleaned.jsonl"), Path(folder, "dropped.jsonl")):
+            if path.resolve() in {file.resolve() for file in self.source.files}:
+                raise ConfigError(f"{path} is the list that was checked and is never overwritten: name another --out")
+
     def write_proposal(self, folder: str | Path) -> None:
         """Write ``cleaned.jsonl``, the records worth keeping, and ``dropped.jsonl``, the others' ids with reasons.
 
         Image paths start from :attr:`Source.image_root`. The annotation files that were read stay as they are.
 
         Raises:
-            ConfigError: the folder is where `cleaned.jsonl` itself was read from.
+            ConfigError: see :meth:`check_folder`.
         """
+        self.check_folder(folder)
         cleaned, dropped = Path(folder, "cleaned.jsonl"), Path(folder, "dropped.jsonl")
-        for path in (cleaned, dropped):
-            if path.resolve() in {file.resolve() for file in self.source.files}:
-                raise ConfigError(f"{path} is the list that was checked and is never overwritten: name another --out")
         records = self.survey.records
         kept = (record for place, record in enumerate(records) if place not in self.drops)
         write_records(cleaned, kept, self.source.image_root)
@@ -145,7 +157,7 @@ class Report:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     def print(self, console: Console | None = None) -> None:
-        """Show tables, then what was found, on a terminal."""
+        """Show tables, then findings, on a terminal."""
         console = console or Console()
         for table in self.tables:
             shown = ScreenTable(
@@ -157,8 +169,12 @@ class Report:
             for row in table.rows:
                 shown.add_row(*map(escape, row))
             console.print(shown)
+        level = ""
         for group in self.groups:
             check, colour = group.check, COLOURS[group.check.severity]
+            if check.level != level:
+                level = check.level
+                console.print(f"[bold]{LEVEL_TITLES[level]}[/]")
             console.print(
                 f"[{colour}]{check.severity}[/] [bold]{escape(check.title)}[/]: {len(group.findings)}  "
                 f"[dim]{check.name}[/]"
@@ -185,9 +201,13 @@ def examine(source: Source, workers: int | None = None, progress: bool = True) -
         progress: show a bar.
     """
     facts = survey(source, workers, progress)
-    found = [Group(check, tuple(check.find(facts))) for check in CHECKS.values()]
+    explained = any(fault.subject == "boxes" for fault in source.faults)
+    # One sentence about the boxes of the set explains what the checks of each row would find.
+    checks = [check for check in CHECKS.values() if not (explained and check.kind == "boxes")]
+    found = [Group(check, tuple(check.find(facts))) for check in checks]
     groups = sorted(
-        (group for group in found if group.findings), key=lambda group: SEVERITIES.index(group.check.severity)
+        (group for group in found if group.findings),
+        key=lambda group: (LEVELS.index(group.check.level), SEVERITIES.index(group.check.severity)),
     )
     return Report(source, facts, groups, count_tables(facts.records, facts.pair_of))
 

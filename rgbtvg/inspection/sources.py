@@ -1,4 +1,4 @@
-"""From what a person names on the command line (config, folder, annotation file) to records."""
+"""Records of a path on the command line: a config, a folder or an annotation file."""
 
 from __future__ import annotations
 
@@ -8,50 +8,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rgbtvg.datasets.base import GroundingDataset, read_raw_rows
-from rgbtvg.datasets.canonical import parse_line
+from rgbtvg.datasets.base import GroundingDataset
+from rgbtvg.datasets.canonical import JSONLinesDataset, parse_line
+from rgbtvg.datasets.coco import COCORefs
 from rgbtvg.datasets.image_places import IMAGE_PLACES
-from rgbtvg.datasets.rgbt_ground import IMAGE_LAYOUTS, RGBTGround, RGBTRow, parse_row
+from rgbtvg.datasets.records import Fault, open_text
+from rgbtvg.datasets.rgbt_ground import IMAGE_LAYOUTS, RGBTGround, RGBTRow
 from rgbtvg.datasets.row_files import Flickr30kEntities, MixedRows, RefCOCO, ReferItGame
 from rgbtvg.engine.config import load_config
 from rgbtvg.errors import ConfigError, DataError, RGBTVGError
 from rgbtvg.registry import DATASETS
+from rgbtvg.structures import MODALITY_STREAMS
 
 Record = dict[str, Any]
 
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 WHOLE_SPLITS = ("train", "val", "test")
+INSTANCES = "instances.json"
 CLASSIC_READERS: dict[str, type[GroundingDataset]] = {
     **dict.fromkeys(("unc", "unc+", "gref", "gref_umd"), RefCOCO),
     "referit": ReferItGame,
     "flickr": Flickr30kEntities,
     "mixup": MixedRows,
 }
-"""Name -> reader of the sets that have colour pictures only; every other name is one of the RGB-T benchmark's form."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What could not become a record.
-
-    Args:
-        kind: ``'file'``, ``'row'`` or ``'subset'``: an annotation file, a row of it, or what a subset's file says.
-        message: what is wrong, naming the file.
-    """
-
-    kind: str
-    message: str
+"""Name -> reader of the sets that have RGB images only; every other name is in the RGB-T benchmark's format."""
 
 
 @dataclass
 class Source:
-    """What was named, as records.
+    """Data that was named on the command line, as records.
 
     Args:
-        name: of the thing, for titles.
+        name: of the data set, for titles and the folder of its report.
         records: as in docs/architecture.md.
         faults: what could not become a record.
-        files: annotation files, as far as they are known; nothing writes to them.
+        files: annotation files that were read; nothing writes to them.
     """
 
     name: str
@@ -71,28 +62,32 @@ class Source:
 def read_source(
     path: str | Path, data_root: str | Path | None = None, options: Mapping[str, Any] | None = None
 ) -> Source:
-    """Records of a config's loaders, of a folder in the benchmark's format, of a ``.pth`` or a ``.jsonl`` file.
+    """Records of a config's loaders, of a folder of annotations, of a ``.pth`` or a ``.jsonl`` file.
 
-    A row that cannot be read is a fault and the others go on; so does a file, where there are several.
+    A row that cannot be read is a fault and the others are read; so is a file, where there are several.
 
     Args:
-        path: of any of these. A folder is a data root with ``splits``, the folder of splits, or that of one dataset.
+        path: of any of these. A folder is a data root with ``splits``, the folder of splits, that of one dataset, or
+            one with ``instances.json`` and ``refs.json``.
         data_root: folder of the images, where it is not found beside the annotations.
-        options: overrides of a config, as ``--cfg-options`` gives them.
+        options: overrides of a config; for anything else, arguments of its reader such as ``box_format``.
 
     Raises:
-        ConfigError: `path` is none of these.
+        ConfigError: `path` is none of these, or an option is no argument of its reader.
         DataError: nothing in it can be read.
     """
     path = Path(path)
+    reader_options = dict(options or {})
     if path.suffix == ".py":
         source = _read_config(path, options)
+    elif path.is_dir() and (path / INSTANCES).is_file():
+        source = _read_coco(path, data_root, reader_options)
     elif path.is_dir():
-        source = _read_folder(path, data_root)
+        source = _read_folder(path, data_root, reader_options)
     elif path.suffix == ".pth" and path.is_file():
-        source = _read_pth(path, data_root)
+        source = _read_pth(path, data_root, reader_options)
     elif path.suffix == ".jsonl" and path.is_file():
-        source = _read_jsonl(path, data_root)
+        source = _read_jsonl(path, data_root, reader_options)
     else:
         raise ConfigError(
             f"{path} is no config (.py), no folder of annotations, no annotation file (.pth) and no canonical file "
@@ -100,31 +95,12 @@ def read_source(
         )
     if not source.records and not source.faults:
         raise DataError(f"{path} holds no rows")
+    source.faults = list(dict.fromkeys(source.faults))
     return source
 
 
-class ForgivingRGBTGround(RGBTGround):
-    """The benchmark's reader, with malformed rows put aside in :attr:`faults` instead of refused."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.faults: list[Fault] = []
-        self.files: list[Path] = []
-        super().__init__(*args, **kwargs)
-
-    def read_rows(self, path: Path) -> list[RGBTRow]:
-        """Sound rows of a file."""
-        self.files.append(path)
-        rows = []
-        for index, row in enumerate(read_raw_rows(path)):
-            try:
-                rows.append(parse_row(row, index, path))
-            except DataError as error:
-                self.faults.append(Fault("row", str(error)))
-        return rows
-
-
-class SingleFile(ForgivingRGBTGround):
-    """One annotation file, wherever it lies and whatever it is called."""
+class SingleFile(RGBTGround):
+    """One annotation file, wherever it is and whatever it is called."""
 
     def __init__(self, path: Path, **kwargs: Any) -> None:
         self.path = path
@@ -140,9 +116,32 @@ class SingleFile(ForgivingRGBTGround):
         return []
 
 
+def _build(reader: type[GroundingDataset], **arguments: Any) -> GroundingDataset:
+    """A reader that collects faults.
+
+    Raises:
+        ConfigError: it has no argument of that name.
+    """
+    try:
+        return reader(strict=False, serialize_data=False, lazy_init=True, **arguments)
+    except TypeError as error:
+        raise ConfigError(f"{reader.__name__} has no such option: {error}") from error
+
+
+def _read_into(source: Source, dataset: GroundingDataset) -> None:
+    """Add the records and faults of a reader."""
+    try:
+        source.records += dataset.load_data_list()
+    except RGBTVGError as error:
+        source.faults.append(Fault("file", str(error)))
+    source.faults += dataset.intake.faults
+    source.files += dataset.intake.files
+
+
 def _read_config(path: Path, options: Mapping[str, Any] | None) -> Source:
     config = load_config(path, options)
-    source = Source(path.stem)
+    # Named after the data: one config reads many sets.
+    source = Source(str(config.get("dataset") or path.stem))
     loaders = [name for name in LOADERS if config.get(name)]
     if not loaders:
         raise ConfigError(f"{path} has no {', no '.join(LOADERS)}: name a config of a method, or a folder of data")
@@ -153,20 +152,21 @@ def _read_config(path: Path, options: Mapping[str, Any] | None) -> Source:
         except RGBTVGError as error:
             source.faults.append(Fault("file", f"{name}: {error}"))
             continue
-        source.faults += [fault for part in _parts(dataset) for fault in getattr(part, "faults", ())]
-        source.files += [file for part in _parts(dataset) for file in getattr(part, "files", ())]
+        for part in _parts(dataset):
+            if isinstance(part, GroundingDataset):
+                source.faults += part.intake.faults
+                source.files += part.intake.files
         for index in range(len(dataset)):
             record = dataset.get_data_info(index)
             record.pop("sample_idx", None)
             # Validation data is often part of the test loader's.
             if known.setdefault(record["sample_id"], record) is record or known[record["sample_id"]] != record:
                 source.records.append(record)
-    source.faults = list(dict.fromkeys(source.faults))
     return source
 
 
 def _without_pipeline(dataset: dict[str, Any]) -> dict[str, Any]:
-    """The config of a dataset that gives bare records, and of the datasets in it."""
+    """Config of a dataset without its pipeline, whose readers collect faults."""
     bare: dict[str, Any] = {}
     for key, value in dataset.items():
         if key == "dataset" and isinstance(value, dict):
@@ -177,8 +177,10 @@ def _without_pipeline(dataset: dict[str, Any]) -> dict[str, Any]:
             bare[key] = {name: _without_pipeline(part) for name, part in value.items()}
         elif key != "pipeline":
             bare[key] = value
-    if bare.get("type") in ("RGBTGround", "rgbtvg.RGBTGround"):
-        bare["type"] = ForgivingRGBTGround
+    reader = bare.get("type")
+    reader = DATASETS.get(reader) if isinstance(reader, str) else reader
+    if isinstance(reader, type) and issubclass(reader, GroundingDataset):
+        bare["strict"] = False
     return bare
 
 
@@ -188,7 +190,7 @@ def _parts(dataset: Any) -> Iterator[Any]:
         yield from _parts(part)
 
 
-def _read_folder(path: Path, data_root: str | Path | None) -> Source:
+def _read_folder(path: Path, data_root: str | Path | None, options: Mapping[str, Any]) -> Source:
     for split_root in (path, path / "splits", path.parent):
         names = [folder.name for folder in sorted(split_root.glob("*")) if any(folder.glob(f"{folder.name}_*.pth"))]
         names = [name for name in names if split_root != path.parent or name == path.name]
@@ -196,7 +198,8 @@ def _read_folder(path: Path, data_root: str | Path | None) -> Source:
             break
     else:
         raise DataError(
-            f"{path} holds no annotations: there is no <dataset>/<dataset>_<split>.pth in it or in {path / 'splits'}"
+            f"{path} holds no annotations: there is no <dataset>/<dataset>_<split>.pth in it or in {path / 'splits'}, "
+            f"and no {INSTANCES} with refs.json"
         )
     source = Source(path.resolve().name)
     for name in names:
@@ -207,47 +210,52 @@ def _read_folder(path: Path, data_root: str | Path | None) -> Source:
         # The benchmark's other files are subsets of test; those of the classic sets are splits of their own.
         whole = [split for split in WHOLE_SPLITS if split in files and name not in CLASSIC_READERS]
         for split in whole or list(files):
-            _add_split(source, name, split, split_root, data_root)
+            _add_split(source, name, split, split_root, data_root, options)
         if "test" in whole:
-            _compare_subsets(source, ForgivingRGBTGround(name, "test", split_root=split_root, lazy_init=True))
-    source.faults = list(dict.fromkeys(source.faults))
+            _compare_subsets(source, _build(RGBTGround, dataset=name, split="test", split_root=split_root))
     return source
 
 
-def _add_split(source: Source, name: str, split: str, split_root: Path, data_root: str | Path | None) -> None:
-    """Records and faults of one split."""
+def _add_split(
+    source: Source,
+    name: str,
+    split: str,
+    split_root: Path,
+    data_root: str | Path | None,
+    options: Mapping[str, Any],
+) -> None:
+    """Add records and faults of one split of a set in ``.pth`` files."""
     try:
         root = data_root or _find_data_root(split_root, name)
-        reader = CLASSIC_READERS.get(name, ForgivingRGBTGround)
-        modality = "rgb" if name in CLASSIC_READERS else "rgbt"
-        dataset = reader(name, split, root, split_root, modality=modality, lazy_init=True)
-        source.records += dataset.load_split(split)
-        source.faults += getattr(dataset, "faults", [])
-    except RGBTVGError as error:
+    except DataError as error:
         source.faults.append(Fault("file", str(error)))
+        return
+    reader = CLASSIC_READERS.get(name, RGBTGround)
+    arguments = dict(dataset=name, split=split, data_root=root, split_root=split_root)
+    modality = "rgb" if name in CLASSIC_READERS else "rgbt"
+    _read_into(source, _build(reader, **{**arguments, "modality": modality, **options}))
 
 
-def _compare_subsets(source: Source, dataset: ForgivingRGBTGround) -> None:
-    """Faults of the files of test subsets, which no split that is read needs."""
+def _compare_subsets(source: Source, dataset: RGBTGround) -> None:
+    """Add faults of the files of test subsets, which no split that is read needs."""
     try:
         source.faults += [Fault("subset", message) for message in dataset.compare_subsets()]
     except RGBTVGError as error:
         source.faults.append(Fault("file", str(error)))
-    source.faults += dataset.faults
+    source.faults += dataset.intake.faults
 
 
-def _read_pth(path: Path, data_root: str | Path | None) -> Source:
-    # 'rgbtvg_flir_test_FY' is of the dataset whose folder it lies in; elsewhere the last part is the split.
+def _read_pth(path: Path, data_root: str | Path | None, options: Mapping[str, Any]) -> Source:
+    # 'rgbtvg_flir_test_FY' is of the dataset whose folder it is in; elsewhere the last part is the split.
     folders = [parent.name for parent in path.parents if path.stem.startswith(f"{parent.name}_")]
     name = folders[0] if folders else path.stem.rpartition("_")[0] or path.stem
     split = path.stem.removeprefix(f"{name}_")
     source = Source(path.stem, files=[path])
     if name in CLASSIC_READERS:
-        _add_split(source, name, split, path.parent.parent, data_root)
+        _add_split(source, name, split, path.parent.parent, data_root, options)
         return source
     root = data_root or _find_data_root(path.parent, name)
-    dataset = SingleFile(path, dataset=name, split=split, data_root=root, lazy_init=True)
-    source.records, source.faults = dataset.load_split(split), dataset.faults
+    _read_into(source, _build(SingleFile, path=path, dataset=name, split=split, data_root=root, **options))
     return source
 
 
@@ -266,12 +274,47 @@ def _find_data_root(start: Path, dataset: str) -> Path:
     )
 
 
-def _read_jsonl(path: Path, data_root: str | Path | None) -> Source:
+def _read_coco(path: Path, data_root: str | Path | None, options: Mapping[str, Any]) -> Source:
+    """A folder with COCO annotations and references."""
+    refs = sorted(file.name for pattern in ("*refs*.json", "*refs*.p") for file in path.glob(pattern))
+    if not refs:
+        raise DataError(
+            f"{path} has {INSTANCES} and no refs.json with sentences; boxes alone are read by "
+            "tools/data/convert.py --from coco"
+        )
+    source = Source(path.resolve().name)
+    root = data_root or path
+    arguments = dict(dataset=path.name, data_root=root, split_root=path.parent, refs=refs[0], **options)
+    try:
+        # The modality is that of the folders, which only the reader knows.
+        dataset = _build(COCORefs, split="train", **{"modality": "rgb", **arguments})
+        streams = [name for name, needed in MODALITY_STREAMS.items() if set(needed) == set(dataset.streams)]
+        dataset = _build(COCORefs, split=dataset.available_splits(), **{"modality": streams[0], **arguments})
+    except RGBTVGError as error:
+        source.faults.append(Fault("file", str(error)))
+        return source
+    _read_into(source, dataset)
+    return source
+
+
+def _read_jsonl(path: Path, data_root: str | Path | None, options: Mapping[str, Any]) -> Source:
     source = Source(path.stem, files=[path])
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                source.records.append(parse_line(line, data_root or path.parent))
-            except DataError as error:
-                source.faults.append(Fault("row", f"line {number} of {path}: {error}"))
+    root = data_root or path.parent
+    try:
+        with open_text(path) as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    if not line.isspace():
+                        source.records.append(parse_line(line, root))
+                except DataError as error:
+                    source.faults.append(Fault("row", f"line {number} of {path}: {error}"))
+    except DataError as error:
+        source.faults.append(Fault("file", str(error)))
+    arguments = dict(dataset=path.stem, split="train", data_root=root, split_root=path.parent, modality="rgb")
+    dataset = _build(JSONLinesDataset, **{**arguments, **options})
+    if dataset.read_box.is_changed:
+        for record in source.records:
+            record["boxes"] = [dataset.read_box(box, "xyxy", record["size"]) for box in record["boxes"]]
+    dataset.checked(source.records)
+    source.faults += dataset.intake.faults
     return source

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from rgbtvg.datasets.canonical import read_records, write_records
 from rgbtvg.errors import DataError
 from tests.run_tool import run_tool
 
+PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 ROOT = Path(__file__).parents[2]
 SCRIPT = '<img src=x onerror="document.title=1"> the car & <b>left</b>'
 
@@ -189,22 +189,6 @@ def test_ctrl_c_writes_the_result(sentences, tmp_path, monkeypatch):
     assert [record["sample_id"] for record in read_records(tmp_path / "out.jsonl")] == ["raw/train/000003"]
 
 
-@pytest.fixture
-def browser():
-    webdriver = pytest.importorskip("selenium.webdriver", reason="the page is tried where selenium is installed")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("the page is tried where chromium and chromedriver are installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,800"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield browser
-    browser.quit()
-
-
 class Reviewer:
     """A person at the keyboard."""
 
@@ -273,6 +257,14 @@ def test_page_in_a_browser(browser, server):
     browser.refresh()
     person.sees(2)
     assert [entry["message"] for entry in browser.get_log("browser")] == []
+
+
+def test_page_fits_a_phone(browser, server):
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    Reviewer(browser, server.url).sees(0)
+    assert browser.execute_script("return document.documentElement.scrollWidth") == PHONE["width"]
+    for button in browser.find_elements("css selector", "footer button"):
+        assert button.rect["x"] >= 0 and button.rect["y"] + button.rect["height"] <= PHONE["height"]
 
 
 def test_page_says_when_the_server_has_gone(browser, server):

@@ -62,6 +62,7 @@ def make_config(modality, tokenizer):
         dict(type="Tokenize", tokenizer=str(tokenizer), max_length=tiny.MAX_LENGTH),
         dict(type="PackGroundingInputs"),
     ]
+    dataset = dict(type="RGBTGround", dataset="rgbtvg_flir", split="test", pipeline=pipeline)
     preprocessor = dict(type="GroundingPreprocessor", modality=modality, thermal_normalisation="$thermal_normalisation")
     return override(
         Config(
@@ -69,7 +70,7 @@ def make_config(modality, tokenizer):
                 thermal_normalisation="dataset",
                 model=transvg.config(modality),
                 data_preprocessor=preprocessor,
-                test_dataloader=dict(dataset=dict(type="ConcatDataset", datasets=[dict(type="X", pipeline=pipeline)])),
+                test_dataloader=dict(dataset=dict(type="ConcatDataset", datasets=[dataset])),
             )
         ),
         None,

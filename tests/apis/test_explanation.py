@@ -10,7 +10,6 @@ from PIL import Image
 import rgbtvg
 from rgbtvg.apis import Explanation
 from rgbtvg.engine import load_config
-from rgbtvg.errors import ConfigError
 from rgbtvg.evaluation import MISTAKES, load_predictions
 from rgbtvg.visualization import select_rows
 from tests.run_tool import run_tool
@@ -108,7 +107,7 @@ def test_the_tool_finds_a_sample_in_the_data_of_a_checkpoint(quickstart_run, tmp
     assert run_tool("analysis/inspect_prediction.py", "rgbtvg_synthetic/test/00002", *arguments) == 1
     assert "did you mean rgbtvg_synthetic/test/000002?" in capsys.readouterr().err
     assert run_tool("analysis/inspect_prediction.py", TEST) == 1
-    assert "name the weights to ask: --load-from" in capsys.readouterr().err
+    assert "--load-from CHECKPOINT is required" in capsys.readouterr().err
     assert run_tool("analysis/inspect_prediction.py", *arguments) == 1
     assert "name samples" in capsys.readouterr().err
     assert run_tool("analysis/inspect_prediction.py", TEST, *arguments, "--split", "test") == 1
@@ -135,11 +134,3 @@ def test_overrides_reach_a_finished_run(quickstart_run, tested, tmp_path, capfd,
     assert "is a checkpoint of ReSC (rgbt)" in capfd.readouterr().err
     assert run_tool(*command, "dataset=rgbtvg_flir") == 1
     assert "rgbtvg_flir" in capfd.readouterr().err
-
-
-def test_without_a_record_an_override_is_refused_in_one_sentence(quickstart_run, tmp_path):
-    config = load_config(quickstart_run / "quickstart.py")
-    config.pop("composition")
-    config.dump(tmp_path / "old.py")
-    with pytest.raises(ConfigError, match="modality would not reach the parts made from it: name the config file"):
-        load_config(tmp_path / "old.py", {"modality": "ir"})

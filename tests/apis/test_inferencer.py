@@ -47,6 +47,14 @@ def test_paths_pictures_and_arrays_give_the_same(inferencer, images):
     assert np.array_equal(inferencer(pictures[0], np.asarray(pictures[1])[..., None], SENTENCE).boxes, expected)
 
 
+def test_inferencers_are_built_in_eight_threads_at_once(checkpoints, images, inferencer):
+    expected = inferencer(*images, SENTENCE).boxes
+    with ThreadPoolExecutor(8) as pool:
+        built = list(pool.map(lambda _: rgbtvg.GroundingInferencer(checkpoints["rgbt"], device="cpu"), range(8)))
+    for other in built:
+        np.testing.assert_allclose(other(*images, SENTENCE).boxes, expected, atol=1e-3)
+
+
 def test_several_sentences_come_back_in_order(inferencer, images):
     sentences = [f"the {kind} {thing}" for kind in ("warm", "cold") for thing in ("car", "person")] * 5
     results = inferencer(*images, sentences)

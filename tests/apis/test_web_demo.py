@@ -8,7 +8,9 @@ import threading
 import time
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("gradio")
 
@@ -131,3 +133,31 @@ def test_a_taken_port_is_one_sentence(url, checkpoints, capsys):
     assert error.startswith(f"error: port {port} cannot be used") and "\n" not in error
     with pytest.raises(ConfigError, match="--port"):
         listen(HOST, 70_000)
+
+
+def test_uploads_are_previewed_and_the_button_stays_in_view(browser, url, images, tmp_path):
+    Image.new("RGB", (800, 640), "grey").save(tmp_path / "rgb.png")
+    deep = np.linspace(20_000, 24_000, 640 * 800).astype(np.uint16).reshape(640, 800)
+    Image.fromarray(deep).save(tmp_path / "thermal.tiff")
+    browser.get(url)
+
+    def until(condition):
+        deadline = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    def shown():
+        return browser.execute_script("return [...document.images].filter(i => i.naturalWidth > 0).length")
+
+    until(lambda: len(browser.find_elements("css selector", "input[type=file]")) == 2)
+    for field, name in zip(
+        browser.find_elements("css selector", "input[type=file]"), ("rgb.png", "thermal.tiff"), strict=True
+    ):
+        field.send_keys(str(tmp_path / name))
+    until(lambda: shown() >= 2)
+    button = next(button for button in browser.find_elements("tag name", "button") if button.text == "Find")
+    assert button.rect["y"] + button.rect["height"] <= 800
+    browser.find_element("tag name", "textarea").send_keys(SENTENCE)
+    button.click()
+    until(lambda: shown() >= 3)

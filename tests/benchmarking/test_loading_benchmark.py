@@ -22,7 +22,7 @@ def test_pictures_are_pairs_that_load(small, tmp_path):
 def test_command_measures_every_variant_and_what_it_does_to_pixels(small, tmp_path, capsys):
     assert run_tool("analysis/benchmark_loading.py", "--pairs", 2, "--rounds", 1, "--json", tmp_path / "x.json") == 0
     rows = {(row["format"], row["variant"]): row for row in json.loads((tmp_path / "x.json").read_text())}
-    names = ["C3", "exact", "reduced to 448", "reduced to 320", "cached"]
+    names = ["C3", "exact", "reduced to 448", "reduced to 320", "resized copy"]
     assert list(rows) == [("jpeg", name) for name in names] + [
         ("png", name) for name in (names[0], names[1], names[-1])
     ]
@@ -32,6 +32,6 @@ def test_command_measures_every_variant_and_what_it_does_to_pixels(small, tmp_pa
         assert rows[kind, "C3"]["of_c3"] == 1
         assert rows[kind, "exact"]["rgb_largest_difference"] == 0
     assert 0 < rows["jpeg", "reduced to 320"]["rgb_mean_difference"] < 3
-    assert 0 < rows["jpeg", "cached"]["ir_mean_difference"] < 3
-    assert rows["png", "cached"]["rgb_largest_difference"] == 0  # smaller than the cache's pictures
+    assert 0 < rows["jpeg", "resized copy"]["ir_mean_difference"] < 3
+    assert rows["png", "resized copy"]["ir_largest_difference"] == 0  # smaller than the copy's long side, lossless
     assert "jpeg reduced to 448" in capsys.readouterr().out

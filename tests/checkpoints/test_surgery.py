@@ -17,15 +17,17 @@ from rgbtvg.checkpoints.surgery import (
     resize_positions,
     split_lora,
 )
-from rgbtvg.engine.config import config_from_checkpoint, load_config
+from rgbtvg.engine import config_from_checkpoint, load_config
 from rgbtvg.errors import CheckpointError
 from rgbtvg.models.adapters import LowRank
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs
 from tests.models.tiny import IMAGE_SIZE, MAX_LENGTH, VOCABULARY
 from tests.models.tiny import clip_vg as tiny_clip_vg
+from tests.models.tiny import fsvg as tiny_fsvg
 from tests.models.tiny import hivg as tiny_hivg
 from tests.models.tiny import rgbt_vgnet as tiny_vgnet
+from tests.models.tiny import transvg as tiny_transvg
 from tests.run_tool import run_tool
 
 
@@ -123,6 +125,23 @@ def test_resized_positions_fit_a_model_of_the_other_size():
         resize_positions({**state, "fusion.positions.weight": torch.zeros(2 + MAX_LENGTH + 3, 8)}, 96)
     with pytest.raises(CheckpointError, match="already has two streams"):
         double_image_rows(state)
+
+
+@pytest.mark.parametrize("modality", ["rgb", "rgbt"])
+def test_fsvg_and_transvg_change_their_image_size(modality):
+    arch = {**tiny_fsvg.VISION, "image_size": 96}
+    small = tiny_fsvg.config(modality)
+    large = {**small, "image_encoder": {**small["image_encoder"], "arch": arch}}
+    model_of(large).load_state_dict(resize_positions(model_of(small).state_dict(), 96))
+    small, large = tiny_transvg.config(modality), {**tiny_transvg.config(modality), "image_size": 96}
+    state = model_of(small).state_dict()
+    resized = resize_positions(state, 96, small["image_size"], MAX_LENGTH)
+    model_of(large).load_state_dict(resized)
+    assert torch.equal(
+        resized["fusion.positions.weight"][: 1 + MAX_LENGTH], state["fusion.positions.weight"][: 1 + MAX_LENGTH]
+    )
+    with pytest.raises(CheckpointError, match="name the file's config"):
+        resize_positions(state, 96)
 
 
 def test_words_before_the_image_stay_words():

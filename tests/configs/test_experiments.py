@@ -10,8 +10,7 @@ import torch
 import yaml
 
 from rgbtvg.checkpoints import load_file
-from rgbtvg.engine import load_config
-from rgbtvg.engine.config import parse_options
+from rgbtvg.engine import load_config, parse_options
 from rgbtvg.engine.hooks.activation_checkpointing_hook import enable_activation_checkpointing
 from rgbtvg.evaluation.published import PUBLISHED
 from rgbtvg.models.adapters.tuning import layers_up_to

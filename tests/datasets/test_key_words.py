@@ -7,7 +7,7 @@ import pytest
 from rgbtvg.datasets.transforms import MarkKeyWords, Tokenize
 from rgbtvg.datasets.transforms.key_words import key_words
 
-TOKENIZER = Path(__file__).parent / "sentencepiece" / "tiny.spm"
+TOKENIZER = Path(__file__).parent / "sentencepiece" / "tokenizer"
 
 
 @pytest.mark.parametrize(

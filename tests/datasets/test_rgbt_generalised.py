@@ -8,7 +8,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from rgbtvg.datasets import RGBTGeneralised
-from rgbtvg.errors import DataError
+from rgbtvg.errors import ConfigError, DataError
 
 PIPELINE = [
     dict(type="LoadImages", modality="rgbt"),
@@ -91,5 +91,22 @@ def test_bad_rows_and_splits_are_named(root):
     with pytest.raises(DataError, match=r"row 1 of .*grec_train.json"):
         make(root)
     path.write_text("{", encoding="utf-8")
-    with pytest.raises(DataError, match="is no JSON"):
+    with pytest.raises(DataError, match="is not JSON"):
         make(root)
+
+
+def test_records_of_test_list_their_subsets(root):
+    folder = root / "splits/rgbtvg_synthetic"
+    rows = json.loads((folder / "grec_train.json").read_text())
+    labels = [dict(lighting=1, size="small"), dict(lighting=3, size="normal"), dict(lighting=3)]
+    for row, conditions in zip(rows, labels, strict=True):
+        row["conditions"] = conditions
+    (folder / "grec_test.json").write_text(json.dumps(rows), encoding="utf-8")
+    records = [make(root, split="test").get_data_info(index) for index in range(3)]
+    assert [record["subsets"] for record in records] == [["testB", "testC"], ["testA"], []]
+    assert make(root).get_data_info(0)["subsets"] == []
+
+
+def test_a_split_that_is_named_twice_is_refused(root):
+    with pytest.raises(ConfigError, match="split 'train' is named 2 times; name each split once"):
+        make(root, split=["train", "train"])

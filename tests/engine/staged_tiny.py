@@ -15,6 +15,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from rgbtvg.engine import load_config, train
+from rgbtvg.files import replacing
 from rgbtvg.registry import DATASETS, HOOKS
 from rgbtvg.structures import Frame
 from tests.models.batches import collated_batch
@@ -39,13 +40,13 @@ train_dataloader = dict(
     batch_size=2,
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(type='PairRecords', pipeline=[dict(type='Resize', size='$image_size')]),
+    dataset=dict(type='PairRecords', pipeline=[dict(type='ResizeLongSide', size='$image_size')]),
 )
 val_dataloader = dict(
     batch_size=2,
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='PairRecords', pipeline=[dict(type='Resize', size='$image_size')], test_mode=True),
+    dataset=dict(type='PairRecords', pipeline=[dict(type='ResizeLongSide', size='$image_size')], test_mode=True),
 )
 val_evaluator = dict(type='GroundingMetric')
 test_dataloader = '$val_dataloader'
@@ -58,7 +59,7 @@ class PairRecords(BaseDataset):
     """Six pairs in memory, resized to the size that the pipeline's config says.
 
     Args:
-        pipeline: ``[dict(type='Resize', size=...)]``.
+        pipeline: ``[dict(type='ResizeLongSide', size=...)]``.
     """
 
     def __init__(self, pipeline: list, **kwargs: Any) -> None:
@@ -98,7 +99,8 @@ def pairs_config(
     preprocessor = dict(type="GroundingPreprocessor", modality="rgbt", statistics=statistics)
     text = CONFIG.format(base=BASE, schedule=schedule, model=dict(model, data_preprocessor=preprocessor))
     path = work_dir.parent / f"{work_dir.name}_config.py"
-    path.write_text(text + STAGES * (schedule == "adamw_staged"))
+    with replacing(path) as file:  # the processes of a group write it at the same time
+        file.write(text + STAGES * (schedule == "adamw_staged"))
     return load_config(path, options, work_dir)
 
 

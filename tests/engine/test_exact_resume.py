@@ -30,7 +30,7 @@ def final(work_dir: Path) -> dict[str, Any]:
         position={key: checkpoint["meta"][key] for key in ("epoch", "iter")},
         random=checkpoint["resume"]["random_states"],
         best=hub["runtime_info"]["best_score"],
-        best_file=Path(hub["runtime_info"]["best_ckpt"]).name,
+        best_epoch=hub["runtime_info"]["best_epoch"],
         losses=hub["log_scalars"]["train/loss"]["values"],
         val=hub["log_scalars"]["val/grounding/miou"]["values"],
     )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from unittest import mock
 
 import pytest
+import torch
 from mmengine.visualization import MLflowVisBackend as PlainMLflowVisBackend
 
 from rgbtvg.engine import loggers
+from rgbtvg.engine.hooks import ProgressBarHook
 from rgbtvg.engine.loggers import MLflowVisBackend, installed_loggers, without_missing
 from rgbtvg.errors import ConfigError
 
@@ -66,3 +69,12 @@ def test_mlflow_gets_names_that_it_takes(monkeypatch, tmp_path):
     )
     MLflowVisBackend(str(tmp_path)).add_scalars({"val/acc@0.5[size=small]": 0.1, "train/loss box": 1.0})
     assert given == {"val/acc_0.5_size_small_": 0.1, "train/loss box": 1.0}
+
+
+def test_the_progress_bar_shows_a_loss_without_a_warning(recwarn):
+    hook = ProgressBarHook()
+    hook.progress, hook.tasks = mock.Mock(), {"train": 0}
+    runner = mock.Mock(epoch=0, max_epochs=2, iter=0)
+    hook.after_train_iter(runner, 0, outputs={"loss": torch.tensor(1.5, requires_grad=True) * 1})
+    assert hook.progress.update.call_args.kwargs["note"] == "epoch 1/2  loss 1.500"
+    assert not recwarn.list

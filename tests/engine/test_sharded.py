@@ -56,6 +56,13 @@ def test_a_run_of_whole_copies_goes_on_shared_out_and_back(tmp_path, sharded):
         torch.testing.assert_close(expected[name], found[name], rtol=1e-5, atol=1e-6)
 
 
+def test_one_process_resumes_its_checkpoint(tmp_path, sharded):
+    arguments = (str(tmp_path / "run"), {**PLAIN, "max_epochs": 4}, str(sharded / "epoch_3.pth"))
+    assert call(train_tiny, *arguments, output=tmp_path / "log") == 0, (tmp_path / "log").read_text()[-3000:]
+    assert "with other settings" in (tmp_path / "log").read_text()
+    assert (tmp_path / "run" / "epoch_4.pth").is_file()
+
+
 def test_one_process_tests_its_checkpoint(tmp_path, sharded):
     arguments = (str(tmp_path / "test"), str(sharded / "epoch_3.pth"), SHARDED)
     assert call(run_test, *arguments, output=tmp_path / "log") == 0, (tmp_path / "log").read_text()[-3000:]
@@ -67,7 +74,7 @@ def test_one_process_tests_its_checkpoint(tmp_path, sharded):
     [
         ({}, "FSDPStrategy shares a model out to several processes"),
         ({"strategy.state_dict_cfg": "local"}, "state_dict_cfg of FSDPStrategy must be 'full'"),
-        ({"custom_hooks": [dict(type="EMAHook")]}, "EMAHook averages whole parameters"),
+        ({"custom_hooks": [dict(type="EMAHook")]}, "EMAHook is not supported with FSDPStrategy"),
     ],
 )
 def test_what_it_cannot_do_is_one_sentence(tmp_path, options, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,22 @@ def test_the_rate_of_each_stage_is_its_own(whole_run):
 def test_max_epochs_shortens_the_stages_and_is_kept_by_resuming(whole_run, tmp_path):
     train(staged_config(tmp_path / "run", {**KEEP, "max_epochs": 2}))
     hub = load_file(tmp_path / "run" / "epoch_2.pth")["message_hub"]["runtime_info"]
-    assert hub["stage_epochs"] == [1, 1] and not (tmp_path / "run" / "epoch_3.pth").exists()
-    with pytest.raises(ConfigError, match=r"stages have \[1, 2, 1\] epochs cannot go on with \[2, 4, 2\]"):
+    assert hub["stage"] == 1 and not (tmp_path / "run" / "epoch_3.pth").exists()
+    with pytest.raises(ConfigError, match=r"stages of other lengths \(train_cfg.max_epochs: None -> 8\)"):
         train(staged_config(tmp_path / "more", {"max_epochs": 8}), resume=whole_run / "epoch_3.pth")
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 3])
+@pytest.mark.parametrize(
+    "options",
+    [{"stage_mode": "one_schedule"}, {"stages": [dict(epochs=n, lr=1e-3, max_layer=2) for n in (1, 2, 1)]}],
+    ids=["stage_mode", "max_layer"],
+)
+def test_stages_cannot_change_in_a_run(whole_run, tmp_path, options):
+    with pytest.raises(ConfigError, match=r"cannot be resumed with (another stage_mode|other stages): .*--load-from"):
+        train(staged_config(tmp_path / "changed", options), resume=whole_run / "epoch_3.pth")
+
+
+@pytest.mark.parametrize("epoch", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_resuming_in_any_stage_is_the_same_run(whole_run, tmp_path, epoch):
     work_dir = tmp_path / "resumed"
     train(staged_config(work_dir, KEEP), resume=whole_run / f"epoch_{epoch}.pth")
@@ -76,14 +87,25 @@ def test_reloading_begins_a_stage_with_the_best_weights(tmp_path, monkeypatch):
     reloaded = []
     original = StagedTrainLoop.reload_best
     monkeypatch.setattr(StagedTrainLoop, "reload_best", lambda loop: (original(loop), reloaded.append(loop.epoch)))
-    train(staged_config(tmp_path / "run", {**KEEP, "stage_mode": "reload"}))
+    run = tmp_path / "run"
+    train(staged_config(run, {**KEEP, "stage_mode": "reload"}))
     assert reloaded == [1, 3]
+    kept = [load_file(run / f"best_stage_{number}.pth") for number in range(3)]
+    assert all(best["meta"]["epoch"] <= end for best, end in zip(kept, (1, 3, 4), strict=True))
+    # A copy resumes from its own best weights.
+    shutil.copytree(run, tmp_path / "copy")
+    (run / "best.pth").unlink()
+    train(staged_config(tmp_path / "copy", {**KEEP, "stage_mode": "reload"}), resume=tmp_path / "copy" / "epoch_1.pth")
+    (tmp_path / "copy" / "best.pth").replace(run / "best.pth")
+    last, best = kept[2]["state_dict"], load_file(run / "best.pth")["state_dict"]
+    assert all(torch.equal(last[name], best[name]) for name in best)
 
 
 @pytest.mark.parametrize("stage_mode", ["in_process", "reload"])
 def test_images_grow_with_the_stages_and_a_grown_stage_resumes(tmp_path, stage_mode):
     options = {
         **KEEP,
+        "custom_hooks": [dict(type="EMAHook", momentum=0.1)],  # the average grows too
         "stage_mode": stage_mode,
         "image_size": 96,
         "stages": [
@@ -176,7 +198,7 @@ def test_learned_updates_are_not_dropped_in_silence(whole_run, tmp_path):
 
 def test_adalora_counts_from_the_beginning_of_each_training(tmp_path):
     adapter = dict(_delete_=True, type="AdaLoRA", groups=dict(rgb=dict(rank=2, streams=["rgb"])), target_rank=1)
-    options = {**KEEP, "model.adapter": dict(adapter, interval=1)}
+    options = {**KEEP, "model.adapter": dict(adapter, interval=1), "stage_mode": "in_process"}
     opened = r"image_encoder.layers.0.self_attn.q_proj.lora.rgb.opened"
     train(staged_config(tmp_path / "first", options))
     first = weights(tmp_path / "first", 4)[opened]
@@ -186,6 +208,20 @@ def test_adalora_counts_from_the_beginning_of_each_training(tmp_path):
     options["stages"] = [dict(epochs=2, lr=1e-3, max_layer=2)]
     train(staged_config(tmp_path / "new", options), load_from=tmp_path / "first" / "epoch_4.pth")
     assert weights(tmp_path / "new", 2)[opened] < 0.25
+
+
+@pytest.mark.parametrize("interval", [5, 50])
+def test_adalora_ends_at_its_budget_and_what_it_pruned_stays_pruned(tmp_path, interval):
+    """Adam's momentum moves pruned values at every step between two prunings, and an average keeps a share of them."""
+    adapter = dict(_delete_=True, type="AdaLoRA", groups=dict(rgb=dict(rank=4, streams=["rgb"])), target_rank=1)
+    options = {"model.adapter": dict(adapter, interval=interval, warmup=0.0)}
+    options["stages"] = [dict(epochs=4, lr=1e-2, max_layer=2)]
+    train(staged_config(tmp_path / "run", options))
+    checkpoint = load_file(tmp_path / "run" / "epoch_4.pth")
+    values = [value for name, value in checkpoint["state_dict"].items() if name.endswith("lora.rgb.values")]
+    kept = sum(int((value != 0).sum()) for value in values)
+    assert kept == len(values)
+    assert checkpoint["message_hub"]["log_scalars"]["train/lora_rank"]["values"][-1] == kept / len(values)
 
 
 def test_two_processes_agree_over_a_switch_and_resume_in_the_second_stage(tmp_path):

@@ -20,6 +20,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from rgbtvg.errors import DataError
+from rgbtvg.files import replacing
 from rgbtvg.registry import DATASETS, HOOKS, MODELS
 from rgbtvg.structures import Frame, GroundingSample
 
@@ -83,6 +84,7 @@ class TinyGrounder(BaseModel):
         kill_at: step (counted from 1) in which the process kills itself, as ``kill -9`` would.
         poison: ids of samples whose loss is not a number; True for all.
         seconds: what a step takes at least.
+        unused: whether it has a parameter that gets no gradient.
     """
 
     def __init__(
@@ -91,10 +93,13 @@ class TinyGrounder(BaseModel):
         kill_at: int = 0,
         poison: tuple[str, ...] | bool = (),
         seconds: float = 0.0,
+        unused: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.layers = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Dropout(dropout), nn.Linear(8, 4))
+        if unused:
+            self.unused = nn.Parameter(torch.zeros(1))
         self.kill_at, self.poison, self.seconds = kill_at, poison, seconds
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
@@ -120,7 +125,8 @@ class Trouble(Hook):
 
     Args:
         step: when.
-        kind: ``terminate`` (SIGTERM, as a scheduler sends it) or ``full disk`` (for the checkpoint of the next epoch).
+        kind: ``terminate`` (SIGTERM, as a scheduler sends it), ``interrupt`` (Ctrl-C), ``interrupt twice``, or
+            ``full disk`` (for the checkpoint of the next epoch).
     """
 
     def __init__(self, step: int, kind: str) -> None:
@@ -131,6 +137,10 @@ class Trouble(Hook):
             for worker in multiprocessing.active_children():  # a scheduler signals the whole group
                 os.kill(worker.pid, signal.SIGTERM)
             os.kill(os.getpid(), signal.SIGTERM)
+        elif runner.iter + 1 == self.step and self.kind.startswith("interrupt"):
+            for _ in range(2 if self.kind.endswith("twice") else 1):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.01)
         elif runner.iter + 1 == self.step:
             Path(runner.work_dir, f".epoch_{runner.epoch + 1}.pth.part").symlink_to("/dev/full")
 
@@ -173,7 +183,8 @@ def tiny_config(work_dir: Path, options: dict[str, Any] | None = None) -> Config
 
     path = Path(work_dir).parent / f"{Path(work_dir).name}_config.py"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(CONFIG.format(base=BASE))
+    with replacing(path) as file:  # the processes of a group write it at the same time
+        file.write(CONFIG.format(base=BASE))
     return load_config(path, options, work_dir)
 
 

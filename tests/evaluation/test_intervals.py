@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -10,7 +12,7 @@ from rgbtvg.evaluation.intervals import (
     proportion,
     ratio,
 )
-from tests.evaluation.coverage import KINDS, coverage
+from tests.evaluation.coverage import BEGIN, COUNTS, END, KINDS, SETTINGS, coverage
 
 
 @pytest.mark.parametrize("successes, count", [(0, 20), (3, 21), (20, 20), (1389, 2032)])
@@ -90,11 +92,23 @@ def test_intervals_cover_the_truth(count, accuracy):
 
 @pytest.mark.slow
 def test_coverage_of_all_settings():
-    from tests.evaluation.coverage import COUNTS, SETTINGS
-
     for accuracy, correlation in SETTINGS:
         for count in COUNTS:
             found = coverage(count, accuracy, correlation, runs=4000, seed=1)
             # Where few samples of few images differ no method is exact; docs/evaluation.md shows by how much.
             low, high = (0.91, 0.985) if accuracy > 0.8 or count < 40 else (0.93, 0.97)
             assert all(low <= share <= high for share in found.values()), (accuracy, correlation, count, found)
+
+
+def test_the_documented_coverage_is_that_of_the_simulation():
+    """The table in docs/evaluation.md has every setting, and its numbers are what the code gives."""
+    page = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    block = page.split(BEGIN)[1].split(END)[0]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.strip().splitlines()]
+    assert lines[0][3:] == list(KINDS)
+    table = {(float(a), float(c), int(n)): [float(value) for value in values] for a, c, n, *values in lines[2:]}
+    assert table.keys() == {(a, round(c, 2), n) for a, c in SETTINGS for n in COUNTS}
+    assert np.mean([93 <= value <= 97 for values in table.values() for value in values]) >= 0.9
+    assert min(min(values) for values in table.values()) >= 92
+    found = coverage(49, 0.7, 1 / 3, runs=400)
+    assert [100 * found[kind] for kind in KINDS] == pytest.approx(table[0.7, 0.33, 49], abs=4)

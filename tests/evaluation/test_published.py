@@ -1,11 +1,14 @@
 """The published numbers: complete, in their place, with the digits that were printed."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from rgbtvg.evaluation.published import PUBLISHED, SOURCES, published_results
 
+METHOD_PAGES = sorted((Path(__file__).parents[2] / "docs" / "methods").glob("*.md"))
 RGBT = ("rgbtvg_flir", "rgbtvg_m3fd", "rgbtvg_mfad")
 
 
@@ -53,3 +56,22 @@ def test_rgbt_rows_have_all_five_columns():
     rows = [r for r in published_results(source="benchmark_2025_09") if r.dataset in RGBT]
     assert len(rows) == 111
     assert all(list(row.scores) == ["val", "test", "testA", "testB", "testC"] for row in rows)
+
+
+@pytest.mark.parametrize("page", METHOD_PAGES, ids=lambda page: page.stem)
+def test_reported_numbers_of_the_method_pages_are_published(page):
+    _, _, section = page.read_text(encoding="utf-8").partition("## Reported numbers")
+    values = {str(value) for result in PUBLISHED for value in result.scores.values()}
+    unknown = set(re.findall(r"\b\d\d\.\d\d?\b", section.split("\n## ")[0])) - values
+    assert not unknown
+
+
+def test_pages_name_the_values_that_differ_between_sources():
+    pages = {page.stem: page.read_text(encoding="utf-8") for page in METHOD_PAGES}
+    for name, printed in {
+        "qrnet": "84.01 / 85.85 / 82.34",
+        "transvg": "81.02 / 82.72 / 78.35",
+        "simvg": "78.75 | 83.15",
+        "hivg": "90.77 / 92.94 / 88.03",
+    }.items():
+        assert printed in pages[name]

@@ -192,3 +192,21 @@ def test_contact_sheet_of_augmented_pairs_repeats_itself(pristine, tmp_path):
 def test_contact_sheet_of_nothing_says_what_there_is(pristine, tmp_path):
     with pytest.raises(DataError, match="lighting: "):
         write_sheet(pristine, tmp_path / "none.png", text="no such sentence anywhere")
+
+
+def test_no_hits_are_said_and_boxes_have_an_edge(browser, server):
+    def until(condition):
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    browser.get(f"http://127.0.0.1:{server.server_port}/")
+    until(lambda: browser.find_elements("css selector", ".card"))
+    assert not browser.find_element("id", "none").is_displayed()
+    browser.find_element("id", "text").send_keys("nosuchword")
+    until(lambda: browser.find_element("id", "none").is_displayed())
+    browser.find_element("id", "reset").click()
+    until(lambda: browser.find_elements("css selector", ".card"))
+    browser.find_element("css selector", ".card").click()
+    until(lambda: browser.find_elements("css selector", ".stage rect.edge + rect.line"))

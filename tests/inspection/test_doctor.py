@@ -398,8 +398,8 @@ def test_a_defect_of_a_canonical_file_is_found(plant, name, canonical, tmp_path)
 
 def test_every_check_has_a_planted_defect():
     tested_elsewhere = {
-        "malformed_row", "unreadable_annotation", "subset_differs", "unpublished_count", "missing_stream",
-        "repeated_id", "mask_count",
+        "malformed_row", "unreadable_annotation", "subset_differs", "unpublished_count", "unpublished_labels",
+        "missing_stream", "repeated_id", "mask_count", "impossible_set", "repaired_rows", "left_out_row",
     }  # fmt: skip
     assert set(CHECKS) == {name for _, name in PLANTED} | tested_elsewhere
 

@@ -131,9 +131,9 @@ def test_student_answers_when_asked():
 def test_matching_is_the_cheapest_assignment():
     targets = [torch.tensor([[0.2, 0.2, 0.1, 0.1], [0.8, 0.8, 0.2, 0.2]])]
     boxes = torch.tensor([[[0.5, 0.5, 0.9, 0.9], [0.8, 0.79, 0.2, 0.2], [0.21, 0.2, 0.1, 0.1]]])
-    ((queries, picked),) = SetCriterion().match(torch.zeros(1, 3, 2), boxes, targets)
-    assert queries.tolist() == [1, 2]
-    assert picked.tolist() == [1, 0]
+    match = SetCriterion().match(torch.zeros(1, 3, 2), boxes, targets)
+    assert match.query.tolist() == [1, 2]
+    assert match.target.tolist() == [1, 0]
 
 
 def test_both_pretraining_tasks_learn_and_alternate():

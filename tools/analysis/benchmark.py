@@ -12,20 +12,20 @@ import argparse
 import json
 from pathlib import Path
 
-from rgbtvg.cli import add_cfg_options, run
+from rgbtvg.cli import add_cfg_options, add_config, run
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", nargs="?")
+    add_config(parser)
     parser.add_argument("--all", action="store_true", help="a table of every method at its own image size")
     add_cfg_options(parser)
-    parser.add_argument("--batch-size", type=int, default=1, help="of an inference (default 1)")
-    parser.add_argument("--train-batch-size", type=int, default=4, help="of a training step (default 4)")
+    parser.add_argument("--batch-size", type=int, default=1, help="batch size of inference (default 1)")
+    parser.add_argument("--train-batch-size", type=int, default=4, help="batch size of a training step (default 4)")
     parser.add_argument("--max-layer", type=int, default=12, help="open layers in the training step (default 12)")
     parser.add_argument("--no-training", action="store_true", help="measure inference only")
     parser.add_argument("--threads", type=int, default=2, help="on a CPU (default 2)")
-    parser.add_argument("--rounds", type=int, default=7, help="of which the median is taken (default 7)")
+    parser.add_argument("--rounds", type=int, default=7, help="number of rounds; the median is reported (default 7)")
     parser.add_argument("--json", help="also write the figures here")
     args = parser.parse_args()
     if args.all == bool(args.config):
@@ -41,7 +41,7 @@ def main() -> None:
         figures = cost_table(args.cfg_options, args.threads, args.rounds, print)
     else:
         from rgbtvg.benchmarking.benchmark import measure
-        from rgbtvg.engine.config import load_config, parse_options
+        from rgbtvg.engine import load_config, parse_options
 
         figures = measure(
             load_config(args.config, parse_options(args.cfg_options)),

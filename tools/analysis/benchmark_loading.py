@@ -4,7 +4,7 @@ python tools/analysis/benchmark_loading.py
 python tools/analysis/benchmark_loading.py configs/transvg/transvg_r50.py --json work_dirs/loading.json
 
 Makes 100 JPEG pairs of 1280x960 and 100 PNG pairs of 1024x768 in a temporary folder. One process and one thread, all
-variants in turn, medians over the rounds. Says also how many grey levels reduced decoding and the cache change.
+variants in turn, medians over the rounds. Prints how many grey levels reduced decoding and a resized copy change.
 """
 
 import argparse
@@ -18,8 +18,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", nargs="?", default="configs/transvg/transvg_r50.py")
     add_cfg_options(parser)
-    parser.add_argument("--pairs", type=int, default=100, help="of each format (default 100)")
-    parser.add_argument("--rounds", type=int, default=7, help="of which the median is taken (default 7)")
+    parser.add_argument("--pairs", type=int, default=100, help="number of pairs per format (default 100)")
+    parser.add_argument("--rounds", type=int, default=7, help="number of rounds; the median is reported (default 7)")
     parser.add_argument("--json", help="also write the figures here")
     return parser.parse_args()
 
@@ -27,7 +27,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from rgbtvg.benchmarking.loading_benchmark import benchmark_loading
-    from rgbtvg.engine.config import load_config, parse_options
+    from rgbtvg.engine import load_config, parse_options
 
     config = load_config(args.config, parse_options(args.cfg_options))
     rows = benchmark_loading(config, count=args.pairs, rounds=args.rounds)

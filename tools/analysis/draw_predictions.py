@@ -17,15 +17,18 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("predictions", help="predictions.json or mask_predictions.json, or a folder with one below it")
     parser.add_argument("--out", default="predictions.png", help="picture to write (.png or .jpg)")
-    parser.add_argument("--num", type=int, default=16, help="how many samples")
+    parser.add_argument("--num", type=int, default=16, help="number of samples")
     add_row_filters(parser)
     parser.add_argument("--order", default="random", choices=["random", "worst", "best", "first"])
-    parser.add_argument("--seed", type=int, default=0, help="of the random choice")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the choice")
     parser.add_argument("--modality", default="rgbt", choices=["rgb", "ir", "rgbt"], help="which pictures to draw")
     parser.add_argument(
-        "--thermal-normalisation", default="dataset", metavar="NAME", help="how thermal is shown: docs/thermal.md"
+        "--thermal-normalisation",
+        default="dataset",
+        metavar="NAME",
+        help="see docs/thermal.md",
     )
-    parser.add_argument("--width", type=int, default=360, help="of each picture in pixels")
+    parser.add_argument("--width", type=int, default=360, help="width of each image in pixels")
     parser.add_argument("--columns", type=int, default=4, help="samples side by side")
     return parser.parse_args()
 

@@ -1,14 +1,13 @@
-"""Find why a box is wrong: one page and one line of JSON for each sample.
+"""Find out why a box is wrong: one page and one line of JSON per sample.
 
-The page shows the pair, what the network saw of it (after resizing, padding and the normalisation of thermal), where it
-looked, the tokens that it read, true and predicted box, and the kind of mistake. The lines are appended to
-explanations.jsonl.
+The page shows the pair, the network's input (resized, padded, normalised), its attention maps, the tokens, the true and
+the predicted box, and the kind of mistake. The lines are appended to explanations.jsonl.
 
 python tools/analysis/inspect_prediction.py rgbtvg_synthetic/test/000003 --load-from work_dirs/quickstart/best.pth
-python tools/analysis/inspect_prediction.py --predictions work_dirs/quickstart/test --worst 5 --where lighting=none
+python tools/analysis/inspect_prediction.py --predictions work_dirs/quickstart/test --worst 5 --where lighting=weak
 
-With --predictions the checkpoint is the one that was tested, and without samples the kinds of mistakes are counted.
---split and --where choose among the worst, and among what is counted.
+With --predictions, the tested checkpoint is used. Without samples, the kinds of mistakes are counted. --split and
+--where restrict both.
 """
 
 import argparse
@@ -25,8 +24,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--worst", type=int, metavar="N", help="the N samples of the predictions with the lowest IoU")
     add_row_filters(parser)
     parser.add_argument("--out", default="work_dirs/inspected", metavar="FOLDER", help="default %(default)s")
-    parser.add_argument("--width", type=int, default=480, help="of each picture in pixels")
-    parser.add_argument("--device", help="such as cuda:1 or cpu; a GPU where there is one by default")
+    parser.add_argument("--width", type=int, default=480, help="width of each image in pixels")
+    parser.add_argument("--device", help="such as cuda:1 or cpu; default: a GPU if there is one")
     add_cfg_options(parser)
     return parser.parse_args()
 

@@ -33,7 +33,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from rgbtvg.benchmarking.sweep import sweep
-    from rgbtvg.engine.config import parse_options
+    from rgbtvg.engine import parse_options
 
     out = args.out or Path("work_dirs", Path(args.table).stem)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # end the runs too

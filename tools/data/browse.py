@@ -18,14 +18,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("data", metavar="CONFIG|PATH", help="config, folder, .pth or .jsonl")
     parser.add_argument("--data-root", help="folder of the images, where it is not found beside the annotations")
     parser.add_argument("--augmented", action="store_true", help="after the config's training pipeline")
-    parser.add_argument("--seed", type=int, default=0, help="of augmentation and of the sheet's choice")
-    parser.add_argument("--port", type=int, default=8008, help="of the page; 0 takes a free one")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the augmentation and of the sheet")
+    parser.add_argument("--port", type=int, default=8008, help="port of the page; 0 takes a free one")
     add_cfg_options(parser)
     sheet = parser.add_argument_group("contact sheet")
     sheet.add_argument("--sheet", metavar="FILE", help="write a picture (.png or .jpg) instead of serving a page")
-    sheet.add_argument("--num", type=int, default=16, help="how many records, chosen at random")
+    sheet.add_argument("--num", type=int, default=16, help="number of records, chosen at random")
     sheet.add_argument("--columns", type=int, default=4, help="records side by side")
-    sheet.add_argument("--width", type=int, default=360, help="of each picture in pixels")
+    sheet.add_argument("--width", type=int, default=360, help="width of each image in pixels")
     sheet.add_argument("--search", default="", metavar="TEXT", help="only sentences with these words")
     sheet.add_argument("--split", default="", help="only this split, subset or dataset")
     sheet.add_argument("--where", nargs="*", default=[], metavar="CONDITION=VALUE", help="only records of this kind")
@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from rgbtvg.engine.config import parse_options
+    from rgbtvg.engine import parse_options
     from rgbtvg.inspection import browse, write_sheet
 
     chosen = {

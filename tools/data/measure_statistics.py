@@ -11,16 +11,16 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from rgbtvg.cli import add_cfg_options, run
+from rgbtvg.cli import add_cfg_options, add_config, parse, run
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config")
+    add_config(parser)
     add_cfg_options(parser)
     parser.add_argument("--workers", type=int, default=2, help="processes (default %(default)s)")
     parser.add_argument("--json", help="also write the values here")
-    return parser.parse_args()
+    return parse(parser)
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
 
     from rgbtvg.datasets.measure_statistics import image_files, measure_statistics, statistics_line, training_records
     from rgbtvg.datasets.statistics import get_statistics
-    from rgbtvg.engine.config import load_config, parse_options
+    from rgbtvg.engine import load_config, parse_options
     from rgbtvg.errors import ConfigError
     from rgbtvg.structures import MODALITY_STREAMS
 

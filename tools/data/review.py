@@ -1,8 +1,8 @@
-"""Accept, edit or reject sentences by keyboard, on a page that this machine serves to itself.
+"""Accept, edit or reject expressions by keyboard on a local web page.
 
 python tools/data/review.py new.jsonl --image-root RAW --out reviewed.jsonl
 
-Every decision is kept in a journal; run it again to go on. Ctrl-C writes the result and ends it.
+Every decision is saved in a journal; run the command again to continue. Ctrl-C writes the result and ends.
 """
 
 import argparse
@@ -13,12 +13,12 @@ from rgbtvg.cli import run
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("records", type=Path, help="canonical JSON lines with sentences")
+    parser.add_argument("records", type=Path, help="canonical JSON lines with expressions")
     parser.add_argument("--image-root", type=Path, help="folder that image paths start from (default: that of RECORDS)")
-    parser.add_argument("--out", type=Path, required=True, help="canonical JSON lines of what is accepted or edited")
-    parser.add_argument("--journal", type=Path, help="the decisions (default: OUT with .review.jsonl)")
-    parser.add_argument("--port", type=int, default=7870, help="0 for any that is free (default %(default)s)")
-    parser.add_argument("--export", action="store_true", help="write the result of the journal and serve nothing")
+    parser.add_argument("--out", type=Path, required=True, help="canonical JSON lines of accepted and edited records")
+    parser.add_argument("--journal", type=Path, help="file of the decisions (default: OUT with .review.jsonl)")
+    parser.add_argument("--port", type=int, default=7870, help="port of the page; 0 takes a free one (default %(default)s)")
+    parser.add_argument("--export", action="store_true", help="write the result of the journal without serving the page")
     return parser.parse_args()
 
 

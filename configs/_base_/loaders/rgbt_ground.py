@@ -10,6 +10,8 @@ data_root = "data/rgbt_ground"
 split_root = "data/rgbt_ground/splits"
 modality = "rgbt"
 statistics = "$dataset"  # or the output of tools/data/measure_statistics.py for other data
+box_format = None  # "xywh", "xyxy" or "cxcywh" for files with another order than their format prescribes
+box_unit = "pixel"  # "fraction" or "thousandth" of the image
 with_masks = False  # read the masks of datasets that have them
 batch_size = 32
 num_workers = 4
@@ -30,7 +32,6 @@ load_images = dict(
     thermal_normalisation="$thermal_normalisation",
     thermal_range="$thermal_range",
     draft_size="$draft_size",
-    cache="$picture_cache",
 )
 load_images_exactly = dict(
     type="LoadImages",
@@ -45,6 +46,8 @@ rows = dict(
     data_root="$data_root",
     split_root="$split_root",
     modality="$modality",
+    box_format="$box_format",
+    box_unit="$box_unit",
 )
 loader = dict(
     batch_size="$batch_size",

@@ -4,7 +4,6 @@ image_size = 224
 tokenizer = "pretrain_weights/bert-base-uncased"
 max_length = 20
 rgbt_resize = "separate"  # "premultiplied" for checkpoints released by the benchmark
-picture_cache = dict(folder=None, size=448, max_gb=50)  # with a folder: decoded once, shrunk to the size, kept there
 
 # Steps shared with other pipelines, which may override them.
 random_crop = dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5)

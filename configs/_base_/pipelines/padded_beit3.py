@@ -1,11 +1,10 @@
 """OneRef's transforms: resize the long side to steps of 32 pixels, pad to a square; BEiT-3's tokenizer."""
 
 image_size = 384
-tokenizer = "pretrain_weights/beit3.spm"
+tokenizer = "pretrain_weights/beit3_tokenizer"
 pad_id = 1
 max_length = 64
 rgbt_resize = "separate"
-picture_cache = dict(folder=None, size=768, max_gb=50)
 scale_stride = 32  # pixels between the training scales
 
 random_crop = dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=0.5)

@@ -1,11 +1,10 @@
 """SimVG's and ALVG's transforms: zoom and crop (training), stretch to a square; BEiT-3's tokenizer."""
 
 image_size = 640
-tokenizer = "pretrain_weights/beit3.spm"
+tokenizer = "pretrain_weights/beit3_tokenizer"
 pad_id = 1
 max_length = 20
 zoom = (0.3, 1.4)  # (1.0, 1.0) keeps the scale of images
-picture_cache = dict(folder=None, size=1280, max_gb=50)
 
 tokenize = dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length", pad_id="$pad_id")
 

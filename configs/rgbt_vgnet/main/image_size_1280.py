@@ -3,5 +3,4 @@
 _base_ = ["../rgbt_vgnet_b16.py"]
 
 image_size = 1280
-picture_cache = dict(size=2560)
 load_from = "pretrain_weights/hivg_b16_mixup_merged_rgbt_1280.pth"  # see docs/experiments.md

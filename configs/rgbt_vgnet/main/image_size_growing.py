@@ -5,7 +5,6 @@ _base_ = ["../rgbt_vgnet_b16.py"]
 image_size = 640
 stage_mode = "in_process"  # weights of another image size do not fit
 load_from = "pretrain_weights/hivg_b16_mixup_merged_rgbt_640.pth"  # see docs/experiments.md
-picture_cache = dict(size=1280)
 stages = [
     dict(epochs=60, lr=5e-4, max_layer=0, image_size=224),
     dict(epochs=20, lr=1e-4, max_layer=5, image_size=336),

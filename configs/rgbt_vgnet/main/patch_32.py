@@ -3,6 +3,5 @@
 _base_ = ["../rgbt_vgnet_b16.py"]
 
 image_size = 640
-picture_cache = dict(size=1280)
 load_from = None
 model = dict(image_encoder=dict(patch_size=32))

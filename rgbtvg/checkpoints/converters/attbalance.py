@@ -18,7 +18,7 @@ def momentum_rule(rule: Rule) -> Rule:
 
 
 RULES: list[Rule] = [
-    rule for rule in TRANSVG.rules if isinstance(rule, Idle) or not rule.theirs.startswith("visu_proj.")
+    rule for rule in TRANSVG.rules_for({}) if isinstance(rule, Idle) or not rule.theirs.startswith("visu_proj.")
 ]
 RULES.insert(0, Rename("visu_proj.{rest}", "image_proj.{rest}"))
 CONVERTER = Converter(

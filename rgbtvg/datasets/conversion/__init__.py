@@ -1,9 +1,7 @@
-"""Detection sets as they are distributed to records, and records to the formats of other tools."""
+"""Converters of detection sets to records, and of records to the formats of other tools."""
 
 from rgbtvg.datasets.conversion.annotation_files import LabelledObject, read_bbgt, read_voc, read_yolo
 from rgbtvg.datasets.conversion.detection import (
-    KAIST,
-    LLVIP,
     M3FD,
     MFAD,
     AnnotatedPair,
@@ -11,11 +9,12 @@ from rgbtvg.datasets.conversion.detection import (
     FLIRAligned,
     SiblingFolders,
 )
+from rgbtvg.datasets.conversion.own_files import COCOBoxes, CSVBoxes, YOLOBoxes
+from rgbtvg.datasets.conversion.pedestrians import KAIST, LLVIP
+from rgbtvg.datasets.conversion.tool_writers import FiftyOneWriter, LabelStudioWriter
 from rgbtvg.datasets.conversion.writers import (
     CanonicalWriter,
     COCOWriter,
-    FiftyOneWriter,
-    LabelStudioWriter,
     ODVGWriter,
     RecordWriter,
     RGBTGroundWriter,
@@ -27,7 +26,9 @@ __all__ = [
     "M3FD",
     "MFAD",
     "AnnotatedPair",
+    "COCOBoxes",
     "COCOWriter",
+    "CSVBoxes",
     "CanonicalWriter",
     "DetectionReader",
     "FLIRAligned",
@@ -38,6 +39,7 @@ __all__ = [
     "RGBTGroundWriter",
     "RecordWriter",
     "SiblingFolders",
+    "YOLOBoxes",
     "read_bbgt",
     "read_voc",
     "read_yolo",

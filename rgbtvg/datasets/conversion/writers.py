@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import torch
 from pycocotools import mask as coco_mask
@@ -19,6 +18,7 @@ from rgbtvg.datasets.conditions import CONDITIONS
 from rgbtvg.datasets.conversion.annotation_files import Size
 from rgbtvg.datasets.image_files import image_size
 from rgbtvg.datasets.masks import text_rle
+from rgbtvg.datasets.rgbt_ground import RECORDS_FILE
 from rgbtvg.errors import DataError
 from rgbtvg.files import replacing
 from rgbtvg.registry import RECORD_WRITERS
@@ -43,11 +43,19 @@ class RecordWriter:
         """Write all records.
 
         Returns:
-            What was written, and how many of it.
+            Kind of what was written -> count.
 
         Raises:
-            DataError: an image does not lie under the image root or its size cannot be found out; nothing is written.
+            DataError: an image is not under the image root, its size cannot be read, or two records share an id;
+                nothing is written.
         """
+        ids = Counter(record["sample_id"] for record in records)
+        repeated = [name for name, count in ids.items() if count > 1]
+        if repeated:
+            raise DataError(f"{len(repeated)} ids are those of several records, the first is {repeated[0]!r}")
+        return self._write(records)
+
+    def _write(self, records: Sequence[Record]) -> dict[str, int]:
         raise NotImplementedError
 
     def size(self, record: Record) -> Size:
@@ -70,7 +78,7 @@ class RecordWriter:
 class CanonicalWriter(RecordWriter):
     """The project's own JSON lines, see docs/datasets.md; `out` is the file."""
 
-    def write(self, records: Sequence[Record]) -> dict[str, int]:
+    def _write(self, records: Sequence[Record]) -> dict[str, int]:
         return {"records": write_records(self.out, records, self.image_root)}
 
 
@@ -78,30 +86,35 @@ class CanonicalWriter(RecordWriter):
 class COCOWriter(RecordWriter):
     """``instances.json`` as COCO's, and ``refs.json`` with the sentences as the RefCOCO family's; `out` is the folder.
 
-    ``file_name`` is relative to the folder that all pictures of a stream share, which ``info`` names for each stream;
-    where the pictures of a pair are called differently, ``modalities`` of an image has each path from the image root.
-    :class:`~rgbtvg.datasets.coco.COCORefs` reads the folder.
+    ``file_name`` is relative to the folder that all images of a stream share, which ``info`` names for each stream;
+    ``modalities`` of an image has the path of each stream from the image root. References keep id, data set, subsets,
+    conditions and ``extra`` of their record, so that :class:`~rgbtvg.datasets.coco.COCORefs` reads the same records
+    back; boxes without a sentence keep them in their annotation, for ``tools/data/convert.py --from coco``.
     """
 
-    def write(self, records: Sequence[Record]) -> dict[str, int]:
+    def _write(self, records: Sequence[Record]) -> dict[str, int]:
         folders = self._stream_folders(records)
-        categories = {name: number for number, name in enumerate(sorted({category_of(each) for each in records}), 1)}
-        images: dict[str, dict[str, Any]] = {}
+        categories = {name: number for number, name in enumerate(all_categories(records), 1)}
+        images: dict[tuple, dict[str, Any]] = {}
         annotations: dict[tuple, dict[str, Any]] = {}
         refs = []
         for record in records:
-            path = main_image(record)
-            image = images.get(path)
+            pair = pair_of(record)
+            image = images.get(pair)
             if image is None:
-                image = images[path] = self._image(record, len(images) + 1, folders)
+                image = images[pair] = self._image(record, len(images) + 1, folders)
+            has_sentence = bool(record["expression"].strip())
             ids = []
-            for index, box in enumerate(record["boxes"]):
-                key = (path, *box, category_of(record))
+            for index, (box, category) in enumerate(zip(record["boxes"], box_categories(record), strict=True)):
+                mask = record["masks"][index]["counts"] if record.get("masks") else None
+                key = (pair, *box, category, mask, None if has_sentence else record["sample_id"])
                 if key not in annotations:
-                    numbers = (len(annotations) + 1, image["id"], categories[category_of(record)])
+                    numbers = (len(annotations) + 1, image["id"], categories[category])
                     annotations[key] = _coco_annotation(record, index, *numbers)
+                    if not has_sentence:
+                        annotations[key]["record"] = {"split": record["split"], **_kept(record)}
                 ids.append(annotations[key]["id"])
-            if record["expression"].strip():
+            if has_sentence:
                 refs.append(_coco_ref(record, len(refs), image, ids))
         content = {
             "info": {"image_folders": {stream: self.relative(folder) for stream, folder in folders.items()}},
@@ -109,8 +122,8 @@ class COCOWriter(RecordWriter):
             "annotations": list(annotations.values()),
             "categories": [{"id": number, "name": name} for name, number in categories.items()],
         }
-        _write_json(self.out / "instances.json", content)
-        _write_json(self.out / "refs.json", refs)
+        write_json(self.out / "instances.json", content)
+        write_json(self.out / "refs.json", refs)
         return {"images": len(images), "boxes": len(annotations), "sentences": len(refs)}
 
     def _stream_folders(self, records: Sequence[Record]) -> dict[str, str]:
@@ -153,9 +166,14 @@ def _coco_ref(record: Record, number: int, image: dict[str, Any], ids: list[int]
         "ann_id": meant,
         "split": record["split"],
         "sentences": [{"sent_id": number, "sent": record["expression"]}],
-        "sample_id": record["sample_id"],
-        "conditions": record.get("conditions") or {},
+        **_kept(record),
     }
+
+
+def _kept(record: Record) -> dict[str, Any]:
+    """Fields of a record that COCO has no place for."""
+    fields = {name: record.get(name) for name in ("sample_id", "dataset", "subsets", "conditions", "extra")}
+    return {name: value for name, value in fields.items() if value}
 
 
 @RECORD_WRITERS.register_module(name="odvg")
@@ -167,7 +185,7 @@ class ODVGWriter(RecordWriter):
     are relative to the image root; thermal stands under ``modalities``, which those trainers pass over.
     """
 
-    def write(self, records: Sequence[Record]) -> dict[str, int]:
+    def _write(self, records: Sequence[Record]) -> dict[str, int]:
         spoken = [record for record in records if record["expression"].strip()]
         silent = [record for record in records if not record["expression"].strip()]
         counts = {}
@@ -175,13 +193,13 @@ class ODVGWriter(RecordWriter):
             _write_lines(self.out, map(self._grounding, spoken))
             counts["sentences"] = len(spoken)
         if silent:
-            labels = {name: label for label, name in enumerate(sorted({category_of(record) for record in silent}))}
-            by_image: dict[str, list[Record]] = {}
+            labels = {name: label for label, name in enumerate(all_categories(silent))}
+            by_image: dict[tuple, list[Record]] = {}
             for record in silent:
-                by_image.setdefault(main_image(record), []).append(record)
+                by_image.setdefault(pair_of(record), []).append(record)
             path = self.out.with_suffix(f".detection{self.out.suffix}")
             _write_lines(path, (self._detection(same, labels) for same in by_image.values()))
-            _write_json(self.out.with_name("label_map.json"), {str(label): name for name, label in labels.items()})
+            write_json(self.out.with_name("label_map.json"), {str(label): name for name, label in labels.items()})
             counts.update({"images with boxes": len(by_image), "boxes": sum(len(each["boxes"]) for each in silent)})
         return counts
 
@@ -203,158 +221,64 @@ class ODVGWriter(RecordWriter):
 
     def _detection(self, records: Sequence[Record], labels: dict[str, int]) -> dict[str, Any]:
         instances = [
-            {"bbox": list(box), "label": labels[category_of(record)], "category": category_of(record)}
+            {"bbox": list(box), "label": labels[category], "category": category}
             for record in records
-            for box in record["boxes"]
+            for box, category in zip(record["boxes"], box_categories(record), strict=True)
         ]
         return {**self._picture(records[0]), "detection": {"instances": instances}}
-
-
-@RECORD_WRITERS.register_module(name="fiftyone")
-class FiftyOneWriter(RecordWriter):
-    """A folder that FiftyOne imports as ``FiftyOneImageDetectionDataset``; `out` is the folder.
-
-    ``labels.json`` has the boxes, in parts of the image, with sentence, split and conditions as attributes;
-    ``data.json`` says where each RGB picture lies (whole paths: FiftyOne finds them without a copy), ``data_ir.json``
-    the same for thermal, for ``data_path="data_ir.json"``.
-    """
-
-    def write(self, records: Sequence[Record]) -> dict[str, int]:
-        names: dict[str, str] = {}
-        manifests: dict[str, dict[str, str]] = {}
-        labels: dict[str, list[dict[str, Any]]] = {}
-        for record in records:
-            path = main_image(record)
-            if path not in names:
-                # FiftyOne takes what follows a dot off.
-                names[path] = f"{len(names):06d}-{Path(path).stem.replace('.', '-')}"
-                for stream, place in record["image_paths"].items():
-                    manifests.setdefault(stream, {})[names[path]] = os.path.abspath(place)
-            labels.setdefault(names[path], []).extend(self._detections(record))
-        classes = sorted({category_of(record) for record in records})
-        _write_json(self.out / "labels.json", {"classes": classes, "labels": labels})
-        for stream, manifest in manifests.items():
-            _write_json(self.out / ("data.json" if stream == "rgb" else f"data_{stream}.json"), manifest)
-        return {"images": len(names), "boxes": sum(map(len, labels.values()))}
-
-    def _detections(self, record: Record) -> list[dict[str, Any]]:
-        height, width = self.size(record)
-        attributes = {
-            "expression": record["expression"],
-            "split": record["split"],
-            "record_id": record["sample_id"],
-            **{f"condition_{name}": value for name, value in (record.get("conditions") or {}).items()},
-        }
-        return [
-            {
-                "label": category_of(record),
-                "bounding_box": [x0 / width, y0 / height, (x1 - x0) / width, (y1 - y0) / height],
-                "attributes": attributes,
-            }
-            for x0, y0, x1, y1 in record["boxes"]
-        ]
-
-
-@RECORD_WRITERS.register_module(name="label-studio")
-class LabelStudioWriter(RecordWriter):
-    """Tasks with annotations for Label Studio, `out`, and the labelling configuration beside, ``.config.xml``.
-
-    A task is a record: both pictures, its boxes, its sentence to be edited. Pictures are addressed as local files; the
-    server needs ``LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true`` and the image root as
-    ``LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT``.
-    """
-
-    def write(self, records: Sequence[Record]) -> dict[str, int]:
-        _write_json(self.out, [self._task(record) for record in records])
-        categories = sorted({category_of(record) for record in records})
-        streams = list(dict.fromkeys(stream for record in records for stream in record["image_paths"]))
-        with replacing(self.out.with_suffix(".config.xml")) as file:
-            file.write(_label_studio_config(categories, streams))
-        return {"tasks": len(records), "boxes": sum(len(record["boxes"]) for record in records)}
-
-    def _task(self, record: Record) -> dict[str, Any]:
-        height, width = self.size(record)
-        target = main_stream(record)
-        common = {"to_name": target, "original_width": width, "original_height": height, "image_rotation": 0}
-        result = [
-            {
-                **common,
-                "id": f"box{index}",
-                "from_name": "box",
-                "type": "rectanglelabels",
-                "value": {
-                    "x": 100 * x0 / width,
-                    "y": 100 * y0 / height,
-                    "width": 100 * (x1 - x0) / width,
-                    "height": 100 * (y1 - y0) / height,
-                    "rotation": 0,
-                    "rectanglelabels": [category_of(record)],
-                },
-            }
-            for index, (x0, y0, x1, y1) in enumerate(record["boxes"])
-        ]
-        if record["expression"]:
-            sentence = {"text": [record["expression"]]}
-            result.append(
-                {"id": "sentence", "from_name": "expression", "to_name": target, "type": "textarea", "value": sentence}
-            )
-        addresses = {stream: f"/data/local-files/?d={quote(path)}" for stream, path in self.modalities(record).items()}
-        data = {**addresses, "sample_id": record["sample_id"], "split": record["split"]}
-        return {"data": data, "annotations": [{"result": result}]}
-
-
-def _label_studio_config(categories: Sequence[str], streams: Sequence[str]) -> str:
-    target = "rgb" if "rgb" in streams else streams[0]
-    pictures = [f'  <Image name="{stream}" value="${stream}" zoom="true"/>' for stream in streams]
-    labels = [f'    <Label value="{html.escape(category)}"/>' for category in categories]
-    return "\n".join(
-        [
-            "<View>",
-            *pictures,
-            f'  <RectangleLabels name="box" toName="{target}">',
-            *labels,
-            "  </RectangleLabels>",
-            f'  <TextArea name="expression" toName="{target}" editable="true" maxSubmissions="1"/>',
-            "</View>\n",
-        ]
-    )
 
 
 @RECORD_WRITERS.register_module(name="rgbt-ground")
 class RGBTGroundWriter(RecordWriter):
     """The benchmark's own files, ``<out>/<dataset>/<dataset>_<split>.pth``; `out` is the folder of splits.
 
-    A row ends before the first condition that a record lacks, since the benchmark tells them by place: lighting, size,
-    crowded, scene, weather, occlusion. The benchmark knows one box a sentence and one name for both pictures of a pair;
-    :class:`~rgbtvg.datasets.rgbt_ground.RGBTGround` reads them.
+    A row ends before the first condition that a record lacks, since its conditions have fixed places: lighting, size,
+    crowded, scene, weather, occlusion. The benchmark knows one box a sentence and one name for both images of a pair:
+    that of the RGB image in the folder that all of them share. ``<out>/<dataset>/records.json`` keeps the rest: paths
+    of each image from the image root, ids, subsets, conditions and ``extra`` of each row. The benchmark's code does not
+    read it; :class:`~rgbtvg.datasets.rgbt_ground.RGBTGround` does.
     """
 
-    def write(self, records: Sequence[Record]) -> dict[str, int]:
-        splits: dict[Path, list[tuple]] = {}
+    def _write(self, records: Sequence[Record]) -> dict[str, int]:
+        splits: dict[tuple[str, str], list[tuple]] = {}
+        kept: dict[str, dict[str, dict]] = {}
+        folders: dict[str, str] = {}
+        for dataset in {record["dataset"] for record in records}:
+            places = {os.path.dirname(os.path.abspath(main_image(r))) for r in records if r["dataset"] == dataset}
+            folders[dataset] = os.path.commonpath(places)
         for record in records:
             if len(record["boxes"]) != 1 or not record["expression"].strip():
                 raise DataError(
                     f"{record['sample_id']} has not one box and a sentence, which a row of the benchmark needs"
                 )
-            name = f"{record['dataset']}_{record['split']}.pth"
-            splits.setdefault(self.out / record["dataset"] / name, []).append(self._row(record))
-        for path, rows in splits.items():
+            dataset, split = record["dataset"], record["split"]
+            name = Path(os.path.relpath(main_image(record), folders[dataset])).as_posix()
+            splits.setdefault((dataset, split), []).append(self._row(record, name))
+            written = kept.setdefault(dataset, {"images": {}, "rows": {}})
+            paths = self.modalities(record)
+            if written["images"].setdefault(name, paths) != paths:
+                raise DataError(f"{record['sample_id']}: {name} has several thermal images, of which a row names none")
+            written["rows"].setdefault(split, []).append(_kept(record))
+        for (dataset, split), rows in splits.items():
+            path = self.out / dataset / f"{dataset}_{split}.pth"
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.save(rows, path)
+        for dataset, written in kept.items():
+            write_json(self.out / dataset / RECORDS_FILE, written)
         return {"files": len(splits), "rows": len(records)}
 
-    def _row(self, record: Record) -> tuple:
+    def _row(self, record: Record, name: str) -> tuple:
         height, width = self.size(record)
         x0, y0, x1, y1 = record["boxes"][0]
         codes = []
         for condition, labels in CONDITIONS.items():
-            name = (record.get("conditions") or {}).get(condition)
-            code = next((label.code for label in labels if label.name == name), None)
+            value = (record.get("conditions") or {}).get(condition)
+            code = next((label.code for label in labels if label.name == value), None)
             if code is None:
                 break
             codes.append(code)
         size = {"height": height, "width": width}
-        return (Path(main_image(record)).name, size, [x0, y0, x1 - x0, y1 - y0], record["expression"], *codes)
+        return (name, size, [x0, y0, x1 - x0, y1 - y0], record["expression"], *codes)
 
 
 def main_stream(record: Record) -> str:
@@ -363,11 +287,28 @@ def main_stream(record: Record) -> str:
 
 
 def main_image(record: Record) -> str:
-    """Path of the picture that stands for the pair."""
+    """Path of the image of the main stream."""
     return record["image_paths"][main_stream(record)]
 
 
-def _write_json(path: Path, content: Any) -> None:
+def pair_of(record: Record) -> tuple:
+    """The images of a record, hashable."""
+    return tuple(sorted(record["image_paths"].items()))
+
+
+def box_categories(record: Record) -> list[str]:
+    """Category of each box."""
+    names = (record.get("extra") or {}).get("categories")
+    if isinstance(names, list) and len(names) == len(record["boxes"]):
+        return list(map(str, names))
+    return [category_of(record)] * len(record["boxes"])
+
+
+def all_categories(records: Sequence[Record]) -> list[str]:
+    return sorted({name for record in records for name in [category_of(record), *box_categories(record)]})
+
+
+def write_json(path: Path, content: Any) -> None:
     with replacing(path) as file:
         json.dump(content, file, ensure_ascii=False)
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from rgbtvg.datasets.transforms.base import build_transforms, resize_image, resize_mask
+from rgbtvg.datasets.transforms.base import build_transforms, resize_image, resize_mask, scaled_size
+from rgbtvg.datasets.transforms.directions import has_direction, mirror_expression
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import TRANSFORMS
-
-DIRECTIONS = ("left", "right", "top", "bottom", "middle")
-DIRECTION_WORD = re.compile(rf"\b({'|'.join(DIRECTIONS)})(most|hand|side|wards?)?\b", re.IGNORECASE)
-SIDE_WORD = re.compile(r"\b(left|right)(?=(?:most|hand|side|wards?)?\b)", re.IGNORECASE)
-SIDE_SUBSTRING = re.compile(r"left|right", re.IGNORECASE)
 
 
 def picture_size(results: dict[str, Any]) -> tuple[int, int]:
     """(height, width) of the current picture."""
     height, width = next(iter(results["images"].values())).shape[:2]
     return height, width
+
+
+def boxes_of(results: dict[str, Any]) -> np.ndarray:
+    """Boxes (N, 4) xyxy in pixels of the current image; N is 0 where the sample has none."""
+    boxes = results.get("boxes")
+    return np.zeros((0, 4), np.float32) if boxes is None else boxes
 
 
 @TRANSFORMS.register_module()
@@ -90,7 +91,7 @@ class ResizeLongSide(BaseTransform):
         height, width = picture_size(results)
         size = self.sizes[np.random.randint(len(self.sizes))] if len(self.sizes) > 1 else self.sizes[0]
         ratio = size / max(height, width)
-        new_width, new_height = max(round(width * ratio), 1), max(round(height * ratio), 1)
+        new_width, new_height = scaled_size((height, width), ratio)
 
         images = results["images"]
         if self.rgbt_resize == "premultiplied" and images.keys() == {"rgb", "ir"}:
@@ -141,7 +142,7 @@ class RandomResizeCrop(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         height, width = picture_size(results)
         ratio = self.short_sides[np.random.randint(len(self.short_sides))] / min(height, width)
-        boxes = results["boxes"]
+        boxes = boxes_of(results)
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2
         for _ in range(self.tries):
             left, crop_width = self._draw(round(width * ratio))
@@ -183,8 +184,11 @@ class CropAroundTarget(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         height, width = picture_size(results)
-        x0, y0 = results["boxes"][:, :2].min(0)
-        x1, y1 = results["boxes"][:, 2:].max(0)
+        boxes = boxes_of(results)
+        if not len(boxes):
+            return results
+        x0, y0 = boxes[:, :2].min(0)
+        x1, y1 = boxes[:, 2:].max(0)
         margin = np.random.uniform(*self.context) * max(x1 - x0, y1 - y0)
         before = margin * np.random.random(2)
         left, top = max(0, int(x0 - before[0])), max(0, int(y0 - before[1]))
@@ -200,22 +204,23 @@ def crop(results: dict[str, Any], x0: int, y0: int, x1: int, y1: int) -> dict[st
         results["masks"] = results["masks"][:, y0:y1, x0:x1]
     limits = np.array([x1 - x0, y1 - y0] * 2, dtype=np.float32)
     shift = np.array([x0, y0] * 2, dtype=np.float32)
-    results["boxes"] = np.clip(results["boxes"] - shift, 0, limits)
+    if results.get("boxes") is not None:
+        results["boxes"] = np.clip(results["boxes"] - shift, 0, limits)
     results["frame"] = results["frame"].shifted(-x0, -y0)
     return results
 
 
 @TRANSFORMS.register_module()
 class DirectionAwareChoice(BaseTransform):
-    """Apply transforms with a probability, but never to a sentence that says left, right, top, bottom or middle.
+    """Apply transforms with a probability, except to expressions about a place in the image.
 
-    A cut would make such a sentence wrong.
+    A crop could make such an expression wrong, see :func:`~rgbtvg.datasets.transforms.directions.has_direction`.
 
     Args:
         transforms: what to apply, one after another.
         prob: probability for the other sentences.
-        substring: look for the words inside others too, as the references do ("bright", "stop"). Off: whole words
-            with their forms (leftmost, left-hand, leftwards).
+        substring: look for "left", "right", "top", "bottom" and "middle" inside any word, as the references do
+            ("bright", "stop").
     """
 
     def __init__(self, transforms: Sequence[dict | Callable], prob: float = 0.5, substring: bool = False) -> None:
@@ -226,30 +231,25 @@ class DirectionAwareChoice(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any] | None:
         # Drawn for every sample, so that one sentence does not change the numbers of the next.
         drawn = np.random.random() < self.prob
-        if drawn and not self._says_direction(results["expression"]):
+        if drawn and not has_direction(results["expression"], self.substring):
             for transform in self.transforms:
                 results = transform(results)
         return results
 
-    def _says_direction(self, expression: str) -> bool:
-        if self.substring:
-            return any(word in expression.lower() for word in DIRECTIONS)
-        return DIRECTION_WORD.search(expression) is not None
-
 
 @TRANSFORMS.register_module()
 class HorizontalFlip(BaseTransform):
-    """Mirror the sample and swap left and right in its sentence.
+    """Mirror the sample and swap left and right in its expression.
 
     Args:
         prob: probability.
-        substring: swap the letters inside other words too, as TransVG does ("bright" becomes "bleft"). Off: whole
-            words with their forms (leftmost, left-hand, leftwards).
+        substring: swap the letters inside any word, as TransVG does ("bright" becomes "bleft"). Off: words about
+            sides and their compounds (leftmost, left-hand, topleft).
     """
 
     def __init__(self, prob: float = 0.5, substring: bool = False) -> None:
         self.prob = prob
-        self.pattern = SIDE_SUBSTRING if substring else SIDE_WORD
+        self.substring = substring
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         if np.random.random() >= self.prob:
@@ -262,15 +262,8 @@ class HorizontalFlip(BaseTransform):
             x0, y0, x1, y1 = results["boxes"].T
             results["boxes"] = np.stack((width - x1, y0, width - x0, y1), axis=1)
         results["frame"] = results["frame"].mirrored(width)
-        results["expression"] = self.pattern.sub(lambda match: _opposite(match.group(0)), results["expression"])
+        results["expression"] = mirror_expression(results["expression"], self.substring)
         return results
-
-
-def _opposite(side: str) -> str:
-    other = "right" if side.lower() == "left" else "left"
-    if side.isupper():
-        return other.upper()
-    return other.capitalize() if side[0].isupper() else other
 
 
 @TRANSFORMS.register_module()

@@ -9,7 +9,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from rgbtvg.datasets.transforms.base import resize_image, resize_mask
-from rgbtvg.datasets.transforms.geometric import crop, picture_size
+from rgbtvg.datasets.transforms.geometric import boxes_of, crop, picture_size
 from rgbtvg.registry import TRANSFORMS
 
 COVERAGES = (0.9, 0.8, 0.7, 0.6, 0.5)
@@ -81,18 +81,19 @@ class LargeScaleJitter(BaseTransform):
         smallest, largest = self.factors
         factor = smallest + (largest - smallest) * self.random()
         base = self.size / max(height, width)
-        new_width, new_height = int(width * base * factor + 0.5), int(height * base * factor + 0.5)
-        cut = (int(width * base + 0.5), int(height * base + 0.5))
+        # int(x + 0.5) is the reference's rounding.
+        new_width, new_height = (max(int(side * base * factor + 0.5), 1) for side in (width, height))
+        cut = (max(int(width * base + 0.5), 1), max(int(height * base + 0.5), 1))
         if factor <= 1:
             return resize_picture(results, new_width, new_height)
-        boxes = results["boxes"] * np.array([new_width / width, new_height / height] * 2)
+        boxes = boxes_of(results) * np.array([new_width / width, new_height / height] * 2)
         places = self._draw_cut(boxes, (new_width - cut[0], new_height - cut[1]), cut)
         if places is None:
             return results
         results = resize_picture(results, new_width, new_height)
         (x0, y0), moved = places
         results = crop(results, x0, y0, x0 + cut[0], y0 + cut[1])
-        if self.released:
+        if self.released and len(boxes):
             shifted = boxes - np.array([*moved, *moved])
             limits = np.array([cut[0] - 1, cut[1] - 1] * 2)
             results["boxes"] = np.clip(shifted, 0, limits).astype(np.float32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from rgbtvg.datasets.image_decoding import check_pixels
-from rgbtvg.datasets.image_files import image_from_memory, is_deep, read_image
+from rgbtvg.datasets.image_files import image_from_memory, image_size, is_deep, read_image
 from rgbtvg.datasets.thermal import ThermalRange, as_stored, check_thermal_range, get_thermal_normalisation
 from rgbtvg.datasets.transforms.base import resize_image, resize_mask
 from rgbtvg.errors import ConfigError, DataError
@@ -28,7 +27,7 @@ class LoadedPicture(NamedTuple):
     Args:
         pixels: uint8 (h, w, 3) of RGB or (h, w) of thermal.
         ori_shape: (height, width) of the upright file.
-        scale: of `pixels` to that; below 1 for reduced decoding and for pictures of a cache.
+        scale: of `pixels` to that; below 1 for reduced decoding.
     """
 
     pixels: np.ndarray
@@ -54,16 +53,16 @@ class LoadImages(BaseTransform):
         draft_size: None decodes exactly. With a number of pixels, JPEG files are decoded at 1/2, 1/4 or 1/8 as long as
             their long side keeps this many; several times faster for large files, and close to but not the same as
             decoding and shrinking. The frame knows.
-        cache: arguments of :class:`~rgbtvg.datasets.picture_cache.PictureCache`: pictures are kept on disk, shrunk to
-            a size that training needs, and decoded once; off while `folder` is None. Not for evaluation.
 
     Reads ``image_paths``, ``size``, ``boxes`` and ``masks`` (the last three may be absent); an entry of ``images`` that
     is there already (PIL image or array) is converted instead of read. Adds ``images``, ``ori_shape``, ``frame``,
     ``boxes``, ``gt_boxes_px``, ``thermal_normalisation`` where there is thermal; moves the annotation's masks to
     ``encoded_masks``.
 
+    Boxes of an RGB file that has another size than annotated, with the same proportions, are scaled to the file.
+
     Raises:
-        DataError: file missing, unreadable or truncated, naming it.
+        DataError: file missing, unreadable, truncated or of other proportions than annotated, naming it.
     """
 
     def __init__(
@@ -72,7 +71,6 @@ class LoadImages(BaseTransform):
         thermal_normalisation: str = "dataset",
         thermal_range: ThermalRange = "image",
         draft_size: int | None = None,
-        cache: Mapping[str, Any] | None = None,
     ) -> None:
         if modality not in MODALITY_STREAMS:
             raise ConfigError(f"modality must be one of {', '.join(MODALITY_STREAMS)}, got {modality!r}")
@@ -81,12 +79,6 @@ class LoadImages(BaseTransform):
         self.thermal_normalisation = thermal_normalisation
         self.thermal_range = check_thermal_range(thermal_range)
         self.draft_size = draft_size
-        self.cache = None
-        if cache is not None and cache.get("folder") is not None:
-            # Imported here because it locks files as POSIX systems do.
-            from rgbtvg.datasets.picture_cache import PictureCache
-
-            self.cache = PictureCache(**cache)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         given = results.get("images", {})
@@ -97,7 +89,7 @@ class LoadImages(BaseTransform):
         images = {stream: picture.pixels for stream, picture in pictures.items()}
         first = pictures[self.streams[0]]
         ori_shape, frame = first.ori_shape, Frame().scaled(first.scale, first.scale)
-        annotated = results.get("size")
+        annotated = results.get("size") or self._size_of_rgb(results)
         if self.streams == ("ir",) and annotated is not None and tuple(annotated) != ori_shape:
             ori_shape, frame = (int(annotated[0]), int(annotated[1])), Frame()
             check_pixels(ori_shape[1], ori_shape[0])
@@ -113,21 +105,24 @@ class LoadImages(BaseTransform):
 
         if results.get("boxes") is not None:
             boxes = np.asarray(results["boxes"], dtype=np.float32).reshape(-1, 4)
+            if annotated is not None and tuple(annotated) != ori_shape:
+                boxes *= _annotation_scale(results, tuple(annotated), ori_shape)
             results["gt_boxes_px"] = boxes
             results["boxes"] = boxes * np.float32(frame.scale_x)
         return results
+
+    def _size_of_rgb(self, results: dict[str, Any]) -> tuple[int, int] | None:
+        """Size of the RGB image, which the boxes are annotated in, for thermal alone without an annotated size."""
+        path = results.get("image_paths", {}).get("rgb")
+        if self.streams != ("ir",) or path is None or not results.get("boxes") or not Path(path).is_file():
+            return None
+        return image_size(path)
 
     def _loaded(self, results: dict[str, Any], stream: str) -> LoadedPicture:
         path = results["image_paths"].get(stream)
         if path is None:
             raise DataError(f"there is no {stream} image beside {', '.join(results['image_paths'].values())}")
-        if self.cache is None:
-            return self._decoded(path, stream, self.draft_size)
-        rule = (stream, *((self.thermal_normalisation, self.thermal_range) if stream == "ir" else ()))
-        return self.cache.picture(path, rule, lambda: self._decoded(path, stream))
-
-    def _decoded(self, path: str | Path, stream: str, draft_size: int | None = None) -> LoadedPicture:
-        image, ori_shape, reduction = read_image(path, draft_size, stream)
+        image, ori_shape, reduction = read_image(path, self.draft_size, stream)
         return LoadedPicture(self._to_8_bit(image, stream), ori_shape, 1 / reduction)
 
     def _converted(self, picture: Image.Image | np.ndarray, stream: str) -> LoadedPicture:
@@ -138,6 +133,28 @@ class LoadImages(BaseTransform):
         if stream == "rgb":
             return to_rgb(image)
         return to_thermal(image, self.thermal_range, self.thermal_normalisation)
+
+
+_warned_about_size = False
+
+
+def _annotation_scale(results: dict[str, Any], annotated: tuple[int, int], actual: tuple[int, int]) -> np.float32:
+    """Factor of boxes that were annotated in an image of another size; one warning per process.
+
+    Raises:
+        DataError: the proportions differ too, or masks would have to be scaled.
+    """
+    global _warned_about_size
+    height, width = actual
+    image = next(iter(results.get("image_paths", {"": "the image"}).values()))
+    sizes = f"{image} has {width}x{height} pixels, its annotation gives {annotated[1]}x{annotated[0]}"
+    scale = width / annotated[1]
+    if abs(annotated[0] * scale - height) > 1 or results.get("encoded_masks"):
+        raise DataError(f"{sizes}: the boxes are those of another image; correct the size or the file")
+    if not _warned_about_size:
+        _warned_about_size = True
+        print_log(f"{sizes}: its boxes are scaled to the file", logger="current", level=logging.WARNING)
+    return np.float32(scale)
 
 
 @TRANSFORMS.register_module()
@@ -183,10 +200,10 @@ def to_rgb(image: Image.Image) -> np.ndarray:
 
 def to_thermal(image: Image.Image, thermal_range: ThermalRange = "image", normalisation: str = "dataset") -> np.ndarray:
     """uint8 (H, W) of a thermal picture of any mode; see :class:`LoadImages`."""
-    return get_thermal_normalisation(normalisation).to_8_bit(_thermal_values(image), thermal_range)
+    return get_thermal_normalisation(normalisation).to_8_bit(thermal_values(image), thermal_range)
 
 
-def _thermal_values(image: Image.Image) -> np.ndarray:
+def thermal_values(image: Image.Image) -> np.ndarray:
     """(H, W) of any type: the values of the file's first channel."""
     if is_deep(image):
         return np.asarray(image)

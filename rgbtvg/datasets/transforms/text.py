@@ -28,8 +28,8 @@ class Tokenize(BaseTransform):
     is padded with `pad_id` at the end. The mask is True at tokens, special ones included.
 
     Args:
-        tokenizer: folder with the files of a tokenizer, a SentencePiece model (``.spm``, ``.model``), or a name that is
-            in the local Hugging Face cache. Nothing is downloaded.
+        tokenizer: folder with the files of a tokenizer, or a name in the local Hugging Face cache. Nothing is
+            downloaded. ``tools/data/convert_tokenizer.py`` converts a SentencePiece model.
         max_length: number of ids.
         pad_id: id of the padding. CLIP's own reference pads with 0, not with its tokenizer's pad token.
         lower: lower-case the sentence first, as all references do.
@@ -47,6 +47,11 @@ class Tokenize(BaseTransform):
         self, tokenizer: str | Path, max_length: int, pad_id: int = 0, lower: bool = True, mask_pad_id: bool = False
     ) -> None:
         self.tokenizer = load_tokenizer(tokenizer)
+        num_special = self.tokenizer.num_special_tokens_to_add()
+        if max_length <= num_special:
+            raise ConfigError(
+                f"max_length must be above {num_special}, the tokenizer's special tokens, got {max_length}"
+            )
         self.max_length = max_length
         self.pad_id = pad_id
         self.lower = lower
@@ -132,14 +137,16 @@ def load_tokenizer(tokenizer: str | Path) -> Any:
     from transformers import AutoTokenizer
 
     if Path(tokenizer).suffix in SENTENCEPIECE_SUFFIXES:
-        from rgbtvg.datasets.sentencepiece import load_sentencepiece
-
-        return load_sentencepiece(tokenizer)
+        raise ConfigError(
+            f"{tokenizer} is a SentencePiece model; convert it once with tools/data/convert_tokenizer.py and set the "
+            "tokenizer to the folder that it writes"
+        )
     try:
-        return AutoTokenizer.from_pretrained(str(tokenizer), local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return AutoTokenizer.from_pretrained(str(tokenizer), local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # damaged files make transformers fail in any way
         raise ConfigError(
             f"there is no tokenizer in {str(tokenizer)!r}: put tokenizer.json and tokenizer_config.json there "
             "(or vocab.txt for BERT, vocab.json and merges.txt for CLIP, each with config.json); that of the synthetic "
-            "set comes with it: python tools/data/make_synthetic.py --out data/synthetic"
+            "set comes with it: python tools/data/make_synthetic.py --out data/synthetic. That of BEiT-3 is "
+            "converted from beit3.spm by tools/data/convert_tokenizer.py"
         ) from error

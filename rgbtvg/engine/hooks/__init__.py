@@ -2,6 +2,7 @@
 
 from rgbtvg.engine.hooks.activation_checkpointing_hook import ActivationCheckpointingHook
 from rgbtvg.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
+from rgbtvg.engine.hooks.early_stopping_hook import EarlyStoppingHook
 from rgbtvg.engine.hooks.exact_resume_hook import ExactResumeHook
 from rgbtvg.engine.hooks.matching_checkpoint_hook import MatchingCheckpointHook
 from rgbtvg.engine.hooks.non_finite_loss_hook import NonFiniteLossHook
@@ -17,6 +18,7 @@ from rgbtvg.engine.hooks.unreadable_samples_hook import UnreadableSamplesHook
 __all__ = [
     "ActivationCheckpointingHook",
     "DurableCheckpointHook",
+    "EarlyStoppingHook",
     "ExactResumeHook",
     "MatchingCheckpointHook",
     "NonFiniteLossHook",

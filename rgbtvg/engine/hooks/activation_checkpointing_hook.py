@@ -50,11 +50,14 @@ def enable_activation_checkpointing(model: nn.Module, names: Sequence[str]) -> N
 
 def _submodule(model: nn.Module, name: str) -> nn.Module:
     path, first, last = re.fullmatch(r"(.*?)(?:\[(-?\d*):(-?\d*)\])?", name).groups()
-    try:
-        module = model.get_submodule(path)
-    except AttributeError:
-        known = ", ".join(child for child, _ in model.named_children())
-        raise ConfigError(f"activation_checkpointing names {name!r}, but the model has {known}") from None
+    module = model
+    for index, part in enumerate(path.split(".")):
+        children = dict(module.named_children())
+        if part not in children:
+            owner = ".".join(path.split(".")[:index]) or "the model"
+            known = ", ".join(children) or "no submodules"
+            raise ConfigError(f"activation_checkpointing names {name!r}, but {owner} has {known} and no {part!r}")
+        module = children[part]
     if first is None:
         return module
     if not isinstance(module, nn.ModuleList):

@@ -1,10 +1,9 @@
-"""Checkpoints that survive: a kill at any moment, a full disk, a request to stop."""
+"""Checkpoints that survive a kill at any moment, a full disk and a request to stop."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,41 +12,9 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from rgbtvg.checkpoints import load_file
-from rgbtvg.errors import CheckpointError, ConfigError
+from rgbtvg.engine.work_dir import BEST, LAST, best_of_stage, remove_checkpoints, replace_durably
+from rgbtvg.errors import CheckpointError, ConfigError, TrainingError
 from rgbtvg.registry import HOOKS
-
-LAST = "last_checkpoint"
-"""File of the work dir that holds the path of the newest checkpoint, under MMEngine's name for it."""
-BEST = "best.pth"
-
-
-def replace_durably(path: Path, write: Callable[[Path], Any], check: Callable[[Path], Any] | None = None) -> None:
-    """Make a file that is either whole or not there: beside, flushed to the disk, checked, then renamed.
-
-    Args:
-        path: the file; an older one of that name stays until the new one is complete.
-        write: writes the new one to the path that it is given.
-        check: reads it again and raises if it is not good.
-
-    Raises:
-        OSError: the disk is full or gone.
-    """
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        write(beside)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        if check is not None:
-            check(beside)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @HOOKS.register_module()
@@ -55,12 +22,17 @@ class DurableCheckpointHook(CheckpointHook):
     """``CheckpointHook`` that never leaves the run without a good checkpoint.
 
     An older checkpoint is removed, and ``last_checkpoint`` changed, only after the new one has been written, flushed
-    and read back. A write that fails (a full disk) is one line in the log, and the run goes on to the next interval.
-    When the training loop is asked to stop in mid-epoch, the step it has reached is saved.
+    and read back. If a write fails (a full disk), the run logs it and goes on to the next interval; a run whose newest
+    or best checkpoint is still missing at its end raises. When the training loop stops in mid-epoch, the step that it
+    has reached is saved.
 
     Args:
         interval_iters: also save every so many steps, at the next step of the optimizer.
         **kwargs: of MMEngine's hook: `interval` (epochs), `max_keep_ckpts`, `save_best` (one metric), `rule`, ...
+
+    Raises:
+        ConfigError: `save_best` is not one metric, or one that the validation does not compute.
+        TrainingError: at the end of a run that could not save what it should.
     """
 
     def __init__(self, interval_iters: int | None = None, **kwargs: Any) -> None:
@@ -70,26 +42,51 @@ class DurableCheckpointHook(CheckpointHook):
         self.interval_iters = interval_iters
         self.overdue = False
         self.position: dict[str, int] = {}
+        self.failures: dict[str, str] = {}  # "newest" or "best" -> why its last write failed
 
     def before_train(self, runner: Runner) -> None:
-        """Clear away what a kill in the middle of a write has left."""
+        """Remove the checkpoints of an earlier training, and what an interrupted write has left."""
         super().before_train(runner)
         self.last_ckpt = runner.message_hub.get_info("last_ckpt")
         if is_main_process():
+            if not runner._resume:
+                remove_checkpoints(self.out_dir)
             for leftover in Path(self.out_dir).glob(".*.part"):
                 leftover.unlink()
+        if runner._resume:
+            self._adopt_best(runner)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Save in mid-epoch where asked to, but only after a step of the optimizer."""
+        """Save in mid-epoch if requested, but only after a step of the optimizer."""
         self.overdue |= bool(self.interval_iters) and self.every_n_train_iters(runner, self.interval_iters)
         if (self.overdue or runner.train_loop.stop_training) and runner.optim_wrapper.should_update():
             self.overdue = False
             steps = runner.iter + 1
             self._save(runner, f"iter_{steps}.pth", dict(epoch=runner.epoch, iter=steps))
 
+    def after_train(self, runner: Runner) -> None:
+        """Fail if the newest or the best checkpoint could not be written."""
+        super().after_train(runner)
+        if self.failures:
+            lost = "; ".join(self.failures.values())
+            raise TrainingError(
+                f"{lost}: the last good checkpoint is {self.last_ckpt or 'none'}; make room and continue with --resume"
+            )
+
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Say where the run is: after a validation MMEngine's runner with a strategy says one epoch too many."""
+        """Store the position: after a validation MMEngine's runner with a strategy gives one epoch too many."""
         checkpoint["meta"].update(self.position)
+
+    def keep_best_of_stage(self, runner: Runner, number: int) -> None:
+        """Copy the best checkpoint so far to ``best_stage_N.pth``."""
+        best = Path(self.out_dir or runner.work_dir, BEST)
+        if not is_main_process() or not best.is_file():
+            return
+        try:
+            replace_durably(best.with_name(best_of_stage(number)), lambda copy: shutil.copyfile(best, copy))
+        except OSError as error:
+            self.failures[f"stage {number}"] = f"{best_of_stage(number)} could not be written ({error.strerror})"
+            runner.logger.error(f"{best_of_stage(number)} could not be written to {best.parent} ({error.strerror})")
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         self._save(runner, self.filename_tmpl.format(step), meta)
@@ -98,13 +95,14 @@ class DurableCheckpointHook(CheckpointHook):
         """Save, point `last_checkpoint` to it, and remove what is older than the newest `max_keep_ckpts`."""
         kept = [name for name in runner.message_hub.get_info("kept_checkpoints", []) if name != filename] + [filename]
         outdated = kept[: -self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
-        path = str(Path(self.out_dir, filename).absolute())
-        # The checkpoint tells of itself, so that a resumed run knows what to remove next.
-        told = dict(kept_checkpoints=kept[len(outdated) :], last_ckpt=path)
+        # Stored in the checkpoint itself, so that a resumed run knows what to remove next.
+        facts = dict(kept_checkpoints=kept[len(outdated) :], last_ckpt=filename)
         parts = dict(save_optimizer=self.save_optimizer, save_param_scheduler=self.save_param_scheduler)
-        if self._write(runner, filename, meta, told, newest=path, **parts, **self.args):
-            self.last_ckpt = path
-            self._remove(*(Path(self.out_dir, name) for name in outdated))
+        if self._write(runner, filename, meta, facts, "newest", **parts, **self.args):
+            self.last_ckpt = filename
+            if is_main_process():
+                for name in outdated:
+                    Path(self.out_dir, name).unlink(missing_ok=True)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         if not self.save_best or isinstance(runner._train_loop, dict) or runner._train_loop is None:
@@ -117,33 +115,30 @@ class DurableCheckpointHook(CheckpointHook):
         score, best = metrics[metric], hub.get_info("best_score")
         if math.isnan(score) or (best is not None and not self.is_better_than[metric](score, best)):
             return
-        # One name, so that commands can be written down before the run; the file itself knows its epoch.
-        path = str(Path(self.out_dir, BEST).absolute())
+        # One name, so that commands can be written down before the run; the file itself stores its epoch.
         meta = dict(epoch=runner.epoch, iter=runner.iter)
-        told = dict(best_score=score, best_ckpt=path)
-        if not self._write(runner, BEST, meta, told, save_optimizer=False, save_param_scheduler=False):
+        facts = dict(best_score=score, best_epoch=runner.epoch)
+        if not self._write(runner, BEST, meta, facts, "best", save_optimizer=False, save_param_scheduler=False):
             return
         runner.logger.info(f"Best {metric} so far: {score:.4f}, saved to {BEST}")
         if self.last_ckpt is not None:
-            # The one saved before the validation does not know of the best score yet.
+            # The one saved before the validation does not know the best score yet.
             self._save_checkpoint_with_step(runner, runner.epoch, meta)
 
-    def _write(
-        self, runner: Runner, filename: str, meta: dict, told: dict, newest: str | None = None, **parts: Any
-    ) -> bool:
-        """Whether the checkpoint, with `told` in its message hub, is safely on the disk; agreed by all processes.
+    def _write(self, runner: Runner, filename: str, meta: dict, facts: dict, kind: str, **parts: Any) -> bool:
+        """Write a checkpoint with `facts` in its message hub; all processes agree on whether it succeeded.
 
-        With `newest`, ``last_checkpoint`` is made to hold that path.
+        The `kind` "newest" also sets ``last_checkpoint``.
         """
         hub = runner.message_hub
-        before = {key: hub.get_info(key) for key in told}
-        hub.update_info_dict(told)
+        before = {key: hub.get_info(key) for key in facts}
+        hub.update_info_dict(facts)
         runner.call_hook("before_gather_checkpoint")
         self.position = meta
-        path = Path(self.out_dir, filename)
+        path = Path(self.out_dir, filename).absolute()
 
-        def save(beside: Path) -> None:
-            runner.save_checkpoint(self.out_dir, beside.name, meta=dict(meta), **parts)
+        def save(temporary: Path) -> None:
+            runner.save_checkpoint(self.out_dir, temporary.name, meta=dict(meta), **parts)
 
         failure = None
         try:
@@ -151,8 +146,8 @@ class DurableCheckpointHook(CheckpointHook):
                 save(path)  # it takes part in gathering and writes nothing
             else:
                 replace_durably(path, save, check=load_file)
-                if newest:
-                    replace_durably(Path(runner.work_dir, LAST), lambda beside: beside.write_text(newest))
+                if kind == "newest":
+                    replace_durably(Path(runner.work_dir, LAST), lambda temporary: temporary.write_text(str(path)))
         except OSError as error:
             failure = error.strerror or str(error)
         except CheckpointError as error:
@@ -160,19 +155,39 @@ class DurableCheckpointHook(CheckpointHook):
                 raise  # no checkpoint of this run would ever be of use
             failure = str(error)
         failure = all_gather_object(failure)[0]
-        if failure is not None:
-            for key, value in before.items():
-                hub.runtime_info.pop(key)
-                if value is not None:
-                    hub.update_info(key, value)
-            runner.logger.error(
-                f"{filename} could not be written to {self.out_dir} ({failure}): training goes on; "
-                f"the last good checkpoint is {self.last_ckpt or 'none yet'}"
-            )
-        return failure is None
+        if failure is None:
+            self.failures.pop(kind, None)
+            return True
+        for key, value in before.items():
+            hub.runtime_info.pop(key)
+            if value is not None:
+                hub.update_info(key, value)
+        self.failures[kind] = f"{filename} could not be written to {self.out_dir} ({failure})"
+        runner.logger.error(
+            f"{self.failures[kind]}: training goes on; the last good checkpoint is {self.last_ckpt or 'none yet'}"
+        )
+        return False
 
-    @staticmethod
-    def _remove(*paths: Path) -> None:
-        if is_main_process():
-            for path in paths:
-                path.unlink(missing_ok=True)
+    def _adopt_best(self, runner: Runner) -> None:
+        """Bring the best checkpoint of a resumed run into this work dir, or choose the best anew without it."""
+        hub, source, target = runner.message_hub, Path(runner._load_from).parent, Path(self.out_dir, BEST)
+        score = hub.get_info("best_score")
+        if is_main_process() and source.absolute() != target.parent.absolute() and score is not None:
+            for file in (source / BEST, *(source / best_of_stage(n) for n in range(hub.get_info("stage", 0) or 0))):
+                if file.is_file() and (file.name != BEST or _best_score(file) == score):
+                    shutil.copyfile(file, target.with_name(file.name))
+        if score is not None and not all_gather_object(target.is_file())[0]:
+            hub.runtime_info.pop("best_score")
+            hub.runtime_info.pop("best_epoch", None)
+            runner.logger.warning(
+                f"{target.parent} has no {BEST} of the resumed run (score {score:.4f}): the next validation chooses "
+                "the best checkpoint anew"
+            )
+
+
+def _best_score(path: Path) -> float | None:
+    """Score that a best checkpoint carries; None if it cannot be read."""
+    try:
+        return load_file(path)["message_hub"]["runtime_info"]["best_score"]
+    except (CheckpointError, KeyError, TypeError):
+        return None

@@ -12,10 +12,11 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from rgbtvg.checkpoints.rules import strip_wrappers
-from rgbtvg.engine.config import config_text, parse_config_text
+from rgbtvg.engine.checkpoint_config import carried_text
+from rgbtvg.engine.config_text import parse_config_text
+from rgbtvg.engine.references import expand_reference
 from rgbtvg.engine.strategies import FSDPStrategy
-from rgbtvg.errors import CheckpointError
+from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.registry import HOOKS
 
 
@@ -51,13 +52,8 @@ class MatchingCheckpointHook(Hook):
                 f"{runner._load_from} holds no weights that a run has written; files of a method's authors go through "
                 "tools/convert_checkpoint.py first"
             )
-        given = strip_wrappers(given)
-        # The loader that runs next reads the same mapping.
-        if "state_dict" in checkpoint:
-            checkpoint["state_dict"] = given
-        else:
-            checkpoint.clear()
-            checkpoint.update(given)
+        given = {name: tensor for name, tensor in given.items() if isinstance(tensor, Tensor)}
+        self._warn_of_non_finite(runner, model, given)
         if not runner._resume:
             left_out = getattr(model, "training_only", ())
             shapes = {name: shape for name, shape in shapes.items() if not name.startswith(left_out)}
@@ -79,6 +75,15 @@ class MatchingCheckpointHook(Hook):
             f"{type(model).__name__} is wanted: {len(missing)} of its {len(shapes)} tensors are missing or of another "
             f"shape (the first one: {first}{shape}), and {unexpected} in the file are unknown to it"
         )
+
+    @staticmethod
+    def _warn_of_non_finite(runner: Runner, model: nn.Module, given: Mapping[str, Tensor]) -> None:
+        names = [name for name, _ in model.named_parameters() if name in given and not given[name].isfinite().all()]
+        if names:
+            runner.logger.warning(
+                f"{len(names)} of the weights in {runner._load_from} hold NaN or infinite values (the first is "
+                f"{names[0]}): its predictions will not be finite"
+            )
 
     def _check_shapes(self, runner: Runner, differing: Mapping[str, tuple[torch.Size, torch.Size]]) -> None:
         """Refuse tensors of another shape, by name -> (wanted, given), but those that may begin anew."""
@@ -116,8 +121,13 @@ def _shapes(runner: Runner, model: nn.Module) -> dict[str, torch.Size]:
 
 def _method(checkpoint: Mapping[str, Any]) -> str | None:
     """Class of the model in the config that a checkpoint carries, with its modality."""
-    text = config_text(checkpoint)
-    if text is None:
+    text = carried_text(checkpoint)
+    try:
+        values = parse_config_text(text or "", "the checkpoint")
+    except ConfigError:
         return None
-    model = parse_config_text(text, "the checkpoint").get("model", {})
-    return f"{model.get('type')} ({model['modality']})" if model.get("modality") else model.get("type")
+    model = expand_reference(values, values.get("model"))
+    if not isinstance(model, dict):
+        return None
+    modality = expand_reference(values, model.get("modality"))
+    return f"{model.get('type')} ({modality})" if modality else model.get("type")

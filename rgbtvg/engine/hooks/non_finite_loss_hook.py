@@ -27,12 +27,19 @@ class NonFiniteLossHook(Hook):
         self.max_in_a_row = max_in_a_row
         self.in_a_row = 0
 
+    def before_train(self, runner: Runner) -> None:
+        """Continue the count of the checkpoint."""
+        self.in_a_row = runner.message_hub.get_info("non_finite_in_a_row", 0)
+
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Report and count."""
         if not getattr(runner.optim_wrapper, "skipped", False):
-            self.in_a_row = 0
+            if self.in_a_row:
+                self.in_a_row = 0
+                runner.message_hub.update_info("non_finite_in_a_row", 0)
             return
         self.in_a_row += 1
+        runner.message_hub.update_info("non_finite_in_a_row", self.in_a_row)
         own = [sample.sample_id for sample in data_batch["data_samples"]]
         ids = ", ".join(sample_id for of_rank in all_gather_object(own) for sample_id in of_rank)
         runner.logger.warning(f"Step {runner.iter + 1} left out: loss or gradient is not finite; samples: {ids}")

@@ -7,6 +7,7 @@ import logging
 import sys
 from typing import Any
 
+import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -69,7 +70,7 @@ class ProgressBarHook(Hook):
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """One step."""
         if self.progress is not None:
-            loss = float(outputs["loss"]) if outputs and "loss" in outputs else float("nan")
+            loss = float(torch.as_tensor(outputs["loss"]).detach()) if outputs and "loss" in outputs else float("nan")
             note = f"epoch {runner.epoch + 1}/{runner.max_epochs}  loss {loss:.3f}"
             self.progress.update(self.tasks["train"], completed=runner.iter + 1, note=note)
 

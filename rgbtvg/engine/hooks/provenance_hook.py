@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from rgbtvg.engine.provenance import code_and_command, data_manifest
+from rgbtvg.engine.provenance import TEST_FILE, code_and_command, data_manifest, file_identity
 from rgbtvg.registry import HOOKS
 
 
@@ -25,7 +25,7 @@ class ProvenanceHook(Hook):
 
     def __init__(self) -> None:
         self.facts: dict[str, Any] = {}
-        self.file = "provenance_test.json"
+        self.file = TEST_FILE
 
     def before_run(self, runner: Runner) -> None:
         """Versions, commit and command."""
@@ -39,7 +39,9 @@ class ProvenanceHook(Hook):
             self._add(runner, runner.val_dataloader)
 
     def before_test(self, runner: Runner) -> None:
-        """The data of the test."""
+        """The data and the checkpoint of the test."""
+        if is_main_process() and runner.cfg.get("load_from"):
+            self.facts["checkpoint"] = file_identity(runner.cfg.load_from)
         self._add(runner, runner.test_dataloader)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

@@ -36,16 +36,18 @@ class RankAllocationHook(Hook):
         if optimizer is self.optimizer:
             return
         model = _module(runner)
+        model.adapter.start_trainable(model, runner.iter / runner.max_iters)
         optimizer.register_step_pre_hook(lambda *_: model.adapter.observe(model))
+        optimizer.register_step_post_hook(lambda *_: model.adapter.prune(model))
         self.optimizer = optimizer
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Prune."""
-        if self.every_n_train_iters(runner, self.interval):
+        """Choose what to prune; the last step always does, so that the run ends at its target."""
+        if self.every_n_train_iters(runner, self.interval) or runner.iter + 1 == runner.max_iters:
             model = _module(runner)
-            kept = model.adapter.allocate(model, runner.iter / runner.max_iters)
+            kept = model.adapter.allocate(model, (runner.iter + 1) / runner.max_iters)
             runner.message_hub.update_scalar("train/lora_rank", kept)
 
 

@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
+from rgbtvg.engine.ema import averaged_models
 from rgbtvg.registry import HOOKS
 
 
@@ -50,6 +51,5 @@ class SyncBuffersHook(Hook):
 def _buffers(runner: Runner) -> Iterator[Tensor]:
     """Buffers of the model and of averaged copies of it."""
     yield from runner.model.buffers()
-    for hook in runner.hooks:
-        if (averaged := getattr(hook, "ema_model", None)) is not None:
-            yield from averaged.buffers()
+    for averaged in averaged_models(runner):
+        yield from averaged.buffers()

@@ -1,10 +1,11 @@
-"""The scheduler's notice: save and leave."""
+"""A run that is asked to stop saves its work first."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -15,62 +16,76 @@ from mmengine.runner import Runner
 
 from rgbtvg.registry import HOOKS
 
-TERMINATED = 128 + signal.SIGTERM
-"""Exit status of a process that SIGTERM has ended."""
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SAME_REQUEST = 1.0
+"""Seconds within which a second Ctrl-C is the first one, delivered by the terminal and by torchrun."""
 
 
 @HOOKS.register_module()
 class TerminationHook(Hook):
-    """On SIGTERM the step that is running is finished and saved, and the run ends with exit status 143 (128 + SIGTERM).
+    """On SIGTERM or Ctrl-C, finishes and saves the running step and ends the run with status 143 or 130.
 
-    All processes of a run stop at the same step, the first at which each of them has been told. During a validation the
-    run ends at once: the epoch was saved before, and a resumed run validates again.
+    All processes of a run stop at the same step, the first one at which one of them has received the signal. During a
+    validation the run ends at once: the epoch was saved before, and a resumed run validates again. A second Ctrl-C ends
+    the run at once, without saving.
     """
 
     def __init__(self) -> None:
-        self.told = False
+        self.received = 0
+        self.received_at = 0.0
         self.validating = False
-        self.previous: Any = None
+        self.previous: dict[int, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
-        """Listen from now on."""
+        """Handle signals from now on."""
         if threading.current_thread() is threading.main_thread():
-            self.previous = signal.signal(signal.SIGTERM, self._on_signal)
+            self.previous = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
 
     def after_train(self, runner: Runner) -> None:
-        """Listen no more; a run that was told leaves in its own time, whatever else it is told."""
-        if self.told:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        elif self.previous is not None:
-            signal.signal(signal.SIGTERM, self.previous)
-        if was_terminated(runner):
-            runner.logger.warning(f"Stopped by SIGTERM after step {runner.iter}; --resume goes on from there")
+        """After a signal, ignore later ones while the run shuts down."""
+        for number in self.previous if self.received else ():
+            signal.signal(number, signal.SIG_IGN)
+        if status := stopped_by(runner):
+            name = signal.Signals(status - 128).name
+            runner.logger.warning(f"Stopped by {name} after step {runner.iter}; --resume continues from there")
+
+    def restore(self) -> None:
+        """Restore the handlers that the process had before the training."""
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+        self.previous = {}
 
     def before_val(self, runner: Runner) -> None:
-        """From here on there is nothing to save."""
+        """There is nothing to save from here on."""
         self.validating = True
-        if self.told:
-            sys.exit(TERMINATED)
+        if self.received:
+            sys.exit(128 + self.received)
 
     def after_val(self, runner: Runner) -> None:
-        """Training goes on."""
+        """Training continues."""
         self.validating = False
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Ask the loop to stop once every process knows and no gradients wait for the optimizer."""
-        told = torch.tensor(float(self.told))
-        all_reduce(told, op="max")
-        if told.item() and runner.optim_wrapper.should_update():
-            self.told = True
+        """Stop the loop once every process knows and no gradients wait for the optimizer."""
+        received = torch.tensor(float(self.received))
+        all_reduce(received, op="max")
+        if received.item() and runner.optim_wrapper.should_update():
+            self.received = int(received.item())
             runner.train_loop.stop_training = True
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self.told = True
+        first, self.received = not self.received, self.received or number
         if self.validating:
-            sys.exit(TERMINATED)
+            sys.exit(128 + number)
+        if first:
+            self.received_at = time.monotonic()
+            if number == signal.SIGINT:
+                print("\nSaving after this step; Ctrl-C again ends at once", file=sys.stderr, flush=True)
+        elif number == signal.SIGINT and time.monotonic() - self.received_at > SAME_REQUEST:
+            raise KeyboardInterrupt
 
 
-def was_terminated(runner: Runner) -> bool:
-    """Whether SIGTERM has ended a training before its last epoch."""
-    told = any(isinstance(hook, TerminationHook) and hook.told for hook in runner.hooks)
-    return told and runner.epoch < runner.max_epochs
+def stopped_by(runner: Runner) -> int:
+    """Exit status if a signal has ended a training before its last epoch, else 0."""
+    received = next((hook.received for hook in runner.hooks if isinstance(hook, TerminationHook)), 0)
+    return 128 + received if received and runner.epoch < runner.max_epochs else 0

@@ -3,6 +3,7 @@
 from rgbtvg.inspection.checks import annotation, boxes, duplicates, labels, pictures, sentences  # noqa: F401
 from rgbtvg.inspection.checks.registry import (
     CHECKS,
+    LEVELS,
     SEVERITIES,
     Check,
     Finding,
@@ -11,4 +12,4 @@ from rgbtvg.inspection.checks.registry import (
     survey_check,
 )
 
-__all__ = ["CHECKS", "SEVERITIES", "Check", "Finding", "pair_check", "record_check", "survey_check"]
+__all__ = ["CHECKS", "LEVELS", "SEVERITIES", "Check", "Finding", "pair_check", "record_check", "survey_check"]

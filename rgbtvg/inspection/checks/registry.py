@@ -17,6 +17,9 @@ from typing import Any
 from rgbtvg.inspection.pictures import PairFacts
 from rgbtvg.inspection.survey import Survey
 
+LEVELS = ("set", "file", "row")
+"""What a finding is about, widest first: the whole set, an annotation or image file, a row."""
+
 SEVERITIES = ("error", "warning", "note")
 """From what makes a result wrong or breaks a run, over what deserves a look, to what is good to know."""
 
@@ -46,6 +49,7 @@ class Check:
         severity: one of :data:`SEVERITIES`.
         advice: what to do.
         find: gives the findings.
+        level: what it is about, one of :data:`LEVELS`.
     """
 
     name: str
@@ -53,20 +57,24 @@ class Check:
     severity: str
     advice: str
     find: Callable[[Survey], Iterable[Finding]]
+    level: str = "row"
+    kind: str = ""
+    """Name of the file of checks that it is from."""
 
 
 CHECKS: dict[str, Check] = {}
 """Name -> check, in the order of the report."""
 
 
-def survey_check(severity: str, advice: str) -> Callable:
+def survey_check(severity: str, advice: str, level: str = "row") -> Callable:
     """Register a function from the survey to findings."""
 
     def register(function: Callable[[Survey], Iterable[Finding]]) -> Callable:
         title = (function.__doc__ or "").strip()
         if severity not in SEVERITIES or not title or function.__name__ in CHECKS:
             raise ValueError(f"check {function.__name__} needs a severity, a docstring and a name of its own")
-        CHECKS[function.__name__] = Check(function.__name__, title, severity, advice, function)
+        kind = function.__module__.rpartition(".")[2]
+        CHECKS[function.__name__] = Check(function.__name__, title, severity, advice, function, level, kind)
         return function
 
     return register
@@ -85,7 +93,7 @@ def record_check(severity: str, advice: str, drop: bool = False) -> Callable:
                 if message is not None:
                     yield Finding(message, (place,), (place,) if drop else ())
 
-        find.__name__, find.__doc__ = function.__name__, function.__doc__
+        find.__name__, find.__doc__, find.__module__ = function.__name__, function.__doc__, function.__module__
         survey_check(severity, advice)(find)
         return function
 
@@ -102,8 +110,8 @@ def pair_check(severity: str, advice: str, drop: bool = False) -> Callable:
                 if message is not None:
                     yield Finding(message, tuple(places), tuple(places) if drop else ())
 
-        find.__name__, find.__doc__ = function.__name__, function.__doc__
-        survey_check(severity, advice)(find)
+        find.__name__, find.__doc__, find.__module__ = function.__name__, function.__doc__, function.__module__
+        survey_check(severity, advice, level="file")(find)
         return function
 
     return register

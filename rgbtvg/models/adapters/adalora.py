@@ -18,7 +18,7 @@ SMOOTHING = 0.85  # beta_1 = beta_2 of the paper, sections 3.2 and 4
 
 
 class AdaptiveLowRank(LowRank):
-    """The update ``scale * up @ diag(values) @ down``; `values` is zero at the start and where the budget has cut it.
+    """The update ``scale * up @ diag(values) @ down``; `values` is zero at the start and where it is pruned.
 
     Every backward pass refreshes the smoothed importance of each triplet: a row of `down`, a value, a column of `up`.
     """
@@ -30,13 +30,15 @@ class AdaptiveLowRank(LowRank):
         nn.init.normal_(self.up, std=0.02)
         # Share of the training at which it began to learn.
         self.register_buffer("opened", torch.tensor(math.inf))
+        self.register_buffer("kept", torch.ones(rank, dtype=torch.bool))
         for name in ("down", "values", "up"):
             parameter = self.get_parameter(name)
             self.register_buffer(f"{name}_sensitivity", torch.zeros_like(parameter))
             self.register_buffer(f"{name}_uncertainty", torch.zeros_like(parameter))
 
     def factors(self) -> tuple[Tensor, Tensor]:
-        down, up = self.down * (self.values * self.scale)[:, None], self.up
+        # The mask also holds for averaged weights, in which pruned values fade only slowly.
+        down, up = self.down * (self.values * self.kept * self.scale)[:, None], self.up
         return (down.detach(), up.detach()) if self.detached else (down, up)
 
     @torch.no_grad()
@@ -50,6 +52,11 @@ class AdaptiveLowRank(LowRank):
             now = (parameter * parameter.grad).abs()
             self.get_buffer(f"{name}_uncertainty").lerp_((now - sensitivity).abs(), 1 - SMOOTHING)
             sensitivity.lerp_(now, 1 - SMOOTHING)
+
+    @torch.no_grad()
+    def prune(self) -> None:
+        """Set the values of pruned triplets to zero; the optimizer's momentum moves them at every step."""
+        self.values.mul_(self.kept)
 
     def importance(self) -> Tensor:
         """Importance (rank,) of the triplets (eq. 11 and 12)."""
@@ -115,11 +122,23 @@ class AdaLoRA(LoRA):
         """Count the budget from the start of a new training, whatever its initial checkpoint holds."""
         for update in adaptive_updates(model):
             update.opened.fill_(math.inf)
+            update.kept.fill_(True)
+
+    def start_trainable(self, model: nn.Module, progress: float) -> None:
+        """Start the budget of the updates that have become trainable."""
+        for update in adaptive_updates(model):
+            if update.up.requires_grad and update.opened.isinf():
+                update.opened.fill_(progress)
 
     def observe(self, model: nn.Module) -> None:
         """Update the importance from the current gradients; call before every optimizer step."""
         for update in adaptive_updates(model):
             update.observe()
+
+    def prune(self, model: nn.Module) -> None:
+        """Keep pruned triplets at zero; call after every optimizer step."""
+        for update in adaptive_updates(model):
+            update.prune()
 
     def budget(self, start: int, end: int, progress: float) -> int:
         """Triplets to keep at a share of the training: cubic from `start` to `end` (eq. 13)."""
@@ -129,30 +148,32 @@ class AdaLoRA(LoRA):
 
     @torch.no_grad()
     def allocate(self, model: nn.Module, progress: float) -> float:
-        """Prune the least important triplets; returns how many are kept per adapted Linear.
+        """Choose the triplets to prune, the least important ones; returns how many are kept per adapted Linear.
 
         Updates that became trainable together share a budget, which falls over the rest of the training. Updates that a
         later stage unfreezes start at zero and would otherwise be pruned at once.
         """
+        self.start_trainable(model, progress)
         together: dict[float, list[AdaptiveLowRank]] = {}
         for update in adaptive_updates(model):
-            if update.up.requires_grad and update.opened.isinf():
-                update.opened.fill_(progress)
             together.setdefault(update.opened.item(), []).append(update)
-        kept = sum(self._cut(updates, opened, progress) for opened, updates in together.items())
-        return kept / max(sum(map(len, together.values())), 1)
+        for opened, updates in together.items():
+            self._cut(updates, opened, progress)
+        everything = [update for updates in together.values() for update in updates]
+        return sum(int(update.kept.sum()) for update in everything) / max(len(everything), 1)
 
-    def _cut(self, updates: Sequence[AdaptiveLowRank], opened: float, progress: float) -> int:
-        """Keep what the budget of these updates has room for; returns how many triplets that is."""
+    def _cut(self, updates: Sequence[AdaptiveLowRank], opened: float, progress: float) -> None:
+        """Keep as many triplets as the budget of these updates allows."""
         start = sum(update.rank for update in updates)
         learned = (progress - opened) / (1 - opened) if opened < 1 else 0.0
         kept = self.budget(start, min(self.target_rank * len(updates), start), learned)
         if kept < start:
             importance = torch.cat([update.importance() for update in updates])
-            threshold = importance.topk(kept).values[-1] if kept else math.inf
-            for update in updates:
-                update.values.mul_(update.importance() >= threshold)
-        return kept
+            chosen = torch.zeros_like(importance, dtype=torch.bool)
+            chosen[importance.topk(kept).indices] = True
+            for update, part in zip(updates, chosen.split([update.rank for update in updates]), strict=True):
+                update.kept.copy_(part)
+                update.prune()
 
     def losses(self, model: nn.Module) -> dict[str, Tensor]:
         """``loss_orthogonality``, averaged over the trainable updates."""

@@ -87,7 +87,7 @@ class CrossModalBridge(nn.Module):
         words = language.tokens if self.gate is None else self.gate(language.levels)
         if self.interleave_text:
             words = interleave(words)
-        words = words.repeat(len(x) // len(words), 1, 1)  # (S*B, L, D)
+        words = words.repeat(x.shape[0] // words.shape[0], 1, 1)  # (S*B, L, D)
         return x + self.cross_mlp(self.cross_attn(self.cross_norm(x), words, groups=groups), groups)
 
 
@@ -123,7 +123,7 @@ class TextGuidedBlock(nn.Module):
     def forward(self, x: Tensor, language: TextFeatures, groups: Groups = ()) -> Tensor:
         """x (S*B, N, D) -> the same shape."""
         words = interleave(language.tokens) if self.interleave_text else language.tokens
-        words = words.repeat(len(x) // len(words), 1, 1)  # (S*B, L, D)
+        words = words.repeat(x.shape[0] // words.shape[0], 1, 1)  # (S*B, L, D)
         return x + self.cross_mlp(self.cross_attn(self.cross_norm(x), words, groups=groups), groups)
 
 

@@ -111,13 +111,15 @@ class AdaptedLinear(Linear):
     def _add_updates(self, base: Tensor, x: Tensor, updates: Sequence[str | None]) -> Tensor:
         """Add to each part of base (..., out) its update of x (..., in).
 
-        A single block-diagonal product covers all parts, which avoids concatenating them.
+        A single product covers all parts: the rows of a part are zero at the columns of the other updates.
         """
         rows, ups = zip(*(self._update(part, name) for part, name in _parts(x, updates)), strict=True)
         if len(updates) == 1:
             together = torch.addmm(base.flatten(0, -2), rows[0], ups[0].t())
         else:
-            together = torch.addmm(base.flatten(0, -2), torch.block_diag(*rows), torch.cat(ups, dim=1).t())
+            ranks = [up.shape[1] for up in ups]
+            padded = [F.pad(row, (sum(ranks[:i]), sum(ranks[i + 1 :]))) for i, row in enumerate(rows)]
+            together = torch.addmm(base.flatten(0, -2), torch.cat(padded), torch.cat(ups, dim=1).t())
         return together.view(base.shape)
 
     def _update(self, x: Tensor, name: str | None) -> tuple[Tensor, Tensor]:

@@ -17,10 +17,11 @@ from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.beit3_weights import load_beit3_weights, resize_positions
-from rgbtvg.models.layers import Slots, resize_grid_table
+from rgbtvg.models.layers import Slots
 from rgbtvg.models.layers.linear import Groups, Linear
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
+from rgbtvg.structures.grid_tables import resize_grid_table
 
 ARCHS = {
     "base": dict(width=768, layers=12, heads=12, ffn_width=3072),
@@ -294,7 +295,7 @@ class BEiT3(BaseModule):
             if self.mask_token is None:
                 raise ConfigError("patches can only be masked in a BEiT-3 that was built with mask_token=True")
             patches = torch.where(masked_patches[..., None], self.mask_token.to(patches.dtype), patches)
-        x = torch.cat((self.class_token.to(patches.dtype).expand(len(image), -1, -1), patches), dim=1)
+        x = torch.cat((self.class_token.to(patches.dtype).expand(image.shape[0], -1, -1), patches), dim=1)
         positions = resize_grid_table(
             self.vision_positions[FIRST_POSITION:], grid, num_prefix=1, mode="bicubic", antialias=False
         )

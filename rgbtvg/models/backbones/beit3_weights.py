@@ -9,7 +9,7 @@ from rgbtvg.checkpoints.converters._beit3 import beit3_rules
 from rgbtvg.checkpoints.initial import read_initial_weights
 from rgbtvg.checkpoints.rules import Converter, Idle
 from rgbtvg.errors import CheckpointError
-from rgbtvg.models.layers.positions import resize_grid_table
+from rgbtvg.structures.grid_tables import resize_grid_table
 
 FILE_PREFIX = "beit3."
 # The two rows that nothing reads and the class token's.

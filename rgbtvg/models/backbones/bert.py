@@ -9,9 +9,17 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from rgbtvg.checkpoints.initial import fill_module, read_initial_weights
 from rgbtvg.errors import CheckpointError
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import TextFeatures
+
+RENAMES = (
+    (r"^(?:bert\.)?(.+)\.gamma$", r"\1.weight"),
+    (r"^(?:bert\.)?(.+)\.beta$", r"\1.bias"),
+    (r"^(?:bert\.)?(.+)$", r"\1"),
+)
+"""Names in files of Hugging Face, the first two in those converted from TensorFlow -> names in ``BertModel``."""
 
 
 @MODELS.register_module()
@@ -55,7 +63,11 @@ class BertEncoder(BaseModule):
         return super().train(mode and not self.frozen)
 
     def init_weights(self) -> None:
-        """Read the pre-trained weights; a missing directory is one sentence."""
+        """Read the pre-trained weights.
+
+        Raises:
+            CheckpointError: the directory or its weights are missing, refused, or of another size.
+        """
         if self.pretrained is None:
             return
         if not Path(self.pretrained, "config.json").is_file():
@@ -63,22 +75,16 @@ class BertEncoder(BaseModule):
                 f"BERT weights not found: {self.pretrained} must be a directory with config.json and model.safetensors "
                 "or pytorch_model.bin (bert-base-uncased); put it there, or set the text encoder's pretrained=None."
             )
-        config = self.bert.config
-        loaded = type(self.bert).from_pretrained(
-            self.pretrained,
-            local_files_only=True,
-            add_pooling_layer=False,
-            num_hidden_layers=config.num_hidden_layers,
-            use_safetensors=Path(self.pretrained, "model.safetensors").is_file(),
-        )
-        self.bert.load_state_dict(loaded.state_dict())
+        path = Path(self.pretrained, "model.safetensors")
+        path = path if path.is_file() else path.with_name("pytorch_model.bin")
+        fill_module(self.bert, read_initial_weights(path, "BERT"), path, "BERT", RENAMES)
 
     def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
         """(B, L) int64 and (B, L) bool, True at tokens -> tokens (B, L, D)."""
         if self.bert.config.num_hidden_layers == 0:
             return TextFeatures(self.bert.embeddings.word_embeddings(token_ids), token_mask)
-        averaged = self.average_last > 1
-        out = self.bert(input_ids=token_ids, attention_mask=token_mask.long(), output_hidden_states=averaged)
-        if averaged:
-            return TextFeatures(torch.stack(out.hidden_states[-self.average_last :]).mean(0), token_mask)
-        return TextFeatures(out.last_hidden_state, token_mask)
+        # BertModel collects hidden states in a way that torch.compile cannot trace; SDPA takes the boolean key mask.
+        hidden = [self.bert.embeddings(input_ids=token_ids)]
+        for layer in self.bert.encoder.layer:
+            hidden.append(layer(hidden[-1], token_mask[:, None, None]))
+        return TextFeatures(torch.stack(hidden[-self.average_last :]).mean(0), token_mask)

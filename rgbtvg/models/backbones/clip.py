@@ -18,9 +18,10 @@ from rgbtvg.models.backbones.clip_weights import load_clip_weights
 from rgbtvg.models.layers.clip import CLIPLayer
 from rgbtvg.models.layers.linear import Groups, Linear
 from rgbtvg.models.layers.masks import patch_mask
-from rgbtvg.models.layers.positions import POSITION_STARTS, resize_grid_table, sine_grid
+from rgbtvg.models.layers.positions import POSITION_STARTS, sine_grid
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
+from rgbtvg.structures.grid_tables import resize_grid_table
 
 VISION_ARCHS = {
     "B/16": dict(width=768, layers=12, heads=12, mlp_width=3072, patch_size=16, image_size=224, embed_dim=512),
@@ -193,7 +194,7 @@ class CLIPVisionEncoder(CLIPTower):
         """(B, C, H, W) -> class token and patches with their positions, (B, 1 + h*w, D)."""
         grid = self.grid_of(tuple(images.shape[-2:]))
         patches = self.patch_embedding(images).flatten(2).transpose(1, 2)  # (B, h*w, D)
-        x = torch.cat((self.class_embedding.to(patches.dtype).expand(len(images), 1, -1), patches), dim=1)
+        x = torch.cat((self.class_embedding.to(patches.dtype).expand(images.shape[0], 1, -1), patches), dim=1)
         return x + self.positions(grid)
 
     def positions(self, grid: tuple[int, int]) -> Tensor:
@@ -266,7 +267,7 @@ class CLIPTextEncoder(CLIPTower):
         last, levels = self.run_layers(x, groups=groups, causal=True)
         tokens = self.final_layer_norm(last)
         projected = self.projection(tokens, groups)
-        pooled = projected[torch.arange(len(projected)), token_ids.argmax(dim=-1)]
+        pooled = projected[torch.arange(projected.shape[0]), token_ids.argmax(dim=-1)]
         return TextFeatures(projected if self.project_tokens else tokens, token_mask, levels=levels, pooled=pooled)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rgbtvg.checkpoints.initial import read_initial_weights
 from rgbtvg.errors import CheckpointError
-from rgbtvg.models.layers.positions import resize_grid_table
+from rgbtvg.structures.grid_tables import resize_grid_table
 
 HUGGING_FACE_FILES = ("model.safetensors", "pytorch_model.bin")
 # Names below `vision_model.` and `text_model.` in Hugging Face's CLIPModel -> ours.
@@ -83,7 +83,7 @@ def read_clip(path: str) -> dict[str, Tensor]:
         source = next(
             (source / name for name in HUGGING_FACE_FILES if (source / name).exists()), source / "model.safetensors"
         )
-    state = read_initial_weights(source, "CLIP (the Hugging Face directory of the model, or OpenAI's ViT-B-16.pt)")
+    state = read_initial_weights(source, "CLIP (the Hugging Face directory of the model, or ViT-B-16.pth)")
     if "visual.proj" in state:
         state = openai_to_hugging_face(state)
     if not {"visual_projection.weight", f"{OWN_PREFIXES['vision']}projection.weight"} & state.keys():

@@ -41,5 +41,5 @@ class LSTMEncoder(BaseModule):
         words = self.proj(self.dropout(self.embedding(token_ids))).relu()
         packed = pack_padded_sequence(words, lengths.cpu(), batch_first=True, enforce_sorted=False)
         tokens, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=token_ids.shape[1])
-        last = tokens[torch.arange(len(tokens), device=tokens.device), lengths - 1]
+        last = tokens[torch.arange(tokens.shape[0], device=tokens.device), lengths - 1]
         return TextFeatures(tokens, token_mask, pooled=last)

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from rgbtvg.checkpoints.initial import read_initial_weights
 from rgbtvg.datasets.statistics import Statistics, get_statistics
 from rgbtvg.errors import CheckpointError
-from rgbtvg.models.layers import resize_grid_table
 from rgbtvg.registry import MODELS
+from rgbtvg.structures.grid_tables import resize_grid_table
 
 BASE = dict(width=768, layers=12, heads=12)
 

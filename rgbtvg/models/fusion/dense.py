@@ -43,5 +43,5 @@ def beside_sentence(x: Tensor, sentence: Tensor) -> Tensor:
     """Map (B, D, h, w), the sentence (B, D) at every cell, and the coordinates -> (B, 2 D + 8, h, w)."""
     grid = (x.shape[-2], x.shape[-1])
     tiled = sentence[..., None, None].expand(-1, -1, *grid)
-    coordinates = coordinate_map(grid, x.device).to(x.dtype).expand(len(x), -1, -1, -1)
+    coordinates = coordinate_map(grid, x.device).to(x.dtype).expand(x.shape[0], -1, -1, -1)
     return torch.cat((x, tiled, coordinates), dim=1)

@@ -114,7 +114,7 @@ class JointEncoder(nn.Module):
         parts = {"image": (image.tokens, image.mask), "text": (text.tokens, ~text.mask)}
         parts = {kind: parts[kind] for kind in self.order}
         if self.regression_token is not None:
-            token = self.regression_token.weight.expand(len(image.tokens), 1, -1)
+            token = self.regression_token.weight.expand(image.tokens.shape[0], 1, -1)
             parts = {"regression": (token, image.mask.new_zeros(token.shape[:2])), **parts}
         sequence = torch.cat([tokens for tokens, _ in parts.values()], dim=1)  # (B, 1 + N + L, D)
         mask = torch.cat([mask for _, mask in parts.values()], dim=1)

@@ -117,7 +117,7 @@ class SubQueryFusion(nn.Module):
     def forward(self, x: Tensor, words: Tensor, mask: Tensor) -> SubQueryRounds:
         """Map (B, D, h, w), words (B, L, D) zero at padding, mask (B, L) True at tokens."""
         grid = (x.shape[-2], x.shape[-1])
-        coordinates = coordinate_map(grid, x.device).to(x.dtype).expand(len(x), -1, -1, -1)
+        coordinates = coordinate_map(grid, x.device).to(x.dtype).expand(x.shape[0], -1, -1, -1)
         contexts, scores, maps, queries, weights = [], [], [], [], []
         for i, this_round in enumerate(self.rounds):
             used = torch.stack(weights).amax(0).clamp(0, 1) if weights else torch.zeros_like(words[..., 0])

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rgbtvg.checkpoints import MOMENTUM
 from rgbtvg.models.grounders.base import TwoEncoderGrounder
 from rgbtvg.models.heads.box_head import single_targets
 from rgbtvg.models.losses.attention_balance import BalanceTerms, balance_terms, target_regions
@@ -160,7 +161,7 @@ class BalancedGrounder(TwoEncoderGrounder):
         super().__init__(**kwargs)
         self.attention_balance = None if attention_balance is None else AttentionBalance(**attention_balance)
         if self.attention_balance is not None:
-            self.training_only = ("attention_balance.momentum.",)
+            self.training_only = (MOMENTUM,)
             self.register_load_state_dict_post_hook(_copy_anew)
 
     @abstractmethod

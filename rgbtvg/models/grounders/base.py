@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters import LoRA, adapted_linears
+from rgbtvg.models.heads.base import Head
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample, ImageFeatures, TextFeatures
 from rgbtvg.structures.boxes import cxcywh_to_xyxy
@@ -110,9 +111,31 @@ class BaseGrounder(BaseModel):
 
     def losses(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """Loss terms of all heads on given outputs of :meth:`encode`."""
-        losses = self.head.loss(outputs, data_samples)
-        for head in self.auxiliary_heads:
-            losses.update(head.loss(outputs, data_samples))
+        return self.loss_terms(outputs, self.targets(outputs, data_samples))
+
+    def compile_graphs(self, **kwargs: Any) -> None:
+        """Compile :meth:`encode` and :meth:`loss_terms`, one graph each; matching and decoding stay outside.
+
+        Args:
+            kwargs: of ``torch.compile``.
+        """
+        self.encode = torch.compile(self.encode, fullgraph=True, **kwargs)  # type: ignore[method-assign]
+        self.loss_terms = torch.compile(self.loss_terms, fullgraph=True, **kwargs)  # type: ignore[method-assign]
+
+    def loss_heads(self) -> list[Head]:
+        """All heads that have losses."""
+        return [self.head, *self.auxiliary_heads]
+
+    @torch.no_grad()
+    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> list[Any]:
+        """Targets of every head in :meth:`loss_heads`."""
+        return [head.targets(outputs, data_samples) for head in self.loss_heads()]
+
+    def loss_terms(self, outputs: dict[str, Any], targets: list[Any]) -> dict[str, Tensor]:
+        """Loss terms of all heads and of the adapter, as a function of tensors."""
+        losses: dict[str, Tensor] = {}
+        for head, target in zip(self.loss_heads(), targets, strict=True):
+            losses.update(head.loss(outputs, target))
         if self.adapter is not None:
             losses.update(self.adapter.losses(self))
         return losses

@@ -18,9 +18,9 @@ from rgbtvg.models.fusion.joint_encoder import JointFeatures
 from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_maps, split_streams
 from rgbtvg.models.heads.sentence_heads import TokenAlignmentHead
 from rgbtvg.models.layers.linear import Linear
-from rgbtvg.models.layers.positions import resize_grid_rows
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
+from rgbtvg.structures.grid_tables import resize_grid_rows
 
 SENTENCE_TOKENS = ("end", "after_first_stream")
 PROJECTIONS = ("level_proj", "image_proj")
@@ -154,8 +154,8 @@ class CLIPGrounder(TwoEncoderGrounder):
             "grid": image.grid,
             "patches": joint.image[:, 1 : 1 + num_patches],
             "sentence": F.normalize(sentence, dim=-1),
-            "text_embedding": F.normalize(words.pooled.float(), dim=-1),
-            "image_embeddings": {name: F.normalize(stream.pooled.float(), dim=-1) for name, stream in streams.items()},
+            "text_embedding": F.normalize(words.pooled, dim=-1),
+            "image_embeddings": {name: F.normalize(stream.pooled, dim=-1) for name, stream in streams.items()},
             **self.locate(image, words, joint, sentence),
         }
 
@@ -163,7 +163,7 @@ class CLIPGrounder(TwoEncoderGrounder):
         self, image: ImageFeatures, words: TextFeatures, joint: JointFeatures, sentence: Tensor
     ) -> dict[str, Any]:
         """``pred_boxes`` (B, 4) from the regression token."""
-        return {"pred_boxes": self.head(joint.regression).float()}
+        return {"pred_boxes": self.head(joint.regression)}
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
         """Attention of the regression token, and patch scores of a :class:`TokenAlignmentHead`."""
@@ -201,7 +201,7 @@ class CLIPGrounder(TwoEncoderGrounder):
     def sentence_vector(self, joint: JointFeatures, inputs: GroundingInputs, num_patches: int) -> Tensor:
         """The fused token (B, D) that represents the sentence."""
         end = inputs.token_ids.argmax(dim=-1)
-        samples = torch.arange(len(end), device=end.device)
+        samples = torch.arange(end.shape[0], device=end.device)
         if self.sentence_token == "end":
             return joint.text[samples, end]
         return joint.sequence[samples, 2 + num_patches + end]

@@ -89,7 +89,7 @@ class CLIPVG(BalancedGrounder):
         token_ids, token_mask = inputs.token_ids, inputs.token_mask
         if len(self.prompt_ids):
             length = token_ids.shape[1]
-            prompt = self.prompt_ids.expand(len(token_ids), -1)
+            prompt = self.prompt_ids.expand(token_ids.shape[0], -1)
             token_ids = torch.cat((prompt, token_ids), dim=1)[:, :length]
             token_mask = torch.cat((torch.ones_like(prompt, dtype=torch.bool), token_mask), dim=1)[:, :length]
         return self.text_encoder(token_ids, token_mask)

@@ -103,7 +103,7 @@ class FSVG(BaseGrounder):
         encoder = self.image_encoder
         patches = encoder.pre_layernorm(encoder.embed(images))
         x = torch.cat((patches, text), dim=1)
-        kept = torch.arange(padded.shape[1], device=x.device).expand(len(x), -1)  # (B, N)
+        kept = torch.arange(padded.shape[1], device=x.device).expand(x.shape[0], -1)  # (B, N)
         selections: dict[int, dict[str, Tensor]] = {}
         last_input = x
         for index, layer in enumerate(encoder.layers):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rgbtvg.models.grounders.base import BaseGrounder, cell_maps
+from rgbtvg.models.heads.base import Head
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, GroundingSample
 
@@ -66,12 +67,8 @@ class OneRef(BaseGrounder):
         images = {name: stream.images[0] for name, stream in outputs["streams"].items()}
         return cell_maps("likeness to the sentence", outputs["similarity"].softmax(-1), images)
 
-    def losses(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
-        """The head's terms and, where there is a mask head, its terms."""
-        losses = super().losses(outputs, data_samples)
-        if self.mask_head is not None:
-            losses.update(self.mask_head.loss(outputs, data_samples))
-        return losses
+    def loss_heads(self) -> list[Head]:
+        return [*super().loss_heads(), *([] if self.mask_head is None else [self.mask_head])]
 
     def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """Ordinary training, or one step of masked image or language modelling."""

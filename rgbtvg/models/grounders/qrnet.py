@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from rgbtvg.models.adapters import QueryModulation
 from rgbtvg.models.grounders.transvg import TransVG
@@ -49,8 +49,9 @@ class QRNet(TransVG):
         return {name: self.mark_levels(stream) for name, stream in streams.items()}
 
     def mark_levels(self, image: ImageFeatures) -> ImageFeatures:
-        """Add to every token what says which level of the pyramid it is from."""
-        sizes = [level[0, 0].numel() for level in image.levels]
-        rows: Tensor = self.level_embedding.weight[-len(sizes) :]  # the coarsest levels have the last rows
-        marks = torch.repeat_interleave(rows, torch.tensor(sizes, device=rows.device), dim=0)  # (N, D)
+        """Add the embedding of its pyramid level to every token."""
+        rows = self.level_embedding.weight[-len(image.levels) :]  # the coarsest levels have the last rows
+        marks = torch.cat(
+            [row.expand(level.shape[-2] * level.shape[-1], -1) for row, level in zip(rows, image.levels, strict=True)]
+        )  # (N, D)
         return replace(image, tokens=image.tokens + marks)

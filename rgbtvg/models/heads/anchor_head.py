@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import single_targets
 from rgbtvg.models.layers.convolution import conv_bn_relu
+from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, Prediction
 
@@ -42,13 +44,13 @@ class Candidates:
 
     def boxes(self, index: Tensor) -> Tensor:
         """Boxes (B, 4) cxcywh in [0, 1] of one candidate (B,) per sample."""
-        values = self.values[torch.arange(len(index), device=index.device), index].float()
+        values = self.values[torch.arange(index.shape[0], device=index.device), index].float()
         centre = (values[:, :2].sigmoid() + self.cells[index]) / self.grids[index]
         return torch.cat((centre, values[:, 2:4].exp() * self.anchors[index]), dim=1)
 
 
 @MODELS.register_module()
-class AnchorHead(nn.Module):
+class AnchorHead(Head):
     """Convolutions to 5 numbers per anchor and cell; the confidences of all candidates share one softmax.
 
     Args:
@@ -69,19 +71,27 @@ class AnchorHead(nn.Module):
     ) -> None:
         super().__init__()
         self.box_weight = box_weight
-        self.level_anchors = [torch.tensor(level, dtype=torch.float32) / ANCHOR_IMAGE_SIZE for level in anchors]
+        self.num_levels = len(anchors)
+        for index, level in enumerate(anchors):
+            sizes = torch.tensor(level, dtype=torch.float32) / ANCHOR_IMAGE_SIZE
+            self.register_buffer(f"anchors_{index}", sizes, persistent=False)
         self.branches = nn.ModuleList()
         for level in anchors:
             hidden = [conv_bn_relu(in_channels, hidden_channels, 1, bn_momentum)] if hidden_channels else []
             last = nn.Conv2d(hidden_channels or in_channels, 5 * len(level), 1)
             self.branches.append(nn.Sequential(*hidden, last))
 
+    @property
+    def level_anchors(self) -> list[Tensor]:
+        """Anchors (A_i, 2) of every level, width and height relative to the input."""
+        return [self.get_buffer(f"anchors_{index}") for index in range(self.num_levels)]
+
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Maps (B, D, h_i, w_i) -> (B, 5 A_i, h_i, w_i), five numbers of an anchor in a row."""
         return [branch(x) for branch, x in zip(self.branches, maps, strict=True)]
 
     def candidates(self, maps: Sequence[Tensor]) -> Candidates:
-        """What :meth:`forward` gave, as one list."""
+        """The output of :meth:`forward` as one list, in float32."""
         values, cells, grids, anchors = [], [], [], []
         for x, sizes in zip(maps, self.level_anchors, strict=True):
             height, width = x.shape[-2:]
@@ -92,11 +102,13 @@ class AnchorHead(nn.Module):
             values.append(x.unflatten(1, (count, 5)).permute(0, 1, 3, 4, 2).flatten(1, 3))  # (B, A*h*w, 5)
             cells.append(torch.stack((columns, rows), dim=-1).flatten(0, 1).repeat(count, 1))
             grids.append(cells[-1].new_tensor([width, height]).expand_as(cells[-1]))
-            anchors.append(sizes.to(x.device).repeat_interleave(height * width, dim=0))
-        return Candidates(torch.cat(values, 1), torch.cat(cells).float(), torch.cat(grids).float(), torch.cat(anchors))
+            anchors.append(sizes[:, None].expand(-1, height * width, -1).flatten(0, 1))
+        return Candidates(
+            full_precision(torch.cat(values, 1)), torch.cat(cells).float(), torch.cat(grids).float(), torch.cat(anchors)
+        )
 
     def answers(self, maps: Sequence[Tensor]) -> dict[str, Any]:
-        """What :meth:`loss` and :meth:`predict` read.
+        """The inputs of :meth:`loss` and :meth:`predict`.
 
         Returns:
             ``candidates``; ``pred_boxes`` (B, 4) cxcywh in [0, 1] of the most confident ones, and their shares of the
@@ -116,11 +128,11 @@ class AnchorHead(nn.Module):
         }
 
     def assign(self, candidates: Candidates, boxes: Tensor) -> Tensor:
-        """The candidate (B,) that answers for each target (B, 4).
+        """Index (B,) of the candidate assigned to each target (B, 4), float32.
 
-        It is the anchor of the most similar shape, in the cell of the target's centre.
+        It is the anchor with the most similar shape in the cell of the target's centre.
         """
-        sizes = torch.cat(self.level_anchors).to(boxes)  # (A, 2)
+        sizes = torch.cat(self.level_anchors)  # (A, 2)
         smaller = torch.minimum(boxes[:, None, 2:], sizes).prod(-1)  # (B, A)
         overlap = smaller / (boxes[:, None, 2:].prod(-1) + sizes.prod(-1) - smaller)
         best = sizes[overlap.argmax(dim=1)]  # (B, 2)
@@ -130,12 +142,17 @@ class AnchorHead(nn.Module):
         fits = (cell == candidates.cells).all(-1) & (candidates.anchors == best[:, None]).all(-1)
         return fits.int().argmax(dim=1)
 
-    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
-        """Squared errors of the assigned candidates' coordinates, and cross-entropy over all candidates."""
+    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> tuple[Tensor, Tensor]:
+        """Target boxes (B, 4) and the index (B,) of the candidate assigned to each."""
         candidates = outputs["candidates"]
         boxes = single_targets(data_samples).to(candidates.values)
-        index = self.assign(candidates, boxes)
-        values = candidates.values[torch.arange(len(index), device=index.device), index]
+        return boxes, self.assign(candidates, boxes)
+
+    def loss(self, outputs: dict[str, Any], targets: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """Squared errors of the assigned candidates' coordinates, and cross-entropy over all candidates."""
+        candidates = outputs["candidates"]
+        boxes, index = targets
+        values = candidates.values[torch.arange(index.shape[0], device=index.device), index]
         offset = boxes[:, :2] * candidates.grids[index] - candidates.cells[index]
         size = (boxes[:, 2:] / candidates.anchors[index] + 1e-16).log()
         predicted = torch.cat((values[:, :2].sigmoid(), values[:, 2:4]), dim=1)

@@ -9,10 +9,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
-from rgbtvg.models.heads.set_head import SetHead, named_losses
+from rgbtvg.models.heads.set_head import SetHead
+from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.models.losses import dice_loss, focal_loss
-from rgbtvg.models.losses.attention import box_regions, decoder_attention_loss, mask_regions, score_attention_loss
-from rgbtvg.models.losses.set_criterion import Match, mean_over_ranks
+from rgbtvg.models.losses.attention import (
+    attention_targets,
+    box_regions,
+    decoder_attention_loss,
+    mask_regions,
+    score_attention_loss,
+    score_target,
+)
+from rgbtvg.models.losses.set_criterion import mean_over_ranks
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, Prediction
 
@@ -90,40 +98,45 @@ class AttentionSupervisedHead(SetHead):
             outputs["mask_logits"] = self.mask_head(feature_map)
         return outputs
 
-    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
-        """Terms of the set, of scores and attention, and of the mask."""
-        targets = self.targets(outputs, data_samples)
-        losses = named_losses("decoder", self.decoder_terms(outputs, targets))
+    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Any]:
+        """Matches, and where the weights ask for them: ``focus``, ``score``, ``masks`` and ``mask_count``."""
+        targets = super().targets(outputs, data_samples)
         if self.score_weight or self.attention_weight:
-            logits, boxes = outputs["decoder"]
-            matches = self.criterion.match(logits[-1], boxes[-1], targets)
-            losses.update(self._attention_losses(outputs, data_samples, matches))
+            maps = outputs["attention"]  # (S, B, Q, h, w)
+            regions = [target_regions(sample, tuple(maps.shape[-2:]), maps.device) for sample in data_samples]
+            if self.score_weight and outputs["score"] is not None:
+                targets["score"] = torch.stack([score_target(region) for region in regions])
+            if self.attention_weight:
+                focus = focus_regions(regions, data_samples)
+                targets["focus"] = attention_targets(maps.shape, focus, targets["decoder"][-1])
         if self.mask_head is not None and all("gt_masks" in sample for sample in data_samples):
-            losses.update(self._mask_losses(outputs["mask_logits"], data_samples))
+            logits = outputs["mask_logits"]
+            targets["masks"] = self.mask_targets(data_samples, tuple(logits.shape[-2:])).to(logits.device)
+            count = sum(len(sample.gt_boxes) for sample in data_samples)
+            targets["mask_count"] = mean_over_ranks(count, logits.device)
+        return targets
+
+    def loss(self, outputs: dict[str, Any], targets: dict[str, Any]) -> dict[str, Tensor]:
+        """Terms of the set, of scores and attention, and of the mask."""
+        losses = super().loss(outputs, targets)
+        if "score" in targets:
+            losses["loss_score_attention"] = self.score_weight * score_attention_loss(
+                full_precision(outputs["score"]), targets["score"]
+            )
+        if "focus" in targets:
+            attention = decoder_attention_loss(full_precision(outputs["attention"]), targets["focus"])
+            losses["loss_decoder_attention"] = self.attention_weight * attention
+        if "masks" in targets:
+            losses.update(self._mask_losses(outputs["mask_logits"], targets["masks"], targets["mask_count"]))
         return losses
 
-    def _attention_losses(
-        self, outputs: dict[str, Any], data_samples: list[GroundingSample], matches: list[Match]
-    ) -> dict[str, Tensor]:
-        maps = outputs["attention"]  # (S, B, Q, h, w)
-        regions = [target_regions(sample, tuple(maps.shape[-2:]), maps.device) for sample in data_samples]
-        losses: dict[str, Tensor] = {}
-        if self.score_weight and outputs["score"] is not None:
-            losses["loss_score_attention"] = self.score_weight * score_attention_loss(outputs["score"], regions)
-        if self.attention_weight:
-            focus = focus_regions(regions, data_samples)
-            losses["loss_decoder_attention"] = self.attention_weight * decoder_attention_loss(maps, focus, matches)
-        return losses
-
-    def _mask_losses(self, logits: Tensor, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+    def _mask_losses(self, logits: Tensor, masks: Tensor, count: Tensor) -> dict[str, Tensor]:
         """Focal and Dice loss, summed over samples and divided by the number of targets."""
-        wanted = self.mask_targets(data_samples, tuple(logits.shape[-2:])).to(logits.device)
-        count = mean_over_ranks(sum(len(sample.gt_boxes) for sample in data_samples), logits.device)
         if self.double_sigmoid:
             logits = logits.sigmoid()
         return {
-            "loss_mask_focal": self.focal_weight * focal_loss(logits, wanted).sum() / count,
-            "loss_mask_dice": self.dice_weight * dice_loss(logits, wanted).sum() / count,
+            "loss_mask_focal": self.focal_weight * focal_loss(logits, masks).sum() / count,
+            "loss_mask_dice": self.dice_weight * dice_loss(logits, masks).sum() / count,
         }
 
     def mask_targets(self, data_samples: list[GroundingSample], size: tuple[int, int]) -> Tensor:

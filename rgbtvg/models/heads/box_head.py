@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from rgbtvg.errors import DataError
+from rgbtvg.models.heads.base import Head
 from rgbtvg.models.layers import MLP
+from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.models.losses import box_losses
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, Prediction
 
 
 @MODELS.register_module()
-class BoxHead(nn.Module):
+class BoxHead(Head):
     """Three linear layers and a sigmoid on the regression token (TransVG, Deng et al. 2021, section 3.3).
 
     Args:
@@ -36,19 +38,22 @@ class BoxHead(nn.Module):
 
         Args:
             token: (B, D).
-            centre: (B, 2), where the box is looked for, (x, y) in [0, 1]: the layers then say how far it lies from
-                there, before the sigmoid. Without it they say where it is.
+            centre: (B, 2), (x, y) in [0, 1]: reference point that the centre of the box is predicted from, as an offset
+                before the sigmoid.
         """
-        box = self.mlp(token)
+        box = full_precision(self.mlp(token))  # coordinates stay in float32 under autocast
         if centre is not None:
             box = box + F.pad(centre.to(box).logit(eps=0.02), (0, 2))
         return box.sigmoid()
 
-    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
-        """L1 and generalised IoU of ``pred_boxes`` (B, 4), weighted by ``box_weights`` (B,) where there are any."""
-        boxes = outputs["pred_boxes"]
-        targets = single_targets(data_samples).to(boxes)
-        return box_losses(boxes, targets, self.l1_weight, self.giou_weight, outputs.get("box_weights"))
+    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> Tensor:
+        """Target boxes (B, 4)."""
+        return single_targets(data_samples).to(outputs["pred_boxes"])
+
+    def loss(self, outputs: dict[str, Any], targets: Tensor) -> dict[str, Tensor]:
+        """L1 and generalised IoU of ``pred_boxes`` (B, 4), weighted by ``box_weights`` (B,) if present."""
+        weights = outputs.get("box_weights")
+        return box_losses(outputs["pred_boxes"], targets, self.l1_weight, self.giou_weight, weights)
 
     def predict(self, outputs: dict[str, Any]) -> list[Prediction]:
         """One box per sample; the method gives no score, so it is 1."""

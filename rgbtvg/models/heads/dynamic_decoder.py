@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.layers import MLP, TransformerDecoderLayer, TransformerEncoder
 from rgbtvg.models.layers.masks import masked_mean
+from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.registry import MODELS
 
 
@@ -138,11 +139,11 @@ class DynamicDecoder(nn.Module):
         """
         maps = self.as_maps(image, grid)
         position_maps = self.as_maps(image_positions.expand_as(image), grid)
-        query = self.query.weight.expand(len(image), -1)  # (B, D)
-        reference = image.new_full((len(image), 1, 2), 0.5)
+        query = self.query.weight.expand(image.shape[0], -1)  # (B, D)
+        reference = full_precision(image.new_full((image.shape[0], 1, 2), 0.5))
         stages: list[DynamicStage] = []
         for i in range(self.num_stages):
-            offsets = self.offsets[i](query)
+            offsets = full_precision(self.offsets[i](query))
             points = reference + offsets.unflatten(1, (-1, 2))  # (B, K, 2) as (x, y), not confined to the picture
             sampled, positions = sample_maps(maps, points), sample_maps(position_maps, points)
             transformer = self.transformers[i % len(self.transformers)]
@@ -175,7 +176,7 @@ def points_per_cell(points: Tensor, grid: tuple[int, int]) -> Tensor:
     height, width = grid
     columns, rows = (points * points.new_tensor([width, height])).long().unbind(-1)
     cells = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)  # (B, K)
-    counts = points.new_zeros((len(points), height * width))
+    counts = points.new_zeros((points.shape[0], height * width))
     return counts.scatter_add_(1, cells, torch.ones_like(points[..., 0])).unflatten(1, grid)
 
 
@@ -186,5 +187,5 @@ def sample_maps(maps: list[Tensor], points: Tensor) -> Tensor:
         (B, S*K, D).
     """
     grid = 2 * points[:, :, None] - 1  # (B, K, 1, 2)
-    samples = [F.grid_sample(x, grid, padding_mode="border", align_corners=False)[..., 0] for x in maps]
+    samples = [F.grid_sample(full_precision(x), grid, padding_mode="border", align_corners=False)[..., 0] for x in maps]
     return torch.cat(samples, dim=2).transpose(1, 2)

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.errors import DataError
+from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import single_targets
 from rgbtvg.models.layers import MLP
+from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.models.losses import box_losses, contrastive_loss, dice_loss, focal_loss
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, Prediction
@@ -22,7 +24,7 @@ DICE_WEIGHT = 2.0
 
 
 @MODELS.register_module()
-class ReferringHead(nn.Module):
+class ReferringHead(Head):
     """Pools the patches by their cosine to the sentence's first token, and regresses one box from the result.
 
     Args:
@@ -69,30 +71,37 @@ class ReferringHead(nn.Module):
             "image_embedding": seen[:, :num_prefix].mean(1),
             "similarity": similarity,
             "pooled": pooled,
-            "pred_boxes": self.box_mlp(pooled).sigmoid(),
+            "pred_boxes": full_precision(self.box_mlp(pooled)).sigmoid(),
         }
 
-    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """``boxes`` (B, 4) and ``masks`` (B, 1, H, W), for the terms whose weight is not zero."""
+        targets: dict[str, Tensor] = {}
+        if self.box_weight:
+            targets["boxes"] = single_targets(data_samples).to(outputs["pred_boxes"])
+        if self.region_weight:
+            targets["masks"] = target_masks(data_samples).to(outputs["similarity"].device)
+        return targets
+
+    def loss(self, outputs: dict[str, Any], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         """The terms whose weight is not zero."""
         losses: dict[str, Tensor] = {}
         if self.box_weight:
-            boxes = outputs["pred_boxes"]
-            targets = single_targets(data_samples).to(boxes)
-            losses.update(box_losses(boxes, targets, self.box_weight, self.box_weight))
+            losses.update(box_losses(outputs["pred_boxes"], targets["boxes"], self.box_weight, self.box_weight))
         if self.contrastive_weight:
             contrast = contrastive_loss(
                 outputs["image_embedding"], outputs["sentence_embedding"], self.logit_scale.exp()
             )
-            losses["loss_contrastive"] = self.contrastive_weight * contrast / len(data_samples)
+            losses["loss_contrastive"] = self.contrastive_weight * contrast / len(outputs["pred_boxes"])
         if self.region_weight:
-            losses.update(self._region_losses(outputs, data_samples))
+            losses.update(self._region_losses(outputs, targets["masks"]))
         return losses
 
-    def _region_losses(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+    def _region_losses(self, outputs: dict[str, Any], masks: Tensor) -> dict[str, Tensor]:
         """Focal and Dice loss of the cosines, as they are, against the target's patches; every stream alike."""
         similarity = outputs["similarity"]  # (B, S * h * w)
         grid = outputs["grid"]
-        inside = F.interpolate(target_masks(data_samples).to(similarity), grid, mode="nearest").flatten(1) > 0.5
+        inside = F.interpolate(masks, grid, mode="nearest").flatten(1) > 0.5
         inside = inside.repeat(1, similarity.shape[1] // inside.shape[1])
         return {
             "loss_mrm_focal": self.region_weight * FOCAL_WEIGHT * focal_loss(similarity, inside).mean(),
@@ -109,7 +118,7 @@ class ReferringHead(nn.Module):
 
 
 @MODELS.register_module()
-class ReferringMaskHead(nn.Module):
+class ReferringMaskHead(Head):
     """A mask from the likeness of upsampled patches to the sentence (OneRef's RES head).
 
     Three transposed convolutions double the grid each; with several streams their logits are averaged.
@@ -138,10 +147,14 @@ class ReferringMaskHead(nn.Module):
         x = x.unflatten(0, (-1, num_streams))  # (B, S, D, 8h, 8w)
         return torch.einsum("bsdhw,bd->bshw", x, meant).mean(1, keepdim=True)
 
-    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> Tensor:
+        """Target masks (B, 1, H, W)."""
+        return target_masks(data_samples).to(outputs["mask_logits"].device)
+
+    def loss(self, outputs: dict[str, Any], targets: Tensor) -> dict[str, Tensor]:
         """Focal (x 20) and Dice (x 2) loss of ``mask_logits`` at the resolution of the input."""
-        targets = target_masks(data_samples).to(outputs["mask_logits"])
-        logits = F.interpolate(outputs["mask_logits"], targets.shape[-2:], mode="bilinear", align_corners=False)
+        logits = full_precision(outputs["mask_logits"])
+        logits = F.interpolate(logits, targets.shape[-2:], mode="bilinear", align_corners=False)
         return {
             "loss_seg_focal": FOCAL_WEIGHT * focal_loss(logits, targets).mean(),
             "loss_seg_dice": DICE_WEIGHT * dice_loss(logits, targets).mean(),

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import single_targets
 from rgbtvg.models.heads.referring_head import box_mask, target_masks
 from rgbtvg.models.layers.clip import CLIPMLP
+from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.models.losses import contrastive_loss, dice_loss, focal_loss
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample
@@ -18,7 +20,7 @@ from rgbtvg.structures.boxes import cxcywh_to_xyxy
 
 
 @MODELS.register_module()
-class ContrastiveHead(nn.Module):
+class ContrastiveHead(Head):
     """CLIP's contrast between pictures and sentences of a batch.
 
     Reads ``image_embeddings`` (stream -> (B, D)) and ``text_embedding`` (B, D), normalised.
@@ -40,7 +42,7 @@ class ContrastiveHead(nn.Module):
         scale, text = self.logit_scale.exp(), outputs["text_embedding"]
         return {stream: scale * text @ image.t() for stream, image in outputs["image_embeddings"].items()}
 
-    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+    def loss(self, outputs: dict[str, Any], targets: None = None) -> dict[str, Tensor]:
         images = list(outputs["image_embeddings"].values())
         scale, text = self.logit_scale.exp(), outputs["text_embedding"]
         loss = self.loss_weight * contrastive_loss(images[0], text, scale)
@@ -49,7 +51,7 @@ class ContrastiveHead(nn.Module):
         return {"loss_contrastive": loss}
 
 
-class SentenceMapHead(nn.Module):
+class SentenceMapHead(Head):
     """What the two dense heads share: logits over the picture, held against the object by focal and Dice loss.
 
     Both read ``patches`` (B, h*w, D), ``grid`` and ``sentence`` (B, D) of length one.
@@ -67,8 +69,10 @@ class SentenceMapHead(nn.Module):
         self.dice_weight = dice_weight
         self.use_masks = use_masks
 
-    def targets(self, data_samples: list[GroundingSample]) -> Tensor:
-        """(B, 1, H, W) of 0 and 1 in the padded input."""
+    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> Tensor | None:
+        """(B, 1, H, W) of 0 and 1 in the padded input; None if the head is off."""
+        if not (self.focal_weight or self.dice_weight):
+            return None
         if self.use_masks:
             return target_masks(data_samples)
         masks = [box_mask(s.gt_boxes, tuple(s.input_shape)).any(0, keepdim=True) for s in data_samples]
@@ -102,11 +106,11 @@ class TokenAlignmentHead(SentenceMapHead):
         """Logits (B, h*w)."""
         return torch.einsum("bnd,bd->bn", self.mlp(self.norm(outputs["patches"])), outputs["sentence"])
 
-    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
-        if not (self.focal_weight or self.dice_weight):
+    def loss(self, outputs: dict[str, Any], targets: Tensor | None) -> dict[str, Tensor]:
+        if targets is None:
             return {}
         logits = self(outputs)
-        inside = F.interpolate(self.targets(data_samples).to(logits.device), outputs["grid"], mode="nearest") > 0.5
+        inside = F.interpolate(targets.to(logits.device), outputs["grid"], mode="nearest") > 0.5
         return self.weighted(logits, inside.flatten(1))
 
 
@@ -141,17 +145,16 @@ class SentenceMaskHead(SentenceMapHead):
         logits = logits.permute(0, 1, 3, 5, 7, 2, 4, 6, 8)
         return logits.reshape(-1, 1, 8 * height, 8 * width)
 
-    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
-        if not (self.focal_weight or self.dice_weight):
+    def loss(self, outputs: dict[str, Any], targets: Tensor | None) -> dict[str, Tensor]:
+        if targets is None:
             return {}
         logits = self(outputs)
-        targets = self.targets(data_samples).to(logits.device)
-        logits = F.interpolate(logits, targets.shape[-2:], mode="bilinear", align_corners=False)
-        return self.weighted(logits, targets)
+        logits = F.interpolate(full_precision(logits), targets.shape[-2:], mode="bilinear", align_corners=False)
+        return self.weighted(logits, targets.to(logits.device))
 
 
 @MODELS.register_module()
-class PatchChoiceHead(nn.Module):
+class PatchChoiceHead(Head):
     """Cross-entropy over the patches: which of them the sentence means. Teaches :class:`PatchChoice`.
 
     The patches compete, so that telling the object from the others in the picture lowers the loss at once; with focal
@@ -167,10 +170,14 @@ class PatchChoiceHead(nn.Module):
         super().__init__()
         self.loss_weight = loss_weight
 
-    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> Tensor:
+        """Target distribution (B, h*w) over the patches."""
+        boxes = single_targets(data_samples).to(outputs["patch_logits"][0].device)
+        return box_shares(boxes, outputs["grid"])
+
+    def loss(self, outputs: dict[str, Any], targets: Tensor) -> dict[str, Tensor]:
         logits = outputs["patch_logits"]
-        targets = box_shares(single_targets(data_samples).to(logits[0]), outputs["grid"])
-        loss = sum(F.cross_entropy(choice.float(), targets) for choice in logits) / len(logits)
+        loss = sum(F.cross_entropy(full_precision(choice), targets) for choice in logits) / len(logits)
         return {"loss_choice": self.loss_weight * loss}
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rgbtvg.errors import ConfigError
+from rgbtvg.models.heads.base import Head
 from rgbtvg.models.layers import MLP
-from rgbtvg.models.losses import SetCriterion, paired_boxes
+from rgbtvg.models.layers.precision import full_precision
+from rgbtvg.models.losses import Match, SetCriterion
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, Prediction
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy, xyxy_to_cxcywh
@@ -30,11 +31,11 @@ class QueryPredictor(nn.Module):
 
     def forward(self, states: Tensor) -> Answers:
         """(S, B, Q, D) of S layers -> logits (S, B, Q, 2), class 0 is an object, and boxes (S, B, Q, 4) cxcywh."""
-        return self.classify(states), self.box_mlp(states).sigmoid()
+        return full_precision(self.classify(states)), full_precision(self.box_mlp(states)).sigmoid()
 
 
 @MODELS.register_module()
-class SetHead(nn.Module):
+class SetHead(Head):
     """Boxes and scores of the decoder's queries, matched one to one with the targets.
 
     Args:
@@ -70,17 +71,22 @@ class SetHead(nn.Module):
         """States (S, B, Q, D) of S decoder layers -> ``decoder`` (logits, boxes)."""
         return {"decoder": self.decoder_predictor(decoder_states)}
 
-    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
-        """Terms of every decoder layer."""
-        return named_losses("decoder", self.decoder_terms(outputs, self.targets(outputs, data_samples)))
+    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Any]:
+        """``decoder``: the :class:`Match` of every supervised decoder layer."""
+        boxes = self.target_boxes(outputs, data_samples)
+        return {"decoder": self.criterion.match_layers(*self.supervised(outputs), boxes)}
 
-    def decoder_terms(self, outputs: dict[str, Any], targets: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Weighted terms of the supervised decoder layers."""
+    def loss(self, outputs: dict[str, Any], targets: dict[str, Any]) -> dict[str, Tensor]:
+        """Terms of the supervised decoder layers."""
+        return named_losses("decoder", self.criterion(*self.supervised(outputs), targets["decoder"]))
+
+    def supervised(self, outputs: dict[str, Any]) -> Answers:
+        """Logits (S, B, Q, 2) and boxes (S, B, Q, 4) of the supervised decoder layers."""
         logits, boxes = outputs["decoder"]
         first = 0 if self.supervise_layers else -1
-        return self.criterion(logits[first:], boxes[first:], targets)
+        return logits[first:], boxes[first:]
 
-    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> list[Tensor]:
+    def target_boxes(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> list[Tensor]:
         """Target boxes (N, 4) of every sample, relative to the head's frame."""
         boxes = outputs["decoder"][1]
         return [
@@ -95,7 +101,7 @@ class SetHead(nn.Module):
 
     def input_boxes(self, outputs: dict[str, Any], boxes: Tensor) -> Tensor:
         """Boxes (B, Q, 4) of the head's frame, limited to it, relative to the padded input."""
-        limited = xyxy_to_cxcywh(cxcywh_to_xyxy(boxes.float()).clamp(0, 1))
+        limited = xyxy_to_cxcywh(cxcywh_to_xyxy(boxes).clamp(0, 1))
         return limited * self._frame_scales(outputs)[:, None]
 
     def answers(self, outputs: dict[str, Any]) -> Answers:
@@ -106,7 +112,7 @@ class SetHead(nn.Module):
     def predict(self, outputs: dict[str, Any]) -> list[Prediction]:
         """Boxes with scores, best first; boxes without area are left out as long as others remain."""
         logits, boxes = self.answers(outputs)
-        scores = logits.float().softmax(-1)[..., 0]
+        scores = logits.softmax(-1)[..., 0]
         return self.rank(scores, self.input_boxes(outputs, boxes))
 
     def rank(self, scores: Tensor, boxes: Tensor) -> list[Prediction]:
@@ -214,54 +220,73 @@ class TwoBranchHead(SetHead):
             states.append(x)
         return torch.stack(states)
 
-    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Any]:
+        """Matches ``decoder``, ``token`` and ``distill`` per supervised layer; ``omega``, the weight of the teacher."""
+        targets = super().targets(outputs, data_samples)
+        if not self.has_token_branch:
+            return targets
+        boxes = self.target_boxes(outputs, data_samples)
+        teacher, trust = self.teacher_targets(outputs, targets["decoder"][-1])
+        if self.balanced:
+            # A batch without targets has no confidence.
+            no_target = outputs["decoder"][0].new_zeros(())
+            targets["omega"] = torch.cat(trust).mean() if sum(map(len, trust)) else no_target
+        student = self.supervised_student(outputs)
+        if self.token_weight:
+            targets["token"] = self.criterion.match_layers(*student, boxes)
+        if self.distill_weight:
+            targets["distill"] = self.criterion.match_layers(*student, teacher, trust)
+        return targets
+
+    def loss(self, outputs: dict[str, Any], targets: dict[str, Any]) -> dict[str, Tensor]:
         """Terms of both branches; ``distill_share`` is omega."""
-        targets = self.targets(outputs, data_samples)
-        losses = named_losses("decoder", self.decoder_terms(outputs, targets), self.decoder_weight)
+        decoder = self.criterion(*self.supervised(outputs), targets["decoder"])
+        losses = named_losses("decoder", decoder, self.decoder_weight)
         if not self.has_token_branch:
             return losses
-        token_weight, distill_weight = self.token_weight, self.distill_weight
-        teacher, trust = self.teacher_targets(outputs, targets)
+        token_weight: Tensor | float = self.token_weight
+        distill_weight: Tensor | float = self.distill_weight
         if self.balanced:
-            # A batch without any target leaves nothing to trust.
-            omega = torch.cat(trust).mean() if sum(map(len, trust)) else outputs["decoder"][0].new_zeros(())
-            losses["distill_share"] = omega
+            losses["distill_share"] = omega = targets["omega"]
             token_weight, distill_weight = token_weight * (1 - omega), distill_weight * omega
-        logits, boxes = outputs["token"]
-        if not self.supervise_token_layers:
-            logits, boxes = logits[-1:], boxes[-1:]
+        student = self.supervised_student(outputs)
         if self.token_weight:
-            losses.update(named_losses("token", self.criterion(logits, boxes, targets), token_weight))
+            losses.update(named_losses("token", self.criterion(*student, targets["token"]), token_weight))
         if self.distill_weight:
-            losses.update(self._distill_losses(logits, boxes, teacher, trust, distill_weight))
+            if self.balanced or self.distill == "hard":
+                terms = self.criterion(*student, targets["distill"])
+            else:
+                logits, boxes = student
+                by_target = self.distill == "weighted_by_target"
+                terms = self.criterion.weighted(logits[-1], boxes[-1], targets["distill"][-1], by_target)
+            losses.update(named_losses("distill", terms, distill_weight))
         return losses
 
+    def supervised_student(self, outputs: dict[str, Any]) -> Answers:
+        """Logits (T, B, Q, 2) and boxes (T, B, Q, 4) of the supervised layers of the student."""
+        logits, boxes = outputs["token"]
+        first = 0 if self.supervise_token_layers else -1
+        return logits[first:], boxes[first:]
+
     @torch.no_grad()
-    def teacher_targets(self, outputs: dict[str, Any], targets: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """The decoder's boxes (N, 4) per sample and how far each can be trusted (N,)."""
-        logits, boxes = (answer[-1].detach().float() for answer in outputs["decoder"])
+    def teacher_targets(self, outputs: dict[str, Any], match: Match) -> tuple[list[Tensor], list[Tensor]]:
+        """The decoder's boxes (N, 4) per sample and their confidence (N,).
+
+        Args:
+            outputs: of the model.
+            match: of the last decoder layer.
+        """
+        logits, boxes = (answer[-1].detach() for answer in outputs["decoder"])
         scores = logits.softmax(-1)[..., 0]
         if self.confidence == "score":
             kept = scores > self.min_score
             return [box[k] for box, k in zip(boxes, kept, strict=True)], [
                 s[k] for s, k in zip(scores, kept, strict=True)
             ]
-        matches = self.criterion.match(logits, boxes, targets)
-        pred, target = paired_boxes(boxes, targets, matches)
-        overlap = aligned_iou(cxcywh_to_xyxy(pred), cxcywh_to_xyxy(target), self.criterion.eps)
-        sizes = [len(queries) for queries, _ in matches]
-        score = torch.cat([score[queries] for score, (queries, _) in zip(scores, matches, strict=True)])
-        return list(pred.split(sizes)), list((score * overlap).split(sizes))
-
-    def _distill_losses(
-        self, logits: Tensor, boxes: Tensor, teacher: Sequence[Tensor], trust: Sequence[Tensor], weight: Tensor | float
-    ) -> dict[str, Tensor]:
-        if self.balanced or self.distill == "hard":
-            terms = self.criterion(logits, boxes, teacher)
-        else:
-            by_target = self.distill == "weighted_by_target"
-            terms = self.criterion.weighted(logits[-1], boxes[-1], teacher, trust, by_target)
-        return named_losses("distill", terms, weight)
+        pred = boxes[match.sample, match.query]
+        overlap = aligned_iou(cxcywh_to_xyxy(pred), cxcywh_to_xyxy(match.boxes), self.criterion.eps)
+        sizes = match.sample.bincount(minlength=len(boxes)).tolist()
+        return list(pred.split(sizes)), list((scores[match.sample, match.query] * overlap).split(sizes))
 
     def answers(self, outputs: dict[str, Any]) -> Answers:
         logits, boxes = outputs[self.answer]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rgbtvg.models.fusion.sub_query import inner_words
+from rgbtvg.models.heads.base import Head
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingSample
 
 
 @MODELS.register_module()
-class WordCoverageHead(nn.Module):
+class WordCoverageHead(Head):
     """Different rounds should read different words, and together all of them.
 
     An auxiliary head: it reads ``word_weights`` (B, K, L) and ``text``, and has losses only.
@@ -26,7 +26,7 @@ class WordCoverageHead(nn.Module):
         super().__init__()
         self.weight = weight
 
-    def loss(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+    def loss(self, outputs: dict[str, Any], targets: None = None) -> dict[str, Tensor]:
         """Squared overlap of every two rounds, and the share of every word that no round has read."""
         weights, words = outputs["word_weights"], inner_words(outputs["text"].mask)
         overlap = weights @ weights.transpose(1, 2)  # (B, K, K)

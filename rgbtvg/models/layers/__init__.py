@@ -1,7 +1,7 @@
 """Layers that several rooms share."""
 
 from rgbtvg.models.layers.mlp import MLP
-from rgbtvg.models.layers.positions import SinePositions, coordinate_map, resize_grid_table, sine_sequence
+from rgbtvg.models.layers.positions import SinePositions, coordinate_map, sine_sequence
 from rgbtvg.models.layers.slots import Slots
 from rgbtvg.models.layers.transformer import Attention, TransformerEncoder, TransformerEncoderLayer
 from rgbtvg.models.layers.transformer_decoder import DecoderStates, TransformerDecoder, TransformerDecoderLayer
@@ -17,6 +17,5 @@ __all__ = [
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "coordinate_map",
-    "resize_grid_table",
     "sine_sequence",
 ]

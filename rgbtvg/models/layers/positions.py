@@ -1,4 +1,4 @@
-"""Position tables and their resampling."""
+"""Position embeddings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 POSITION_STARTS = ("normal", "sine")
 """How a learned position table begins where there are no weights to read: random numbers or sine codes."""
@@ -60,35 +59,8 @@ def sine_sequence(length: int, width: int, truncated: bool = False) -> Tensor:
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)
 
 
-def resize_grid_table(
-    table: Tensor, grid: tuple[int, int], num_prefix: int = 0, mode: str = "bicubic", antialias: bool = True
-) -> Tensor:
-    """Resample a learned position table (P + h*w, D) of a square grid to another grid.
-
-    The `num_prefix` first rows (class token and the like) are kept as they are.
-    """
-    prefix, rows = table[:num_prefix], table[num_prefix:]
-    side = math.isqrt(len(rows))
-    if side * side != len(rows):
-        raise ValueError(f"a position table of {len(rows)} rows is not a square grid")
-    if (side, side) == tuple(grid):
-        return table
-    picture = rows.reshape(1, side, side, -1).permute(0, 3, 1, 2)
-    picture = F.interpolate(picture.float(), grid, mode=mode, antialias=antialias, align_corners=False)
-    resized = picture.permute(0, 2, 3, 1).reshape(grid[0] * grid[1], -1)
-    return torch.cat((prefix, resized.to(table.dtype)))
-
-
-def resize_grid_rows(table: Tensor, before: int, count: int, copies: int, grid: tuple[int, int]) -> Tensor:
-    """Resample a table of `before` other rows, `copies` square grids of `count` rows each, and others again."""
-    end = before + copies * count
-    grids = [resize_grid_table(table[start : start + count], grid) for start in range(before, end, count)]
-    return torch.cat((table[:before], *grids, table[end:]))
-
-
 def coordinate_map(grid: tuple[int, int], device: torch.device | None = None) -> Tensor:
-    """Where each cell of a grid lies, as the one-stage methods tell their convolutions (FAOA, Yang et al. 2019, sec.
-    3.1).
+    """Coordinate map (8 channels) of the one-stage methods (FAOA, Yang et al. 2019, section 3.1).
 
     Channels: start, end and middle of the cell in [-1, 1], each as (row, column), then 1/h and 1/w. Rows are divided
         by the

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.models.layers.slots import Slots
 from rgbtvg.structures import TextFeatures
 
@@ -43,7 +44,7 @@ class Attention(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Same as :meth:`forward`, plus the attention weights (B, Q, K), averaged over the heads."""
         q, k, v = self._project(query, key, value)
-        scores = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).float()  # (B, heads, Q, K)
+        scores = full_precision(q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2))  # (B, heads, Q, K)
         if key_mask is not None:
             scores = scores.masked_fill(key_mask[:, None, None, :], -torch.inf)
         weights = F.dropout(scores.softmax(-1), self.dropout, self.training)

@@ -3,6 +3,6 @@
 from rgbtvg.models.losses.box import box_losses
 from rgbtvg.models.losses.contrastive import contrastive_loss
 from rgbtvg.models.losses.region import dice_loss, focal_loss
-from rgbtvg.models.losses.set_criterion import SetCriterion, paired_boxes
+from rgbtvg.models.losses.set_criterion import Match, SetCriterion
 
-__all__ = ["SetCriterion", "box_losses", "contrastive_loss", "dice_loss", "focal_loss", "paired_boxes"]
+__all__ = ["Match", "SetCriterion", "box_losses", "contrastive_loss", "dice_loss", "focal_loss"]

@@ -1,8 +1,9 @@
-"""Losses that push attention into the target (ALVG)."""
+"""Attention supervision losses (ALVG)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -50,44 +51,63 @@ def score_target(regions: Tensor) -> Tensor:
     return torch.where(outside, -1 / outside.sum().clamp(min=1), wanted)
 
 
-def score_attention_loss(score: Tensor, regions: Sequence[Tensor]) -> Tensor:
-    """Minus the agreement of scores (B, h, w) with the targets' regions, per sample (N, h, w)."""
-    wanted = torch.stack([score_target(region) for region in regions])
+def score_attention_loss(score: Tensor, wanted: Tensor) -> Tensor:
+    """Negative agreement of scores (B, h, w) with :func:`score_target` of every sample (B, h, w)."""
     return -(wanted * score).sum() / len(score)
 
 
-def decoder_attention_loss(maps: Tensor, regions: Sequence[Tensor], matches: Sequence[Match]) -> Tensor:
-    """Attention outside of the target over attention inside.
+@dataclass
+class AttentionTargets:
+    """Which attention maps are supervised, P in all, and with which regions.
 
-    With a single query the layers are taken together and the first target counts; with several, every layer and every
-    matched pair counts by itself, and unmatched queries are free.
+    Args:
+        sample, query: (P,) int64.
+        regions: (P, h, w), share of every cell that the target covers.
+        count: scalar, number of maps over all layers that the loss is divided by.
+    """
+
+    sample: Tensor
+    query: Tensor
+    regions: Tensor
+    count: Tensor
+
+
+def attention_targets(shape: Sequence[int], regions: Sequence[Tensor], match: Match) -> AttentionTargets:
+    """Targets of :func:`decoder_attention_loss`.
+
+    With a single query, the first target of every sample counts; with several, every matched pair does.
+
+    Args:
+        shape: (S, B, Q, h, w) of the attention maps.
+        regions: per sample (N, h, w).
+        match: of the last layer.
+    """
+    num_layers, batch, num_queries = shape[:3]
+    if num_queries == 1:
+        sample = torch.tensor([row for row, region in enumerate(regions) if len(region)], device=match.sample.device)
+        sample = sample.long()
+        query, target = torch.zeros_like(sample), torch.zeros_like(sample)
+        count = torch.tensor(float(batch * num_layers), device=sample.device)
+    else:
+        sample, query, target = match.sample, match.query, match.target
+        count = mean_over_ranks(num_layers * len(sample), sample.device)
+    chosen = [regions[row][column] for row, column in zip(sample.tolist(), target.tolist(), strict=True)]
+    return AttentionTargets(
+        sample, query, torch.stack(chosen) if chosen else match.boxes.new_zeros(0, *shape[3:]), count
+    )
+
+
+def decoder_attention_loss(maps: Tensor, targets: AttentionTargets) -> Tensor:
+    """Ratio of attention outside of the target to attention inside.
+
+    With a single query the layers are summed before the ratio; with several, every layer has its own.
 
     Args:
         maps: (S, B, Q, h, w), attention of S layers.
-        regions: per sample (N, h, w).
-        matches: per sample the queries and their targets.
+        targets: of :func:`attention_targets`.
     """
-    num_layers, batch, num_queries = maps.shape[:3]
-    if num_queries == 1:
-        ratios = [
-            _outside_to_inside(maps[:, sample, 0], region[0], together=True)
-            for sample, region in enumerate(regions)
-            if len(region)
-        ]
-        return torch.stack(ratios).sum() / (batch * num_layers) if ratios else maps.sum() * 0
-    ratios = [
-        _outside_to_inside(maps[:, sample, query], region[target], together=False)
-        for sample, (region, (queries, targets)) in enumerate(zip(regions, matches, strict=True))
-        for query, target in zip(queries.tolist(), targets.tolist(), strict=True)
-    ]
-    pairs = num_layers * len(ratios)
-    total = torch.stack(ratios).sum() if ratios else maps.sum() * 0
-    return total / mean_over_ranks(pairs, maps.device)
-
-
-def _outside_to_inside(maps: Tensor, region: Tensor, together: bool) -> Tensor:
-    """Ratio summed over layers, or of the layers' sums; maps (S, h, w), region (h, w)."""
-    everything, inside = maps.sum((1, 2)), (maps * region).sum((1, 2))
-    if together:
-        everything, inside = everything.sum(), inside.sum()
-    return ((everything - inside) / (inside + EPS)).sum()
+    chosen = maps[:, targets.sample, targets.query]  # (S, P, h, w)
+    everything, inside = chosen.sum((2, 3)), (chosen * targets.regions).sum((2, 3))
+    if maps.shape[2] == 1:
+        everything, inside = everything.sum(0), inside.sum(0)
+    return ((everything - inside) / (inside + EPS)).sum() / targets.count

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rgbtvg.models.layers.precision import full_precision
+
 
 def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
     """CLIP's symmetric loss (Radford et al. 2021, figure 3): every picture against every sentence of the batch.
@@ -14,6 +16,7 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
         image, text: (B, D), normalised.
         scale: scalar that multiplies the cosines.
     """
-    logits = scale * text @ image.t()
+    with torch.autocast(text.device.type, enabled=False):  # logits of up to 100 need float32
+        logits = full_precision(scale) * full_precision(text) @ full_precision(image).t()
     pairs = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, pairs) + F.cross_entropy(logits.t(), pairs)) / 2

@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
+from rgbtvg.models.layers.precision import full_precision
+
 
 def focal_loss(logits: Tensor, targets: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
     """Sigmoid focal loss (Lin et al. 2017, eq. 5) per sample.
@@ -17,7 +19,8 @@ def focal_loss(logits: Tensor, targets: Tensor, alpha: float = 0.25, gamma: floa
     Returns:
         (B,), the mean over positions.
     """
-    logits, targets = logits.flatten(1).float(), targets.flatten(1).float()
+    logits = full_precision(logits.flatten(1))
+    targets = targets.flatten(1).to(logits.dtype)
     entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     probability = logits.sigmoid()
     agreement = probability * targets + (1 - probability) * (1 - targets)
@@ -27,6 +30,7 @@ def focal_loss(logits: Tensor, targets: Tensor, alpha: float = 0.25, gamma: floa
 
 def dice_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """One minus the Dice overlap of sigmoid(logits) and targets (B, ...), smoothed by 1; per sample (B,)."""
-    probability, targets = logits.flatten(1).float().sigmoid(), targets.flatten(1).float()
+    probability = full_precision(logits.flatten(1)).sigmoid()
+    targets = targets.flatten(1).to(probability.dtype)
     overlap = 2 * (probability * targets).sum(1) + 1
     return 1 - overlap / (probability.sum(1) + targets.sum(1) + 1)

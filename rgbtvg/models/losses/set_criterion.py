@@ -10,9 +10,27 @@ from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 from torch.nn import functional as F
 
+from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.structures.boxes import aligned_giou, cxcywh_to_xyxy
 
-Match = tuple[Tensor, Tensor]
+
+@dataclass
+class Match:
+    """Assigned pairs of a batch, M in all, sample by sample with ascending queries.
+
+    Args:
+        sample, query, target: (M,) int64, the row in the batch, the query, and the number of the target in its sample.
+        boxes: (M, 4), target boxes cxcywh.
+        count: scalar, number of targets in the batch, averaged over processes, at least 1.
+        weights: (M,), weights of the targets.
+    """
+
+    sample: Tensor
+    query: Tensor
+    target: Tensor
+    boxes: Tensor
+    count: Tensor
+    weights: Tensor
 
 
 @dataclass
@@ -36,104 +54,104 @@ class SetCriterion:
     eps: float = 1e-6
 
     @torch.no_grad()
-    def match(self, logits: Tensor, boxes: Tensor, targets: Sequence[Tensor]) -> list[Match]:
-        """The cheapest assignment of every sample's targets to its queries.
+    def match(
+        self, logits: Tensor, boxes: Tensor, targets: Sequence[Tensor], weights: Sequence[Tensor] | None = None
+    ) -> Match:
+        """Cheapest one-to-one assignment of every sample's targets to its queries.
 
         Args:
             logits: (B, Q, 2). boxes: (B, Q, 4) cxcywh. targets: per sample (N, 4) cxcywh, N may be 0.
+            weights: per sample (N,), weights of the targets; 1 by default.
 
         Returns:
-            Per sample the query indices, ascending, and the target of each; both (min(Q, N),).
+            min(Q, N) pairs per sample.
         """
-        from scipy.optimize import linear_sum_assignment  # scipy costs every start half a second
+        from scipy.optimize import linear_sum_assignment  # imported late: takes half a second
 
-        matches = []
-        for scores, pred, target in zip(logits.float().softmax(-1)[..., 0], boxes.float(), targets, strict=True):
+        samples, queries, picked = [], [], []
+        for row, (scores, pred, target) in enumerate(
+            zip(full_precision(logits).softmax(-1)[..., 0], full_precision(boxes), targets, strict=True)
+        ):
             giou = aligned_giou(cxcywh_to_xyxy(pred)[:, None], cxcywh_to_xyxy(target)[None], self.eps)  # (Q, N)
             l1 = torch.cdist(pred, target, p=1)
             cost = self.l1_cost * l1 - self.class_cost * scores[:, None] - self.giou_cost * giou
-            queries, picked = linear_sum_assignment(cost.cpu().numpy())
-            matches.append((torch.as_tensor(queries, device=pred.device), torch.as_tensor(picked, device=pred.device)))
-        return matches
+            assigned = [torch.from_numpy(side) for side in linear_sum_assignment(cost.cpu().numpy())]
+            samples.append(torch.full_like(assigned[0], row))
+            queries.append(assigned[0])
+            picked.append(assigned[1])
+        sample, query, target = (torch.cat(parts).to(boxes.device) for parts in (samples, queries, picked))
+        starts = torch.tensor([0, *(len(target) for target in targets[:-1])], device=boxes.device).cumsum(0)
+        flat = starts[sample] + target
+        return Match(
+            sample,
+            query,
+            target,
+            torch.cat(list(targets)).to(boxes.device)[flat],
+            mean_over_ranks(sum(map(len, targets)), boxes.device),
+            boxes.new_ones(len(flat)) if weights is None else torch.cat(list(weights))[flat],
+        )
 
-    def __call__(self, logits: Tensor, boxes: Tensor, targets: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Weighted terms of every layer's answers: ``class``, ``bbox``, ``giou`` of the last, ``class_0`` of the first
-        ...
+    def match_layers(
+        self, logits: Tensor, boxes: Tensor, targets: Sequence[Tensor], weights: Sequence[Tensor] | None = None
+    ) -> list[Match]:
+        """:meth:`match` for logits (S, B, Q, 2) and boxes (S, B, Q, 4) of S layers."""
+        return [self.match(*layer, targets, weights) for layer in zip(logits, boxes, strict=True)]
+
+    def __call__(self, logits: Tensor, boxes: Tensor, matches: Sequence[Match]) -> dict[str, Tensor]:
+        """Weighted terms of every layer: ``class``, ``bbox``, ``giou`` of the last, ``class_0`` of the first, ...
 
         Args:
-            logits: (S, B, Q, 2) of S layers. boxes: (S, B, Q, 4) cxcywh. targets: per sample (N, 4) cxcywh.
+            logits: (S, B, Q, 2) of S layers. boxes: (S, B, Q, 4) cxcywh. matches: of every layer.
         """
         terms = {}
-        for layer, (layer_logits, layer_boxes) in enumerate(zip(logits, boxes, strict=True)):
-            suffix = "" if layer == len(logits) - 1 else f"_{layer}"
-            matches = self.match(layer_logits, layer_boxes, targets)
-            for name, value in self.terms(layer_logits, layer_boxes, targets, matches).items():
+        for layer, match in enumerate(matches):
+            suffix = "" if layer == len(matches) - 1 else f"_{layer}"
+            for name, value in self.terms(logits[layer], boxes[layer], match).items():
                 terms[name + suffix] = value
         return terms
 
-    def terms(
-        self, logits: Tensor, boxes: Tensor, targets: Sequence[Tensor], matches: Sequence[Match]
-    ) -> dict[str, Tensor]:
-        """Weighted terms of one layer, logits (B, Q, 2) and boxes (B, Q, 4), under a given assignment."""
+    def terms(self, logits: Tensor, boxes: Tensor, match: Match) -> dict[str, Tensor]:
+        """Weighted terms of one layer, logits (B, Q, 2) and boxes (B, Q, 4), for a given assignment."""
         labels = torch.ones(logits.shape[:2], dtype=torch.long, device=logits.device)
-        for sample, (queries, _) in enumerate(matches):
-            labels[sample, queries] = 0
-        class_weights = logits.new_tensor([1.0, self.empty_weight], dtype=torch.float32)
-        l1, giou = self.box_terms(boxes, targets, matches)
-        count = mean_over_ranks(sum(len(target) for target in targets), boxes.device)
+        labels[match.sample, match.query] = 0
+        logits = full_precision(logits)
+        class_weights = logits.new_tensor([1.0, self.empty_weight])
+        entropy = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), class_weights)
+        l1, giou = self.box_terms(boxes, match)
         return {
-            "class": self.class_weight * F.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), class_weights),
-            "bbox": self.l1_weight * l1.sum() / count,
-            "giou": self.giou_weight * giou.sum() / count,
+            "class": self.class_weight * entropy,
+            "bbox": self.l1_weight * l1.sum() / match.count,
+            "giou": self.giou_weight * giou.sum() / match.count,
         }
 
-    def box_terms(self, boxes: Tensor, targets: Sequence[Tensor], matches: Sequence[Match]) -> tuple[Tensor, Tensor]:
-        """L1 distance and 1 - GIoU (M,) of the M assigned pairs, sample by sample, unweighted."""
-        pred, target = paired_boxes(boxes, targets, matches)
-        giou = aligned_giou(cxcywh_to_xyxy(pred), cxcywh_to_xyxy(target), self.eps)
-        return (pred - target).abs().sum(-1), 1 - giou
+    def box_terms(self, boxes: Tensor, match: Match) -> tuple[Tensor, Tensor]:
+        """L1 distance and 1 - GIoU (M,) of the assigned pairs, unweighted."""
+        pred = full_precision(boxes[match.sample, match.query])
+        giou = aligned_giou(cxcywh_to_xyxy(pred), cxcywh_to_xyxy(match.boxes), self.eps)
+        return (pred - match.boxes).abs().sum(-1), 1 - giou
 
-    def weighted(
-        self,
-        logits: Tensor,
-        boxes: Tensor,
-        targets: Sequence[Tensor],
-        trust: Sequence[Tensor],
-        index_by_target: bool = False,
-    ) -> dict[str, Tensor]:
-        """Weighted terms of one layer in which every target counts as much as it is trusted.
+    def weighted(self, logits: Tensor, boxes: Tensor, match: Match, index_by_target: bool = False) -> dict[str, Tensor]:
+        """Weighted terms of one layer, with every pair's box terms multiplied by the weight of its target.
 
         Args:
             logits, boxes: (B, Q, 2) and (B, Q, 4).
-            targets, trust: per sample (N, 4) and (N,).
+            match: the assignment.
             index_by_target: give the full class weight to the queries whose number is that of a target, as SimVG's
                 released code does, instead of to the matched queries.
         """
-        matches = self.match(logits, boxes, targets)
-        trusted = torch.cat([weights[picked] for weights, (_, picked) in zip(trust, matches, strict=True)])
         labels = torch.ones(logits.shape[:2], dtype=torch.long, device=logits.device)
+        labels[match.sample, match.query] = 0
+        logits = full_precision(logits)
         query_weights = torch.full(logits.shape[:2], self.empty_weight, device=logits.device)
-        for sample, (queries, picked) in enumerate(matches):
-            labels[sample, queries] = 0
-            query_weights[sample, picked if index_by_target else queries] = 1.0
-        class_weights = logits.new_tensor([1.0, self.empty_weight], dtype=torch.float32)
-        entropy = F.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), class_weights, reduction="none").view(
-            labels.shape
-        )
-        l1, giou = self.box_terms(boxes, targets, matches)
-        count = mean_over_ranks(sum(len(target) for target in targets), boxes.device)
+        query_weights[match.sample, match.target if index_by_target else match.query] = 1.0
+        class_weights = logits.new_tensor([1.0, self.empty_weight])
+        entropy = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), class_weights, reduction="none")
+        l1, giou = self.box_terms(boxes, match)
         return {
-            "class": self.class_weight * (entropy * query_weights).mean(1).sum(),
-            "bbox": self.l1_weight * (l1 * trusted).sum() / count,
-            "giou": self.giou_weight * (giou * trusted).sum() / count,
+            "class": self.class_weight * (entropy.view(labels.shape) * query_weights).mean(1).sum(),
+            "bbox": self.l1_weight * (l1 * match.weights).sum() / match.count,
+            "giou": self.giou_weight * (giou * match.weights).sum() / match.count,
         }
-
-
-def paired_boxes(boxes: Tensor, targets: Sequence[Tensor], matches: Sequence[Match]) -> tuple[Tensor, Tensor]:
-    """Assigned boxes (B, Q, 4) and their targets, both (M, 4), sample by sample."""
-    pred = torch.cat([sample[queries] for sample, (queries, _) in zip(boxes, matches, strict=True)])
-    target = torch.cat([target[picked] for target, (_, picked) in zip(targets, matches, strict=True)])
-    return pred.float(), target.to(pred).float()
 
 
 def mean_over_ranks(count: float, device: torch.device) -> Tensor:

@@ -135,6 +135,21 @@ def test_thermal_alone_takes_the_size_of_its_annotation(file):
     np.testing.assert_array_equal(results["boxes"], [[4, 4, 12, 10]])
 
 
+def test_boxes_of_another_annotated_size_are_scaled_to_the_file_or_refused(file):
+    path = file(Image.new("RGB", (50, 40)))
+    results = load({"rgb": path}, size=(400, 500), boxes=[[0, 0, 500, 400]])
+    assert results["ori_shape"] == (40, 50) and results["gt_boxes_px"].tolist() == [[0, 0, 50, 40]]
+    for size in ((500, 400), (400, 400)):
+        with pytest.raises(DataError, match=r"has 50x40 pixels, its annotation gives .* another image"):
+            load({"rgb": path}, size=size, boxes=[[0, 0, 40, 40]])
+
+
+def test_thermal_alone_without_an_annotated_size_takes_that_of_rgb(file):
+    paths = {"rgb": file(Image.new("RGB", (64, 48)), "rgb.png"), "ir": file(Image.new("L", (32, 24)), "ir.png")}
+    results = load(paths, "ir", size=None, boxes=[[0, 0, 64, 48]])
+    assert results["ori_shape"] == (48, 64) and results["images"]["ir"].shape == (48, 64)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_rotation_is_applied(file, orientation):
     exif = Image.Exif()

@@ -68,8 +68,8 @@ def test_its_loss_falls_with_the_right_patch():
     right, wrong = torch.tensor([[9.0, 0, 0, 0]]), torch.tensor([[0, 9.0, 0, 0]])
     head = PatchChoiceHead(loss_weight=2.0)
     losses = [
-        head.loss({"patch_logits": (logits, logits), "grid": (2, 2)}, [sample])["loss_choice"]
-        for logits in (right, wrong)
+        head.loss(outputs, head.targets(outputs, [sample]))["loss_choice"]
+        for outputs in ({"patch_logits": (logits, logits), "grid": (2, 2)} for logits in (right, wrong))
     ]
     assert losses[0] < 0.01 < 10 < losses[1]
 

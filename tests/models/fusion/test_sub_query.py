@@ -49,6 +49,6 @@ def test_the_loss_wants_every_word_once():
     once = torch.tensor([[[0, 1.0, 0, 0], [0, 0, 1.0, 0]]])
     twice = torch.tensor([[[0, 1.0, 0, 0], [0, 1.0, 0, 0]]])
     head = WordCoverageHead(weight=1.0)
-    assert sum(head.loss({"word_weights": once, "text": text}, []).values()) == 0
-    losses = head.loss({"word_weights": twice, "text": text}, [])
+    assert sum(head.loss({"word_weights": once, "text": text}).values()) == 0
+    losses = head.loss({"word_weights": twice, "text": text})
     assert losses["loss_diversity"] == 2 and losses["loss_coverage"] == 1

@@ -53,7 +53,10 @@ def test_the_loss_falls_where_the_prediction_is_right():
     anchor, row, column = index // 4, index // 2 % 2, index % 2
     right[0][0, 5 * anchor + 4, row, column] = 20.0
     wrong = [x[:1] for x in MAPS]
-    losses = [dense.loss(dense.answers(maps), samples(BOXES[:1]))["loss_conf"].item() for maps in (right, wrong)]
+    losses = []
+    for outputs in (dense.answers(right), dense.answers(wrong)):
+        targets = dense.targets(outputs, samples(BOXES[:1]))
+        losses.append(dense.loss(outputs, targets)["loss_conf"].item())
     assert losses[0] < 1e-3 < losses[1]
 
 

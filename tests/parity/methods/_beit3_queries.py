@@ -111,11 +111,11 @@ class QueryParity(ParityMethod):
 
     def match_rows(self, outputs, head, samples):
         """Rows (sample, query, target) of the last layer's matching."""
+        match = self.match(outputs, head, samples)
+        return torch.stack((match.sample, match.query, match.target), dim=1).float()
+
+    @staticmethod
+    def match(outputs, head, samples):
+        """Matching of the last decoder layer."""
         logits, boxes = outputs["decoder"]
-        matches = head.criterion.match(logits[-1], boxes[-1], head.targets(outputs, samples))
-        rows = [
-            (sample, int(query), int(target))
-            for sample, pairs in enumerate(matches)
-            for query, target in zip(*pairs, strict=True)
-        ]
-        return torch.tensor(rows, dtype=torch.float32).reshape(-1, 3)
+        return head.criterion.match(logits[-1], boxes[-1], head.target_boxes(outputs, samples))

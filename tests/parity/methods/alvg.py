@@ -11,7 +11,13 @@ from rgbtvg.evaluation.mask_metric import MaskMetric
 from rgbtvg.models.fusion import TextGuidedEnhancement
 from rgbtvg.models.heads.attention_head import focus_regions, target_regions
 from rgbtvg.models.losses import SetCriterion, dice_loss, focal_loss
-from rgbtvg.models.losses.attention import box_regions, decoder_attention_loss, score_attention_loss, score_target
+from rgbtvg.models.losses.attention import (
+    attention_targets,
+    box_regions,
+    decoder_attention_loss,
+    score_attention_loss,
+    score_target,
+)
 from rgbtvg.structures.boxes import xyxy_to_cxcywh
 
 CANVAS = (640, 640)
@@ -60,19 +66,18 @@ class ALVGParity(QueryParity):
         outputs["unweighted"] = self.unweighted_attention(case, head, outputs, samples)
         return outputs
 
-    @staticmethod
-    def unweighted_attention(case, head, outputs, samples):
+    def unweighted_attention(self, case, head, outputs, samples):
         """Both attention losses before their weights; the reference leaves them out when both weights are 0."""
         zero = torch.zeros(())
         if not head.score_weight + head.attention_weight:
             return dict(decoder=zero, score=zero)
-        logits, boxes = outputs["decoder"]
-        matches = head.criterion.match(logits[-1], boxes[-1], head.targets(outputs, samples))
-        focus = focus_regions(outputs["regions"], samples)
-        score = outputs["score"]
+        match = self.match(outputs, head, samples)
+        maps, score = outputs["attention"], outputs["score"]
+        focus = attention_targets(maps.shape, focus_regions(outputs["regions"], samples), match)
+        wanted = torch.stack([score_target(region) for region in outputs["regions"]])
         return dict(
-            decoder=decoder_attention_loss(outputs["attention"], focus, matches),
-            score=zero if score is None else score_attention_loss(score, outputs["regions"]),
+            decoder=decoder_attention_loss(maps, focus),
+            score=zero if score is None else score_attention_loss(score, wanted),
         )
 
     @staticmethod
@@ -144,10 +149,12 @@ class ALVGParity(QueryParity):
             corners = torch.tensor(corners).reshape(-1, 4)[[index != -1 for index in ids]]
             targets.append(xyxy_to_cxcywh(corners) / CANVAS[0])
         regions = [box_regions(target, CANVAS, grid) for target in targets]
-        matches = SetCriterion().match(logits[-1], boxes[-1], targets)
-        yield "decoder", decoder_attention_loss(maps, regions, matches), wanted["decoder"]
-        yield "score", score_attention_loss(score, regions), wanted["score"]
-        yield "target map", torch.stack([score_target(region) for region in regions]), wanted["target_map_w"]
+        match = SetCriterion().match(logits[-1], boxes[-1], targets)
+        target_map = torch.stack([score_target(region) for region in regions])
+        focus = attention_targets(maps.shape, regions, match)
+        yield "decoder", decoder_attention_loss(maps, focus), wanted["decoder"]
+        yield "score", score_attention_loss(score, target_map), wanted["score"]
+        yield "target map", target_map, wanted["target_map_w"]
 
     @staticmethod
     def function_mask_loss(function, case):

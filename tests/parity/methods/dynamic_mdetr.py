@@ -4,7 +4,7 @@ import torch
 from harness import ParityMethod
 
 from methods import _parts
-from rgbtvg.models.layers import resize_grid_table
+from rgbtvg.structures.grid_tables import resize_grid_table
 
 
 class DynamicMDETRParity(ParityMethod):

@@ -39,13 +39,12 @@ class FAOAParity(_one_stage.OneStageParity):
     def taps(self, case):
         taps = {"text_encoder": "text_encoder", "mapping_lang": "text_proj"}
         if "lstm" not in case.spec["config"]["text"]:
-            taps["bert"] = "text_encoder.bert"
+            layers = case.spec["config"].get("bert", {}).get("num_hidden_layers", 12)
+            taps["bert_last"] = f"text_encoder.bert.encoder.layer.{layers - 1}"
         return taps | {f"mapping_visu_{i}": f"image_proj.{i}" for i in range(self.levels)}
 
     def outputs(self, case, outputs, tapped):
         text = tapped.pop("text_encoder")
-        if "bert" in tapped:
-            tapped["bert_last"] = tapped.pop("bert").last_hidden_state
         named = {**tapped, "sentence": text.tokens[:, 0] if text.pooled is None else text.pooled}
         for suffix, stream in self.suffixed(outputs["streams"]).items():
             named |= {f"darknet_{i}{suffix}": level for i, level in enumerate(stream.levels)}

@@ -67,7 +67,7 @@ class SimVGParity(QueryParity):
         }
         samples = self.samples(case)
         outputs["matched"] = self.match_rows(outputs, head, samples)
-        teacher = head.teacher_targets(outputs, head.targets(outputs, samples))
+        teacher = head.teacher_targets(outputs, self.match(outputs, head, samples))
         outputs["teacher_lists"] = teacher
         outputs["teacher"] = [torch.cat(list(part)) for part in teacher]
         outputs["predicted"] = {
@@ -144,7 +144,8 @@ class SimVGParity(QueryParity):
         """The reference's report has the plain criterion's terms beside the weighted loss."""
         logits, boxes = (answer[-1:] for answer in outputs["token"])
         teacher, _ = outputs["teacher_lists"]
-        terms = SetCriterion()(logits, boxes, teacher)
+        criterion = SetCriterion()
+        terms = criterion(logits, boxes, criterion.match_layers(logits, boxes, teacher))
         return {f"token_kd/weighted/loss_{term}": value for term, value in terms.items()}
 
     def special(self, case):
@@ -202,14 +203,15 @@ class SimVGParity(QueryParity):
         targets = [torch.tensor(target).reshape(-1, 4) for target in given["target_boxes"]]
         costs = given["costs"]
         criterion = SetCriterion(1, 1, 1, class_cost=costs["class"], l1_cost=costs["bbox"], giou_cost=costs["giou"])
-        matches = criterion.match(logits, boxes, targets)
-        rows = [[i, int(q), int(t)] for i, pair in enumerate(matches) for q, t in zip(*pair, strict=True)]
+        match = criterion.match(logits, boxes, targets)
+        rows = torch.stack((match.sample, match.query, match.target), dim=1)
         yield "matches", rows, wanted["matches [sample, query, target]"]
-        for name, value in criterion.terms(logits, boxes, targets, matches).items():
+        for name, value in criterion.terms(logits, boxes, match).items():
             yield name, value.item(), wanted["unweighted losses (ce_loss)"][f"loss_{name}"]
         chosen = [0, 2]
         trust = [torch.tensor(weights) for weights in wanted["target weights of samples 0 and 2"]]
-        terms = criterion.weighted(logits[chosen], boxes[chosen], [targets[i] for i in chosen], trust, True)
+        match = criterion.match(logits[chosen], boxes[chosen], [targets[i] for i in chosen], trust)
+        terms = criterion.weighted(logits[chosen], boxes[chosen], match, True)
         for name, value in terms.items():
             yield f"weighted {name}", value.item(), wanted["hard_weighted on samples 0 and 2"][f"loss_{name}"]
         ours, theirs = cxcywh_to_xyxy(boxes[0])[:, None], cxcywh_to_xyxy(targets[2])[None]

@@ -1,0 +1,81 @@
+"""Lists of names that say which images belong to which split."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+
+from rgbtvg.datasets.records import read_lines
+from rgbtvg.datasets.records.names import folded
+from rgbtvg.errors import DataError
+
+_SUFFIX = re.compile(r"\.(jpe?g|png|bmp|tiff?|webp|txt|xml|json)$", re.IGNORECASE)
+
+
+def list_key(name: str) -> str:
+    """What a name and an entry of a list have in common: the last part of the path, without suffix, case or accents'
+    composition."""
+    base = name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].strip()
+    return folded(_SUFFIX.sub("", base))
+
+
+def assign_splits(
+    lists: Iterable[tuple[str, Path]], names: Collection[str], key: Callable[[str], str] = list_key
+) -> tuple[dict[str, str], Counter[str]]:
+    """Split of each name that a list has, and counts of what the lists say besides.
+
+    Args:
+        lists: (split, file), the weakest first: a later list wins where several have a name. A split that ends with
+            ``?`` is that of names which no other list has.
+        names: of the set.
+        key: what entries and names are compared by.
+
+    Raises:
+        DataError: there are lists, and none of their entries is a name of the set.
+    """
+    known: dict[str, list[str]] = {}
+    for name in names:
+        known.setdefault(key(name), []).append(name)
+    splits: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    unmatched: list[str] = []
+    files = [(split, path) for split, path in lists if path.is_file()]
+    for split, path in files:
+        seen: set[str] = set()
+        for line in read_lines(path):
+            found = _match(line, known, key)
+            if found is None:
+                unmatched.append(f"{line[:80]!r} in {path}")
+                continue
+            if found in seen:
+                counts[f"names twice in {path.name}"] += 1
+                continue
+            seen.add(found)
+            for name in known[found]:
+                if split.endswith("?") and name in splits:
+                    continue
+                if name in splits and splits[name] != split:
+                    counts[f"names both in the lists of {splits[name]} and {split}, taken for {split}"] += 1
+                splits[name] = split.rstrip("?")
+    if files and not splits:
+        example = unmatched[0] if unmatched else f"nothing in {files[0][1]}"
+        raise DataError(
+            f"no entry of the split lists is a name of the set: {example}, but the set has "
+            f"{next(iter(names), 'no names')!r}"
+        )
+    if unmatched:
+        counts[f"entries of split lists without an image, the first is {unmatched[0]}"] = len(unmatched)
+    if files and len(splits) < len(names):
+        counts["names in no split list"] = len(names) - len(splits)
+    return splits, counts
+
+
+def _match(line: str, known: dict[str, list[str]], key: Callable[[str], str]) -> str | None:
+    """Key of an entry: of the whole line, which may have spaces, else of its first column."""
+    for candidate in (line, *re.split(r"[\t,;]", line)[:1], *line.split()[:1]):
+        found = key(candidate.strip().strip("\"'"))
+        if found in known:
+            return found
+    return None

@@ -1,0 +1,67 @@
+"""The last lines of a training: what it has left, and the command to type next."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+
+from rgbtvg.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
+from rgbtvg.engine.work_dir import BEST, noted_checkpoint
+
+START_ONLY = ("--overwrite", "--load-from", "--resume")
+"""Options of tools/train.py that the command to resume does not repeat."""
+
+
+def say_end(runner: Runner, done: bool) -> None:
+    """Log the best checkpoint, the last one and the next command.
+
+    Args:
+        runner: of the training that has ended.
+        done: whether it is complete, and not stopped or failed.
+    """
+    if not is_main_process():
+        return
+    folder = Path(runner.work_dir)
+    last, best = noted_checkpoint(folder), folder / BEST
+    if last is None and not best.is_file():
+        runner.logger.info("Nothing was saved: the run ended before its first checkpoint")
+        return
+    hub = runner.message_hub
+    score, epoch = hub.get_info("best_score"), hub.get_info("best_epoch")
+    metric = next((hook.key_indicators[0] for hook in runner.hooks if _chooses_best(hook)), "score")
+    if score is None or not best.is_file():
+        runner.logger.info("Best: none yet, no validation has chosen one")
+    else:
+        runner.logger.info(f"Best: {metric} {score:.4f} at epoch {epoch}, {best}")
+    runner.logger.info(f"Last checkpoint: {last or 'none'}")
+    runner.logger.info(f"Next: {test_command(best if best.is_file() else last) if done else resume_command()}")
+
+
+def test_command(checkpoint: Path | None) -> str:
+    """Tests a checkpoint."""
+    return shlex.join(["python", "tools/test.py", "--load-from", str(checkpoint)])
+
+
+def resume_command() -> str:
+    """The command of this process with ``--resume``."""
+    script, *words = sys.argv
+    if Path(script).name != "train.py":
+        return "the same call with resume=True"
+    if "--launcher" in words:
+        return "the same command with --resume"
+    kept = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if word.split("=")[0] not in START_ONLY
+        and before != "--load-from"
+        and not (before == "--resume" and word.endswith(".pth"))
+    ]
+    return shlex.join(["python", script, *kept, "--resume"])
+
+
+def _chooses_best(hook: object) -> bool:
+    return isinstance(hook, DurableCheckpointHook) and bool(hook.save_best)

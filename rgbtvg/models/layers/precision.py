@@ -1,0 +1,12 @@
+"""Precision of coordinates and losses under autocast."""
+
+import torch
+from torch import Tensor
+
+
+def full_precision(x: Tensor) -> Tensor:
+    """Cast float16 and bfloat16 to float32; other dtypes are returned unchanged.
+
+    Boxes, assignment and losses are computed at this precision under autocast.
+    """
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
