@@ -152,6 +152,20 @@ def test_a_type_must_be_registered(world, honest, kind, part, capfd):
     assert isinstance(error, RGBTVGError) or part in ("metric", "collate", "dataset")
 
 
+@pytest.mark.parametrize("name", ["attn_implementation", "_attn_implementation"])
+def test_no_kernel_of_a_hub_is_loaded(world, honest, name, monkeypatch, capfd):
+    """`transformers` downloads and runs the kernel that this value of a BERT names."""
+    from transformers.integrations import hub_kernels
+
+    loader = "load_and_register_attn_kernel"
+    monkeypatch.setattr(hub_kernels, loader, lambda *_, **__: pytest.fail("a checkpoint loaded a kernel"))
+    values = values_of(honest)
+    values["model"]["text_encoder"] = dict(type="BertEncoder", arch={name: "someone/some-kernel"})
+    status, error = attack(world, format_config(values), honest[1])
+    assert status == 1 and isinstance(error, RGBTVGError) and f"has no '{name}'" in str(error)
+    assert f"has no '{name}'" in capfd.readouterr().err
+
+
 IGNORED = {
     "custom_imports": dict(imports=["evil_module"]),
     "custom_hooks": [dict(type="EMAHook", ema_type="evil_module.call"), dict(type="evil_module.call")],

@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from rgbtvg.checkpoints.initial import fill_module, read_initial_weights
-from rgbtvg.errors import CheckpointError
+from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import TextFeatures
 
@@ -20,6 +20,20 @@ RENAMES = (
     (r"^(?:bert\.)?(.+)$", r"\1"),
 )
 """Names in files of Hugging Face, the first two in those converted from TensorFlow -> names in ``BertModel``."""
+ARCHITECTURE = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "hidden_act",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "layer_norm_eps",
+)
+"""Values of ``BertConfig`` that `arch` may set; others choose code (``attn_implementation`` downloads a kernel)."""
 
 
 @MODELS.register_module()
@@ -27,13 +41,17 @@ class BertEncoder(BaseModule):
     """Hidden states of one BERT layer for every token.
 
     Args:
-        arch: values of ``transformers.BertConfig`` that differ from ``bert-base-uncased``.
+        arch: values of ``transformers.BertConfig``, of those in `ARCHITECTURE`, that differ from
+            ``bert-base-uncased``.
         num_layers: how many layers are kept; the output of the last one is used. 0 gives the bare word vectors.
             The RGB-T benchmark's variants read the 11th layer of 12 by an index that is one off: 11 there.
         pretrained: directory with ``config.json`` and weights in Hugging Face's layout, read when training starts.
         average_last: the tokens are the mean over the outputs of this many last layers.
         frozen: keep every weight fixed, and dropout off. References with a frozen BERT leave its dropout on in
             training.
+
+    Raises:
+        ConfigError: `arch` sets another value.
     """
 
     def __init__(
@@ -47,7 +65,10 @@ class BertEncoder(BaseModule):
         from transformers import BertConfig, BertModel  # costs every start a second where no BERT is used
 
         super().__init__()
-        config = BertConfig(**(arch or {}))
+        arch = arch or {}
+        if unknown := sorted(arch.keys() - set(ARCHITECTURE)):
+            raise ConfigError(f"arch of BertEncoder has no {unknown[0]!r}; it takes {', '.join(ARCHITECTURE)}")
+        config = BertConfig(**arch)
         if num_layers is not None:
             config.num_hidden_layers = num_layers
         self.bert = BertModel(config, add_pooling_layer=False)
