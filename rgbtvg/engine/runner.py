@@ -14,7 +14,6 @@ from mmengine._strategy import BaseStrategy
 from mmengine.config import Config
 from mmengine.dist import is_distributed, is_main_process
 from mmengine.logging import MMLogger
-from mmengine.model import is_model_wrapper
 from mmengine.runner import FlexibleRunner, Runner
 
 from rgbtvg.engine.checkpoint_config import building
@@ -27,6 +26,7 @@ from rgbtvg.engine.optim import schedulers_in_reach
 from rgbtvg.engine.provenance import refuse_other_predictions
 from rgbtvg.engine.summary import say_end
 from rgbtvg.engine.work_dir import locked, newest_checkpoint, refuse_used
+from rgbtvg.engine.wrapping import unwrapped_model
 from rgbtvg.errors import CheckpointError, ConfigError, RGBTVGError
 from rgbtvg.evaluation.sample_metric import SampleMetric
 from rgbtvg.registry import METRICS, SCOPE
@@ -267,7 +267,7 @@ def build_runner(config: Config, training: bool = True) -> Runner:
         if not training and not config.get("strategy"):
             _ = runner.test_loop  # builds the data and the metrics
     runner.register_hook(CheckedStateHook())
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped_model(runner)
     for hook in getattr(model, "training_hooks", ()) if training else ():
         runner.register_hook(hook)
     if torch.cuda.is_available():

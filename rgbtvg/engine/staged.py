@@ -26,6 +26,7 @@ from rgbtvg.engine.loops import GroundingTrainLoop
 from rgbtvg.engine.resume_settings import advance_schedules, changed_settings, settings_of
 from rgbtvg.engine.samples import evaluation_dataloader, training_dataloader
 from rgbtvg.engine.work_dir import BEST
+from rgbtvg.engine.wrapping import unwrapped_model
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import LOOPS
 
@@ -143,7 +144,7 @@ class StagedTrainLoop(GroundingTrainLoop):
     def enter(self, number: int) -> None:
         """Unfreeze the stage's layers, set its image size, and rebuild optimizer and scheduler."""
         runner, stage = self.runner, self.stages[number]
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped_model(runner)
         if "image_size" in stage:
             model.set_image_size(stage["image_size"])
             for averaged in averaged_models(runner):
@@ -200,7 +201,7 @@ class StagedTrainLoop(GroundingTrainLoop):
             runner.logger.warning("No validation has chosen a best checkpoint: the stage continues with the weights")
             return
         weights = load_file(path)["state_dict"]
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped_model(runner)
         for part in (model, *(averaged.module for averaged in averaged_models(runner))):
             part.load_state_dict(weights)
         runner.logger.info(f"Stage starts from {path}")

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from functools import partial
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from rgbtvg.engine.wrapping import unwrapped_model
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import HOOKS
 
@@ -35,9 +35,7 @@ class ActivationCheckpointingHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Wrap the forward passes."""
-        enable_activation_checkpointing(
-            runner.model.module if is_model_wrapper(runner.model) else runner.model, self.modules
-        )
+        enable_activation_checkpointing(unwrapped_model(runner), self.modules)
 
 
 def enable_activation_checkpointing(model: nn.Module, names: Sequence[str]) -> None:

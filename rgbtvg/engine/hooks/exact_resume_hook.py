@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather_object, all_reduce, get_rank
 from mmengine.hooks import EMAHook, Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.distributed.fsdp import FullyShardedDataParallel
 
@@ -20,6 +19,7 @@ from rgbtvg.engine.resume_settings import (
     settings_of,
 )
 from rgbtvg.engine.resume_state import check_gradients, check_state, merged_optimizer_state
+from rgbtvg.engine.wrapping import unwrapped_model
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.registry import HOOKS
 
@@ -124,7 +124,7 @@ class ExactResumeHook(Hook):
                 say_changes(runner, changes, path)
             if any(change.startswith("optim_wrapper.accumulative_counts") for change in changes):
                 self.resumed["gradients"] = {}
-            check_gradients(self.resumed["gradients"], dict(_module(runner).named_parameters()), path)
+            check_gradients(self.resumed["gradients"], dict(unwrapped_model(runner).named_parameters()), path)
             self._translate_position(runner, meta, path)
         if meta["epoch"] > runner.max_epochs:
             raise ConfigError(
@@ -157,7 +157,7 @@ class ExactResumeHook(Hook):
                 f"The checkpoint was written by {len(states)} processes and is resumed by {runner.world_size}: "
                 "the random states of the model start from the seed"
             )
-        parameters = dict(_module(runner).named_parameters())
+        parameters = dict(unwrapped_model(runner).named_parameters())
         for name, gradient in self.resumed["gradients"].items():
             parameters[name].grad = gradient.to(parameters[name])
         self.resumed = None
@@ -188,11 +188,7 @@ class ExactResumeHook(Hook):
         if isinstance(runner.model, FullyShardedDataParallel):
             runner.logger.warning("Gradients in accumulation are not saved with FSDP: a resumed run leaves them out")
             return {}
-        gradients = {name: p.grad for name, p in _module(runner).named_parameters() if p.grad is not None}
+        gradients = {name: p.grad for name, p in unwrapped_model(runner).named_parameters() if p.grad is not None}
         for gradient in gradients.values():
             all_reduce(gradient, op="mean")
         return {name: gradient.cpu() for name, gradient in gradients.items()}
-
-
-def _module(runner: Runner) -> torch.nn.Module:
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model

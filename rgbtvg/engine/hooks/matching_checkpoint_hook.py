@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from rgbtvg.engine.checkpoint_config import carried_text
 from rgbtvg.engine.config_text import parse_config_text
 from rgbtvg.engine.references import expand_reference
 from rgbtvg.engine.strategies import FSDPStrategy
+from rgbtvg.engine.wrapping import unwrapped_model
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.registry import HOOKS
 
@@ -44,7 +44,7 @@ class MatchingCheckpointHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare names and shapes before anything is loaded."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped_model(runner)
         shapes = {name: shape for name, shape in _shapes(runner, model).items() if "num_batches_tracked" not in name}
         given = checkpoint.get("state_dict", checkpoint)
         if not isinstance(given, Mapping) or not any(isinstance(tensor, Tensor) for tensor in given.values()):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import nn
 from torch.optim import Optimizer
 
+from rgbtvg.engine.wrapping import unwrapped_model
 from rgbtvg.registry import HOOKS
 
 
@@ -27,7 +26,7 @@ class RankAllocationHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Restart the budget, unless the run is resumed."""
         if not runner._resume:
-            model = _module(runner)
+            model = unwrapped_model(runner)
             model.adapter.restart(model)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
@@ -35,7 +34,7 @@ class RankAllocationHook(Hook):
         optimizer = runner.optim_wrapper.optimizer
         if optimizer is self.optimizer:
             return
-        model = _module(runner)
+        model = unwrapped_model(runner)
         model.adapter.start_trainable(model, runner.iter / runner.max_iters)
         optimizer.register_step_pre_hook(lambda *_: model.adapter.observe(model))
         optimizer.register_step_post_hook(lambda *_: model.adapter.prune(model))
@@ -46,10 +45,6 @@ class RankAllocationHook(Hook):
     ) -> None:
         """Choose what to prune; the last step always does, so that the run ends at its target."""
         if self.every_n_train_iters(runner, self.interval) or runner.iter + 1 == runner.max_iters:
-            model = _module(runner)
+            model = unwrapped_model(runner)
             kept = model.adapter.allocate(model, (runner.iter + 1) / runner.max_iters)
             runner.message_hub.update_scalar("train/lora_rank", kept)
-
-
-def _module(runner: Runner) -> nn.Module:
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.optim import Optimizer
 
+from rgbtvg.engine.wrapping import unwrapped_model
 from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import HOOKS
 
@@ -30,7 +30,7 @@ class TrainingProgressHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Tell the model where the training is."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped_model(runner)
         if not isinstance(model, BaseGrounder):
             return
         model.set_progress(runner.epoch, batch_idx, len(runner.train_dataloader))

@@ -94,7 +94,6 @@ class AttentionBalance(nn.Module):
 
     def forward(
         self,
-        grounder: BalancedGrounder,
         outputs: dict[str, Any],
         momentum_attention: Tensor,
         inputs: GroundingInputs,
@@ -180,8 +179,8 @@ class BalancedGrounder(TwoEncoderGrounder):
             self.attention_balance.set_progress(epoch, iteration, iterations_per_epoch)
 
     def begin_step(self) -> None:
-        """Move the momentum copy."""
-        if self.attention_balance is not None:
+        """Move the momentum copy, as long as a loss reads it."""
+        if self.attention_balance is not None and self.attention_balance.active:
             self.attention_balance.update(self)
 
     def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
@@ -191,5 +190,5 @@ class BalancedGrounder(TwoEncoderGrounder):
             return super().loss(inputs, data_samples)
         outputs = self.encode(inputs, return_attention=True)
         teacher = balance.momentum_attention(inputs, outputs["joint"].attention)
-        terms = balance(self, outputs, teacher, inputs, data_samples)
+        terms = balance(outputs, teacher, inputs, data_samples)
         return self.losses({**outputs, "box_weights": terms.box_weights}, data_samples) | terms.losses

@@ -31,6 +31,34 @@ def clip_arch(width: int, layers: int, heads: int, embed_dim: int, mlp_width: in
     return dict(width=width, layers=layers, heads=heads, mlp_width=mlp_width or 4 * width, embed_dim=embed_dim, **sizes)
 
 
+def clip_encoders(case: Case, image_size: int | None = None, **vision: object) -> dict:
+    """Both towers of an OpenAI-style CLIP, from ``config.clip``; heads of the image tower are 64 wide.
+
+    `image_size` is that of the position table, and `vision` further arguments of the image encoder.
+    """
+    clip = case.spec["config"]["clip"]
+    image = clip_arch(
+        clip["vision_width"],
+        clip["vision_layers"],
+        clip["vision_width"] // 64,
+        clip["embed_dim"],
+        patch_size=clip["vision_patch_size"],
+        image_size=image_size or clip["image_resolution"],
+    )
+    text = clip_arch(
+        clip["transformer_width"],
+        clip["transformer_layers"],
+        clip["transformer_heads"],
+        clip["embed_dim"],
+        vocabulary_size=clip["vocab_size"],
+        context_length=clip["context_length"],
+    )
+    return dict(
+        image_encoder=dict(type="CLIPVisionEncoder", arch=image, **vision),
+        text_encoder=dict(type="CLIPTextEncoder", arch=text),
+    )
+
+
 def bert(case: Case, prefix: str = "textmodel.bert", num_layers: int | None = None, **kwargs: object) -> dict:
     """BERT of the sizes in the state dict; heads are 64 wide, as in every published size.
 

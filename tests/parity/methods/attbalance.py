@@ -79,7 +79,7 @@ class AttBalanceParity(TransVGParity):
         outputs = model.encode(inputs, return_attention=True)
         self.teacher = balance.momentum_attention(inputs, outputs["joint"].attention)
         hook.remove()
-        self.terms = balance(model, outputs, self.teacher, inputs, self.samples(case))
+        self.terms = balance(outputs, self.teacher, inputs, self.samples(case))
         self.momentum_input = entered[0] if entered else None
         self.model = model
         return outputs

@@ -9,7 +9,7 @@ PROMPT_IDS = (49406, 3797, 4341, 851, 17436, 531)  # what the reference's `langu
 
 class CLIPVGParity(ParityMethod):
     def model_config(self, case):
-        config, clip = case.spec["config"], case.spec["config"]["clip"]
+        config = case.spec["config"]
         levels = config.get("extract_layers")
         return dict(
             type="CLIPVG",
@@ -18,30 +18,7 @@ class CLIPVGParity(ParityMethod):
             max_length=config["max_query_len"],
             learn_image_positions=bool(levels),
             prompt_ids=PROMPT_IDS if "language_prompt" in case.spec["state_dict"] else (),
-            image_encoder=dict(
-                type="CLIPVisionEncoder",
-                arch=_parts.clip_arch(
-                    clip["vision_width"],
-                    clip["vision_layers"],
-                    clip["vision_width"] // 64,
-                    clip["embed_dim"],
-                    patch_size=clip["vision_patch_size"],
-                    image_size=clip["image_resolution"],
-                ),
-                out_levels=[layer + 1 for layer in levels or ()],
-                project_tokens=not levels,
-            ),
-            text_encoder=dict(
-                type="CLIPTextEncoder",
-                arch=_parts.clip_arch(
-                    clip["transformer_width"],
-                    clip["transformer_layers"],
-                    clip["transformer_heads"],
-                    clip["embed_dim"],
-                    vocabulary_size=clip["vocab_size"],
-                    context_length=clip["context_length"],
-                ),
-            ),
+            **_parts.clip_encoders(case, out_levels=[layer + 1 for layer in levels or ()], project_tokens=not levels),
             fusion=_parts.joint_encoder(case),
             head=dict(type="BoxHead", width=config["vl_hidden_dim"]),
         )

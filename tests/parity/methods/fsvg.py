@@ -13,32 +13,11 @@ from rgbtvg.structures.grid_tables import resize_grid_table
 
 class FSVGParity(ParityMethod):
     def model_config(self, case):
-        config, clip = case.spec["config"], case.spec["config"]["clip"]
+        config = case.spec["config"]
         return dict(
             type="FSVG",
             modality=self.modality(case),
-            image_encoder=dict(
-                type="CLIPVisionEncoder",
-                arch=_parts.clip_arch(
-                    clip["vision_width"],
-                    clip["vision_layers"],
-                    clip["vision_width"] // 64,
-                    clip["embed_dim"],
-                    patch_size=clip["vision_patch_size"],
-                    image_size=config["imsize"],
-                ),
-            ),
-            text_encoder=dict(
-                type="CLIPTextEncoder",
-                arch=_parts.clip_arch(
-                    clip["transformer_width"],
-                    clip["transformer_layers"],
-                    clip["transformer_heads"],
-                    clip["embed_dim"],
-                    vocabulary_size=clip["vocab_size"],
-                    context_length=clip["context_length"],
-                ),
-            ),
+            **_parts.clip_encoders(case, image_size=config["imsize"]),
             head=dict(
                 type="BoxHead",
                 width=config["hidden"],
