@@ -50,6 +50,26 @@ def add_row_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--where", nargs="*", default=[], metavar="CONDITION=VALUE", help="only samples of this kind")
 
 
+def add_subject(parser: argparse.ArgumentParser) -> None:
+    """Checkpoint, samples and output folder of an analysis, for :func:`subject_arguments`."""
+    parser.add_argument("--load-from", required=True, metavar="CHECKPOINT", help="weights")
+    parser.add_argument("--config", help="config file (default: the config in the checkpoint)")
+    parser.add_argument("--split", default="test", help="split of the test set (default: test)")
+    parser.add_argument("--num", type=int, metavar="N", help="sentences, of images drawn at random (default: all)")
+    parser.add_argument("--device", help="such as cuda:1 or cpu; default: a GPU if there is one")
+    parser.add_argument("--out", metavar="FOLDER", help="for the results (default: a folder next to the checkpoint)")
+    add_cfg_options(parser)
+
+
+def subject_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """Keyword arguments of :func:`rgbtvg.analysis.subject.open_subject` from the arguments of :func:`add_subject`."""
+    from rgbtvg.engine.options import parse_options
+
+    names = ("config", "split", "num", "device")
+    given = {name: getattr(args, name) for name in names}
+    return {"checkpoint": args.load_from, "options": parse_options(args.cfg_options), **given}
+
+
 def conditions(words: Sequence[str]) -> dict[str, str]:
     """What ``--where`` was given.
 

@@ -84,7 +84,7 @@ class GroundingInferencer:
             self.model = ExportedModel(self.checkpoint)
             with tempfile.TemporaryDirectory() as folder:
                 self.steps = self.model.pipeline(folder)
-                self._load, *self._pipeline = build_transforms(self.steps)
+                self.load, *self.transforms = build_transforms(self.steps)
         else:
             from rgbtvg.engine.checkpoint_config import building
 
@@ -95,9 +95,9 @@ class GroundingInferencer:
                 self.model.compile_graphs()
             with building(config, checkpoint):
                 self.steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
-                self._load, *self._pipeline = build_transforms(self.steps)
+                self.load, *self.transforms = build_transforms(self.steps)
         self.streams: tuple[str, ...] = self.model.streams
-        self.tokenize = next((step for step in self._pipeline if isinstance(step, Tokenize)), None)
+        self.tokenize = next((step for step in self.transforms if isinstance(step, Tokenize)), None)
         self._logged: set[str] = set()
 
     def __repr__(self) -> str:
@@ -152,10 +152,10 @@ class GroundingInferencer:
                 given = {"rgb": rgb, "ir": thermal}
                 if not images or any(given[stream] is not images[stream] for stream in given):
                     opened = {stream: self._picture(stream, given[stream]) for stream in self.streams}
-                    loaded, images = self._load({**EMPTY_RECORD, "images": dict(opened)}), given
+                    loaded, images = self.load({**EMPTY_RECORD, "images": dict(opened)}), given
                     warnings = image_warnings(opened, loaded["images"])
                     shown = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
-                samples.append(self._transformed({**loaded, "sample_id": expression, "expression": expression}))
+                samples.append(self.transformed({**loaded, "sample_id": expression, "expression": expression}))
                 about.append((shown, [*warnings, *(self.tokenize.warnings(expression) if self.tokenize else ())]))
             answered = self.model.test_step(collate_grounding(samples))
             results += [_result(sample, *facts) for sample, facts in zip(answered, about, strict=True)]
@@ -211,16 +211,16 @@ class GroundingInferencer:
             raise ConfigError(f"{self.checkpoint} is an exported model and cannot be explained: take its checkpoint")
         from rgbtvg.apis.explanation import explain
 
-        loaded = self._load({"sample_id": record["expression"], **record})
+        loaded = self.load({"sample_id": record["expression"], **record})
         images = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
-        sample = self._transformed(loaded)
+        sample = self.transformed(loaded)
         return explain(self.model, pseudo_collate([sample]), images, self.tokenize, others)
 
     def example_batch(self, size: int) -> dict[str, Any]:
         """A batch of blank images with a short expression, as the model takes it."""
         blank = {stream: Image.new("RGB" if stream == "rgb" else "L", (64, 64)) for stream in self.streams}
-        loaded = self._load({**EMPTY_RECORD, "images": blank, "sample_id": "", "expression": "a car"})
-        return collate_grounding([self._transformed(loaded) for _ in range(size)])
+        loaded = self.load({**EMPTY_RECORD, "images": blank, "sample_id": "", "expression": "a car"})
+        return collate_grounding([self.transformed(loaded) for _ in range(size)])
 
     def _picture(self, stream: str, source: ImageSource | None) -> Image.Image:
         if source is None:
@@ -228,9 +228,10 @@ class GroundingInferencer:
             raise DataError(f"this model reads {reads}, but no {STREAM_TITLES[stream]} image was given")
         return open_picture(source, stream)
 
-    def _transformed(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
+    def transformed(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
+        """The sample of a loaded record: its images and its sentence as the network takes them."""
         results = {**loaded, "images": dict(loaded["images"])}
-        for transform in self._pipeline:
+        for transform in self.transforms:
             results = transform(results)
         return results
 
