@@ -19,9 +19,9 @@ from rgbtvg.datasets.collate import collate_grounding
 from rgbtvg.datasets.corruptions import Images
 from rgbtvg.datasets.image_files import read_image
 from rgbtvg.errors import DataError
-from rgbtvg.evaluation.grounding_metric import best_box_iou
 from rgbtvg.evaluation.intervals import image_codes
-from rgbtvg.evaluation.sample_metric import make_row
+from rgbtvg.evaluation.sample_metric import as_boxes, make_row
+from rgbtvg.structures.boxes import aligned_iou
 
 CLEAN = "clean"
 """Name of the question without a change."""
@@ -70,16 +70,16 @@ class Answers:
             truths: (N) boxes in place of the records' own.
         """
         truths = [row["gt_boxes"] for row in self.rows] if truths is None else truths
-        return np.array([_iou(box, truth) for box, truth in zip(self.boxes[name], truths, strict=True)])
+        padded = torch.full((len(truths), max(1, *map(len, truths)), 4), torch.nan, dtype=torch.float64)
+        for row, boxes in zip(padded, truths, strict=True):
+            row[: len(boxes)] = as_boxes(boxes)
+        predicted = torch.from_numpy(self.boxes[name])[:, None]  # (N, 1, 4)
+        return aligned_iou(predicted, padded).nan_to_num(0.0).amax(1).numpy()
 
     def agreement(self, first: str, second: str) -> NDArray[np.float64]:
-        """(N,) IoU of the boxes of two questions; 1 where both predicted nothing."""
-        truths = [[] if np.isnan(box).any() else [box.tolist()] for box in self.boxes[second]]
-        return self.ious(first, truths)
-
-
-def _iou(box: NDArray[np.float64], truth: Sequence[Sequence[float]]) -> float:
-    return best_box_iou([] if np.isnan(box).any() else [box.tolist()], truth)
+        """(N,) IoU of the boxes of two questions; 0 where one of them has none."""
+        boxes = self.boxes[second]
+        return self.ious(first, [[] if np.isnan(box).any() else [box.tolist()] for box in boxes])
 
 
 def ask(subject: Subject, questions: Sequence[Question], progress: bool = True) -> Answers:

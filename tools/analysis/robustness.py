@@ -40,7 +40,7 @@ def main() -> None:
         print(f"Left out, for the model does not read that camera: {', '.join(result.skipped)}")
     save_figure(draw_robustness(result), out / "curves.png")
     for family, sheet in draw_strips(subject, args.kinds).items():
-        sheet.save(out / f"strip_{family}.png")
+        sheet.save(out / f"strip_{family}.jpg", quality=88)
     print(f"Results and pictures: {out}")
 
 

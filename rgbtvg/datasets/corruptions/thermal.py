@@ -15,7 +15,7 @@ DEAD_PIXELS = (0.002, 0.006, 0.015, 0.03, 0.06)
 """Share of dead pixels by level; the same share of rows is dead as well."""
 DRIFT = (10.0, 20.0, 34.0, 52.0, 75.0)
 """Largest offset by level."""
-SATURATION = (1.3, 1.7, 2.3, 3.2, 4.5)
+SATURATION = (1.2, 1.5, 1.9, 2.5, 3.3)
 """Gain by level; hot things reach white."""
 LOW_CONTRAST = (0.60, 0.40, 0.25, 0.15, 0.08)
 """Share of the contrast that is left, by level."""
