@@ -14,9 +14,7 @@ Size = tuple[int, int]
 NUMBER = r"(-?\d+(?:\.\d+)?)"
 NEXT = r"\s*,\s*"
 # Also two points in round brackets, (x0,y0),(x1,y1), as Qwen2-VL writes them.
-BRACKETS = re.compile(
-    rf"[\[(]\s*{NUMBER}{NEXT}{NUMBER}\s*(?:[\])]{NEXT}[\[(]\s*|,\s*){NUMBER}{NEXT}{NUMBER}\s*[\])]"
-)
+BRACKETS = re.compile(rf"[\[(]\s*{NUMBER}{NEXT}{NUMBER}\s*(?:[\])]{NEXT}[\[(]\s*|,\s*){NUMBER}{NEXT}{NUMBER}\s*[\])]")
 EMPTY = re.compile(r"\s*(?:```(?:json)?)?\s*(?:\[\s*\]|none|null)\s*\.?\s*(?:```)?\s*", re.IGNORECASE)
 SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>|</?s>|<(?:eos|bos|pad)>")
 

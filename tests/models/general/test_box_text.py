@@ -24,7 +24,10 @@ READABLE = {
     "a single object": ("thousandths", '{"bbox_2d": [100, 200, 500, 500]}'),
     "prose around JSON": ("thousandths", 'It has 4 wheels (2 of 4): {"bbox_2d": [100,200,500,500]}. I am sure [1].'),
     "thoughts in front": ("thousandths", "<think>left, so x < 300</think>[[100, 200, 500, 500]]<|im_end|>"),
-    "two points": ("thousandths", "<|object_ref_start|>car<|object_ref_end|><|box_start|>(100,200),(500,500)<|box_end|>"),
+    "two points": (
+        "thousandths",
+        "<|object_ref_start|>car<|object_ref_end|><|box_start|>(100,200),(500,500)<|box_end|>",
+    ),
     "plain brackets": ("thousandths", "<box>[[100, 200, 500, 500]]</box>"),
     "round brackets": ("thousandths", "(100, 200, 500, 500)"),
     "floats": ("thousandths", "[100.0, 200.0, 500.0, 500.0]"),
