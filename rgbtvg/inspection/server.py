@@ -109,7 +109,7 @@ class _Handler(LocalHandler):
             "subsets": record["subsets"],
             "conditions": record["conditions"],
             "expression": view.expression,
-            "boxes": view.boxes,
+            "boxes": view.boxes_xyxy,
             "width": width,
             "height": height,
             "streams": list(view.pictures),
@@ -126,7 +126,7 @@ class _Handler(LocalHandler):
         picture = view.pictures[stream]
         if "width" in query:
             width = min(max(_number(query, "width"), WIDTHS[0]), WIDTHS[1])
-            self.send(encode_jpeg(thumbnail(picture, view.boxes, width)), "image/jpeg")
+            self.send(encode_jpeg(thumbnail(picture, view.boxes_xyxy, width)), "image/jpeg")
         else:
             self.send(encode_jpeg(picture.convert("RGB"), FULL_QUALITY), "image/jpeg")
 
