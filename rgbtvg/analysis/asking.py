@@ -69,7 +69,7 @@ class Answers:
             name: of the question.
             truths: (N) boxes in place of the records' own.
         """
-        truths = [row["gt_boxes"] for row in self.rows] if truths is None else truths
+        truths = [row["gt_boxes_xyxy"] for row in self.rows] if truths is None else truths
         padded = torch.full((len(truths), max(1, *map(len, truths)), 4), torch.nan, dtype=torch.float64)
         for row, boxes in zip(padded, truths, strict=True):
             row[: len(boxes)] = as_boxes(boxes)
@@ -110,8 +110,8 @@ def ask(subject: Subject, questions: Sequence[Question], progress: bool = True) 
                     row = make_row(sample.to_dict())
                     rows[question.record] = row | {"expression": records[question.record]["expression"]}
                 asked[question.name][question.record] = True
-                if len(sample.pred_boxes):
-                    box = sample.pred_boxes[0].cpu().numpy()
+                if len(sample.pred_boxes_xyxy):
+                    box = sample.pred_boxes_xyxy[0].cpu().numpy()
                     boxes[question.name][question.record] = box if np.isfinite(box).all() else np.nan
     kept = sorted(rows)
     if not kept:

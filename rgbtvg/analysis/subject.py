@@ -54,6 +54,7 @@ class Subject:
         if expression:
             return self.find.transformed({**loaded, "expression": expression})
         sample = self.find.transformed(loaded)
+        sample["data_samples"].set_metainfo({"expression": ""})
         tokenize = self.find.tokenize
         if tokenize is not None:
             ids = tokenize.tokenizer("")["input_ids"] or [tokenize.tokenizer.unk_token_id or 0]
