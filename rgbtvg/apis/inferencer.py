@@ -17,6 +17,7 @@ from mmengine.logging import print_log
 from numpy.typing import NDArray
 from PIL import Image
 
+from rgbtvg.apis.calibrated import read_calibration
 from rgbtvg.apis.exported import SUFFIXES, ExportedModel
 from rgbtvg.apis.result import GroundingResult, image_warnings
 from rgbtvg.datasets.collate import collate_grounding
@@ -30,6 +31,7 @@ from rgbtvg.visualization.drawing import STREAM_TITLES
 
 if TYPE_CHECKING:
     from rgbtvg.apis.explanation import Explanation
+    from rgbtvg.evaluation.calibration import Calibration
     from rgbtvg.models.grounders.base import BaseGrounder
 
 # Checkpoints, configs and models are imported where they are used: an exported model needs none of them.
@@ -50,7 +52,8 @@ class GroundingInferencer:
 
     Args:
         config_or_checkpoint: a checkpoint that carries its config (every one that training writes does), a config, or
-            an ONNX file of ``tools/export.py``.
+            an ONNX file of ``tools/export.py``. A calibration next to the weights (``best.pth.calibration.json``, written by
+            ``tools/analysis/calibrate.py``) is applied to the scores; its threshold decides which boxes are kept.
         checkpoint: the weights, if the first argument is a config.
         options: overrides of the config, as ``--cfg-options`` gives them: ``{"thermal_normalisation": "clahe"}``.
         device: such as ``'cpu'`` or ``'cuda:1'``; by default a GPU if there is one.
@@ -97,6 +100,7 @@ class GroundingInferencer:
                 self.steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
                 self.load, *self.transforms = build_transforms(self.steps)
         self.streams: tuple[str, ...] = self.model.streams
+        self.calibration = read_calibration(self.checkpoint)
         self.tokenize = next((step for step in self.transforms if isinstance(step, Tokenize)), None)
         self._logged: set[str] = set()
 
@@ -158,7 +162,9 @@ class GroundingInferencer:
                 samples.append(self.transformed({**loaded, "sample_id": expression, "expression": expression}))
                 about.append((shown, [*warnings, *(self.tokenize.warnings(expression) if self.tokenize else ())]))
             answered = self.model.test_step(collate_grounding(samples))
-            results += [_result(sample, *facts) for sample, facts in zip(answered, about, strict=True)]
+            results += [
+                _result(sample, self.calibration, *facts) for sample, facts in zip(answered, about, strict=True)
+            ]
         self._log_warnings(results)
         return results
 
@@ -297,7 +303,12 @@ def _test_pipeline(config: Config) -> list[dict[str, Any]]:
     return dataset.pipeline
 
 
-def _result(sample: GroundingSample, images: dict[str, Image.Image], warnings: Sequence[str]) -> GroundingResult:
+def _result(
+    sample: GroundingSample,
+    calibration: Calibration | None,
+    images: dict[str, Image.Image],
+    warnings: Sequence[str],
+) -> GroundingResult:
     height, width = sample.ori_shape
     boxes, scores = sample.pred_boxes_xyxy.cpu().numpy(), sample.pred_scores.cpu().numpy()
     finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
@@ -305,8 +316,13 @@ def _result(sample: GroundingSample, images: dict[str, Image.Image], warnings: S
         warnings = [*warnings, "the model's output is NaN: its weights or the images are broken"]
     # The network's square input reaches beyond the image.
     boxes = boxes[finite].clip(0, [width, height, width, height]).astype(np.float32)
+    scores = scores[finite]
+    if calibration is not None:
+        if calibration.threshold is not None:
+            boxes, scores = boxes[scores >= calibration.threshold], scores[scores >= calibration.threshold]
+        scores = calibration.apply(scores).astype(np.float32)
     mask = sample.pred_mask.cpu().numpy() if "pred_mask" in sample else None
-    return GroundingResult(sample.expression, boxes, scores[finite], images, mask, tuple(warnings))
+    return GroundingResult(sample.expression, boxes, scores, images, mask, tuple(warnings))
 
 
 def _pairs(rgb: Any, thermal: Any, expression: Any) -> list[Question]:
