@@ -52,7 +52,7 @@ class GroundingInferencer:
 
     Args:
         config_or_checkpoint: a checkpoint that carries its config (every one that training writes does), a config, or
-            an ONNX file of ``tools/export.py``. A calibration next to the weights (``best.pth.calibration.json``, written by
+            an ONNX file of ``tools/export.py``. A calibration next to the weights (``best.pth.calibration.json``, of
             ``tools/analysis/calibrate.py``) is applied to the scores; its threshold decides which boxes are kept.
         checkpoint: the weights, if the first argument is a config.
         options: overrides of the config, as ``--cfg-options`` gives them: ``{"thermal_normalisation": "clahe"}``.
