@@ -112,6 +112,7 @@ def test_edits_of_other_data_exchange_sides_colours_and_categories():
     assert edits["prefix"].expected == "same" and "other sentence" not in edits
 
 
+@pytest.mark.slow
 def test_the_command_does_all_three(checkpoints, tmp_path, capsys):
     arguments = ("--load-from", checkpoints["rgbt"], "--device", "cpu", "--num", "20", "--out", tmp_path)
     assert run_tool("analysis/audit.py", *arguments) == 0

@@ -15,9 +15,10 @@ def test_dark_scenes_live_from_thermal(subject_of):
     subject = subject_of(sees_either)
     result = measure_robustness(subject, ["missing_thermal_mean", "missing_rgb_mean"], progress=False)
     for dark in ("no light", "very weak"):
-        assert result.accuracy("clean", by="lighting", value=dark) > 0.9
+        clean = result.accuracy("clean", by="lighting", value=dark)
+        assert clean > 0.8
         assert result.accuracy("missing_thermal_mean", by="lighting", value=dark) < 0.2
-        assert result.accuracy("missing_rgb_mean", by="lighting", value=dark) > 0.9
+        assert result.accuracy("missing_rgb_mean", by="lighting", value=dark) == clean
     assert result.accuracy("missing_thermal_mean", by="lighting", value="normal") > 0.7
     (change,) = [r["change"] for r in result.records if r["kind"] == "missing_thermal_mean" and not r["by"]]
     assert change["high"] < 0
@@ -60,6 +61,7 @@ def test_every_image_is_decoded_once_and_results_repeat(subject_of, monkeypatch)
     ]
 
 
+@pytest.mark.slow
 def test_several_processes_give_the_same(subject_of, monkeypatch):
     subject = subject_of(sees_either, num=12)
     alone = measure_robustness(subject, ["stripes"], [3], progress=False)
