@@ -52,7 +52,7 @@ def write_calibration(calibration: Calibration, weights: str | Path, path: str |
     return path
 
 
-def tested_checkpoint(predictions: str | Path) -> Path | None:
+def checkpoint_of_predictions(predictions: str | Path) -> Path | None:
     """The checkpoint that predictions were made with, if it is still the same file."""
     from rgbtvg.engine.provenance import TEST_FILE
     from rgbtvg.evaluation.predictions import find_predictions

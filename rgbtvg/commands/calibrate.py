@@ -28,13 +28,13 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from rgbtvg.apis.calibrated import calibration_path, tested_checkpoint, write_calibration
+    from rgbtvg.apis.calibrated import calibration_path, checkpoint_of_predictions, write_calibration
     from rgbtvg.evaluation.calibration import calibrate
     from rgbtvg.evaluation.plots import draw_reliability, save_figure
 
     report = calibrate(args.predictions, args.fit_on, args.method)
     print(report.table())
-    weights = tested_checkpoint(args.predictions)
+    weights = checkpoint_of_predictions(args.predictions)
     if weights is not None:
         out = write_calibration(report.calibration, weights, args.out)
     else:

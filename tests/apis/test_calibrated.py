@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import rgbtvg
-from rgbtvg.apis.calibrated import calibration_path, tested_checkpoint, write_calibration
+from rgbtvg.apis.calibrated import calibration_path, checkpoint_of_predictions, write_calibration
 from rgbtvg.engine.provenance import TEST_FILE, file_identity
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation import GroundingMetric
@@ -69,7 +69,7 @@ def test_the_command_writes_it_next_to_the_tested_checkpoint(weights, tmp_path, 
     folder = tmp_path / "test"
     write(GroundingMetric(out_dir=str(folder)), folder, "predictions.json")
     (folder / TEST_FILE).write_text(json.dumps({"checkpoint": file_identity(weights)}))
-    assert tested_checkpoint(folder) == weights
+    assert checkpoint_of_predictions(folder) == weights
     assert run_tool("analysis/calibrate.py", folder) == 0
     assert f"GroundingInferencer applies it to {weights}" in capsys.readouterr().out
     assert rgbtvg.GroundingInferencer(weights, device="cpu").calibration == Calibration.load(calibration_path(weights))
