@@ -228,7 +228,7 @@ def _tokens(sample: GroundingSample, tokenize: Tokenize | None) -> tuple[list[st
     """Tokens that were read, and the number of those that were not."""
     if tokenize is None:
         return [], 0
-    return tokenize.tokens(sample.token_ids[sample.token_mask].tolist()), tokenize.num_cut(sample.expression)
+    return tokenize.tokens(sample.token_ids[~sample.token_padding_mask].tolist()), tokenize.num_cut(sample.expression)
 
 
 def _to_input(sample: GroundingSample, boxes: list[list[float]]) -> list[list[float]]:

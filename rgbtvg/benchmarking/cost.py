@@ -37,20 +37,20 @@ def random_inputs(
     ids[:, : WORDS - 1] = torch.randint(1, vocabulary - 2, (batch_size, WORDS - 1), generator=generator)
     ids[:, WORDS - 1] = vocabulary - 1
     padding = torch.zeros(batch_size, image_size, image_size, dtype=torch.bool)
-    return GroundingInputs(images, padding.to(device), ids.to(device), (ids > 0).to(device))
+    return GroundingInputs(images, padding.to(device), ids.to(device), (ids == 0).to(device))
 
 
 def random_samples(inputs: GroundingInputs) -> list[GroundingSample]:
     """A target in the middle of every picture."""
     samples = []
-    for ids, mask in zip(inputs.token_ids, inputs.token_mask, strict=True):
+    for ids, mask in zip(inputs.token_ids, inputs.token_padding_mask, strict=True):
         sample = GroundingSample(
             metainfo=dict(input_shape=inputs.input_shape, ori_shape=inputs.input_shape, frame=Frame())
         )
         device = inputs.padding_mask.device
         sample.gt_boxes_cxcywh = torch.tensor([[0.5, 0.5, 0.3, 0.4]], device=device)
         sample.gt_masks = torch.ones(1, *inputs.input_shape, dtype=torch.uint8, device=device)
-        sample.token_ids, sample.token_mask = ids, mask
+        sample.token_ids, sample.token_padding_mask = ids, mask
         samples.append(sample)
     return samples
 

@@ -86,8 +86,8 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         padding_mask = self.cast_data(data["padding_mask"])
         images = {stream: self._normalise(stream, data["inputs"][stream], padding_mask) for stream in self.streams}
         samples = [self._moved(sample) for sample in data["data_samples"]]
-        token_ids, token_mask = self._tokens(samples)
-        inputs = GroundingInputs(images, padding_mask, token_ids, token_mask)
+        token_ids, token_padding_mask = self._tokens(samples)
+        inputs = GroundingInputs(images, padding_mask, token_ids, token_padding_mask)
         return {"inputs": inputs, "data_samples": samples}
 
     def _normalise(self, stream: str, pictures: Tensor, padding_mask: Tensor) -> Tensor:
@@ -113,14 +113,15 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         return sample
 
     def _tokens(self, samples: list[GroundingSample]) -> tuple[Tensor, Tensor]:
-        """Ids (B, L) and mask (B, L); L is 0 where the pipeline has no tokenizer."""
+        """Ids and padding mask (B, L), True where padded; L is 0 where the pipeline has no tokenizer."""
         empty = torch.zeros(0, dtype=torch.int64, device=self.device)
         ids = [sample.get("token_ids", empty) for sample in samples]
         masks = [
-            sample.get("token_mask", torch.ones_like(one, dtype=torch.bool))
+            sample.get("token_padding_mask", torch.zeros_like(one, dtype=torch.bool))
             for sample, one in zip(samples, ids, strict=True)
         ]
-        return pad_sequence(ids, batch_first=True, padding_value=self.pad_id), pad_sequence(masks, batch_first=True)
+        padded_ids = pad_sequence(ids, batch_first=True, padding_value=self.pad_id)
+        return padded_ids, pad_sequence(masks, batch_first=True, padding_value=True)
 
 
 def _per_channel(statistics: PixelStatistics, channels: int) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ class GroundingSample(BaseDataElement):
 
     Data fields, present where known; N is the number of targets, 0 for a sentence that means nothing in the picture:
 
-    - ``token_ids`` (L,) int64 and ``token_mask`` (L,) bool, True at tokens.
+    - ``token_ids`` (L,) int64 and ``token_padding_mask`` (L,) bool, True where padded.
     - ``gt_boxes_cxcywh`` (N, 4) cxcywh in [0, 1] of the padded input, for the losses.
     - ``gt_boxes_xyxy`` (N, 4) xyxy in pixels of the original image, for metrics and pictures.
     - ``gt_masks`` (N, H, W) uint8 in the padded input.
@@ -28,7 +28,7 @@ class GroundingSample(BaseDataElement):
     """
 
     token_ids: Tensor
-    token_mask: Tensor
+    token_padding_mask: Tensor
     gt_boxes_cxcywh: Tensor
     gt_boxes_xyxy: Tensor
     gt_masks: Tensor

@@ -45,7 +45,7 @@ def batch(modality: str, size: int = IMAGE_SIZE) -> GroundingInputs:
     streams = {"rgb": ("rgb",), "ir": ("ir",), "rgbt": ("rgb", "ir")}[modality]
     ids = torch.randint(1, VOCABULARY, (2, MAX_LENGTH))
     images = {stream: torch.randn(2, 3, size, size) for stream in streams}
-    return GroundingInputs(images, torch.zeros(2, size, size, dtype=torch.bool), ids, ids > 0)
+    return GroundingInputs(images, torch.zeros(2, size, size, dtype=torch.bool), ids, ids == 0)
 
 
 def boxes(model: nn.Module, inputs: GroundingInputs) -> torch.Tensor:

@@ -47,6 +47,6 @@ def sample_of(row: int, boxes, corners, mask, generator: torch.Generator) -> Gro
             frame=Frame(),
         )
     )
-    sample.token_ids, sample.token_mask = ids, torch.arange(MAX_LENGTH) < length
+    sample.token_ids, sample.token_padding_mask = ids, torch.arange(MAX_LENGTH) >= length
     sample.gt_boxes_cxcywh, sample.gt_boxes_xyxy, sample.gt_masks = boxes, corners, mask
     return sample

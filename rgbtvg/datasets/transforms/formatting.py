@@ -53,7 +53,7 @@ class PackGroundingInputs(BaseTransform):
         results["frame"] = results["frame"].shifted(left, top)
 
         sample = GroundingSample(metainfo={key: results[key] for key in self.meta_keys if key in results})
-        for key in ("token_ids", "token_mask"):
+        for key in ("token_ids", "token_padding_mask"):
             if key in results:
                 setattr(sample, key, results[key])
         if results.get("boxes") is not None:

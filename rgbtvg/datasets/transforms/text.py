@@ -25,7 +25,7 @@ class Tokenize(BaseTransform):
     """Token ids and mask of the expression, by any Hugging Face tokenizer.
 
     Special tokens are the tokenizer's own. A long sentence is cut to `max_length` and keeps its end token; a short one
-    is padded with `pad_id` at the end. The mask is True at tokens, special ones included.
+    is padded with `pad_id` at the end. Special tokens are not padding.
 
     Args:
         tokenizer: folder with the files of a tokenizer, or a name in the local Hugging Face cache. Nothing is
@@ -36,7 +36,7 @@ class Tokenize(BaseTransform):
         mask_pad_id: mask real tokens that have the padding's id as well. CLIP's pad id 0 is that of ``!`` before
             another sign; HiVG and RGBT-VGNet were trained so.
 
-    Adds ``token_ids`` (max_length,) int64 and ``token_mask`` (max_length,) bool.
+    Adds ``token_ids`` (max_length,) int64 and ``token_padding_mask`` (max_length,) bool, True where padded.
 
     Raises:
         ConfigError: no such tokenizer, saying which files to put where.
@@ -63,8 +63,8 @@ class Tokenize(BaseTransform):
         token_ids = np.full(self.max_length, self.pad_id, dtype=np.int64)
         token_ids[: len(ids)] = ids
         results["token_ids"] = torch.from_numpy(token_ids)
-        mask = token_ids != self.pad_id if self.mask_pad_id else np.arange(self.max_length) < len(ids)
-        results["token_mask"] = torch.from_numpy(mask)
+        padded = token_ids == self.pad_id if self.mask_pad_id else np.arange(self.max_length) >= len(ids)
+        results["token_padding_mask"] = torch.from_numpy(padded)
         return results
 
     def tokens(self, ids: list[int]) -> list[str]:

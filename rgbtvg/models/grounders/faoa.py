@@ -78,5 +78,5 @@ class FAOA(TwoEncoderGrounder):
 
     def encode_sentence(self, inputs: GroundingInputs) -> Tensor:
         """(B, D), of length one."""
-        text: TextFeatures = self.text_encoder(inputs.token_ids, inputs.token_mask)
+        text: TextFeatures = self.text_encoder(inputs.token_ids, inputs.token_padding_mask)
         return F.normalize(self.text_proj(text.tokens[:, 0] if text.pooled is None else text.pooled))

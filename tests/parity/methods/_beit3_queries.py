@@ -62,7 +62,7 @@ class QueryParity(ParityMethod):
         padding = torch.ones(len(image), *image.shape[-2:], dtype=torch.bool)
         for row, (height, width, _) in enumerate(case.inputs["img_shape"]):
             padding[row, :height, :width] = False
-        return GroundingInputs({"rgb": image}, padding, token_ids, self.token_mask(case, token_ids))
+        return GroundingInputs({"rgb": image}, padding, token_ids, self.token_padding_mask(case, token_ids))
 
     def samples(self, case):
         """Targets relative to the padded input, as everywhere in ours."""
@@ -95,7 +95,7 @@ class QueryParity(ParityMethod):
             "head.input_proj": outputs["patches"].transpose(1, 2).unflatten(2, image.grid),
             "head.input_text_proj": outputs["words"],
             "head.tgqg_out_1QBC": tapped["tgqg"].states[-1].transpose(0, 1)[None],
-            "head.image_mask": outputs["patch_mask"].unflatten(1, image.grid).float(),
+            "head.image_mask": outputs["patch_padding"].unflatten(1, image.grid).float(),
             "head.image_pos_2d": outputs["positions"].transpose(1, 2).unflatten(2, image.grid),
             "head.query": outputs["queries"],
             "head.sentence_vector": outputs["sentence"],

@@ -62,7 +62,7 @@ class ALVGParity(QueryParity):
         if "gt_mask" in case.inputs:
             targets = head.mask_targets(samples, tuple(outputs["mask_logits"].shape[-2:]))
             outputs["mask_target"] = targets.mean((1, 2))
-        outputs["regions"] = [self.regions(case, sample, outputs["patch_mask"]) for sample in samples]
+        outputs["regions"] = [self.regions(case, sample, outputs["patch_padding"]) for sample in samples]
         outputs["unweighted"] = self.unweighted_attention(case, head, outputs, samples)
         return outputs
 
