@@ -64,7 +64,7 @@ class _Handler(LocalHandler):
             case ["record", place]:
                 self.send_json(self._describe(self._place(place)))
             case ["image", place, stream]:
-                self.send(picture(records[self._place(place)], stream), "image/jpeg")
+                self.send(image_jpeg(records[self._place(place)], stream), "image/jpeg")
             case _:
                 raise Refused(HTTPStatus.NOT_FOUND, "there is no such page")
 
@@ -127,13 +127,13 @@ class _Handler(LocalHandler):
         return page.replace("{{nonce}}", nonce)
 
 
-def picture(record: Record, stream: str) -> bytes:
-    """The JPEG of one picture as a browser can show it: upright, 8 bits, thermal in its own range.
+def image_jpeg(record: Record, stream: str) -> bytes:
+    """The JPEG of one image as a browser can show it: upright, 8 bits, thermal in its own range.
 
     Raises:
         DataError: the record has no such stream, or the file is missing or unreadable.
     """
     if stream not in record["image_paths"]:
-        raise DataError(f"{record['sample_id']} has no {stream[:20]} picture")
+        raise DataError(f"{record['sample_id']} has no {stream[:20]} image")
     image, _, _ = read_image(record["image_paths"][stream], stream=stream)
     return encode_jpeg(displayed(image, stream), JPEG_QUALITY)

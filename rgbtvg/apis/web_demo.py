@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rgbtvg.apis.inferencer import GroundingInferencer, open_picture
+from rgbtvg.apis.inferencer import GroundingInferencer, open_image
 from rgbtvg.errors import ConfigError, RGBTVGError
 from rgbtvg.local_server import GuardedApp, SenderCheck, listen
 from rgbtvg.visualization import displayed
@@ -45,7 +45,7 @@ def build_page(find: GroundingInferencer) -> gradio.Blocks:
         if path is None:
             return None
         try:
-            return displayed(open_picture(path, stream), stream)
+            return displayed(open_image(path, stream), stream)
         except RGBTVGError as error:
             raise shown_error(error, path) from None
 
@@ -65,7 +65,7 @@ def build_page(find: GroundingInferencer) -> gradio.Blocks:
                 for stream in find.streams:
                     with gradio.Row():
                         file = gradio.File(label=f"{STREAM_TITLES[stream]} image", height=FILE_HEIGHT, scale=2)
-                        # A label would cover the picture, and so would the buttons.
+                        # A label would cover the image, and so would the buttons.
                         shown = gradio.Image(
                             interactive=False, show_label=False, height=FILE_HEIGHT, buttons=[], min_width=100
                         )
@@ -75,10 +75,10 @@ def build_page(find: GroundingInferencer) -> gradio.Blocks:
                 sentence = gradio.Textbox(label="sentence", placeholder="the warm person left of the bus", max_lines=2)
                 button = gradio.Button("Find", variant="primary")
             with gradio.Column(scale=2):
-                picture = gradio.Image(interactive=False, show_label=False, format="png", buttons=[])
+                image = gradio.Image(interactive=False, show_label=False, format="png", buttons=[])
                 text = gradio.Textbox(label="result", interactive=False)
         for trigger in (button.click, sentence.submit):
-            trigger(answer, [sentence, *files], [picture, text], api_name="find")
+            trigger(answer, [sentence, *files], [image, text], api_name="find")
     return page
 
 

@@ -41,7 +41,7 @@ def random_inputs(
 
 
 def random_samples(inputs: GroundingInputs) -> list[GroundingSample]:
-    """A target in the middle of every picture."""
+    """A target in the middle of every image."""
     samples = []
     for ids, mask in zip(inputs.token_ids, inputs.token_padding_mask, strict=True):
         sample = GroundingSample(

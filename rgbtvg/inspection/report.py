@@ -42,7 +42,7 @@ class Report:
 
     Args:
         source: what was read.
-        survey: its records and what was measured of their pictures.
+        survey: its records and what was measured of their images.
         groups: checks that found something: those about the set first, then files, then rows; errors first in each.
         tables: counts by split and condition.
         folder: of its files, once they are written.

@@ -17,7 +17,7 @@ class ImageFeatures:
         grid: (h, w).
         num_prefix: P.
         levels: outputs of the layers that were asked for, each (B, P + h*w, D) or (B, D, h, w), early to late.
-        pooled: (B, D') picture vector in the image-text space, where the encoder has one.
+        pooled: (B, D') image vector in the image-text space, where the encoder has one.
     """
 
     tokens: Tensor

@@ -89,7 +89,7 @@ def test_edits_are_advised_but_not_forbidden(page):
     assert refused.status_code == 400 and "must not be empty" in refused.json()["error"]
 
 
-def test_pictures_are_8_bit_jpeg(page, tmp_path):
+def test_images_are_8_bit_jpeg(page, tmp_path):
     deep = Image.new("I;16", (64, 48), 7000)
     deep.putpixel((0, 0), 7500)
     deep.save(tmp_path / "ir" / "000.png")
@@ -225,12 +225,12 @@ def test_page_in_a_browser(browser, server):
 
     person = Reviewer(browser, server.url).sees(0)
     assert person.text("#sentence") == "the car number a on the left"
-    assert person.count("#pictures svg") == 2
-    # Both pictures have arrived, and the box lies around its place in the picture.
+    assert person.count("#images svg") == 2
+    # Both images have arrived, and the box lies around its place in the image.
     script = "return performance.getEntriesByType('resource').filter(e => e.name.includes('/image/0/')).length"
     person.until(lambda: browser.execute_script(script) >= 2)
-    assert person.attribute("#pictures svg", "viewBox") == "0 0 64 48"
-    assert -8 < float(person.attribute("#pictures rect.box", "x")) < 0
+    assert person.attribute("#images svg", "viewBox") == "0 0 64 48"
+    assert -8 < float(person.attribute("#images rect.box", "x")) < 0
 
     person.press("a").sees(1)
     # The attack is text, and nothing else.
@@ -246,7 +246,7 @@ def test_page_in_a_browser(browser, server):
     person.press("e", "x", Keys.ESCAPE)
     assert person.text("#sentence") == "the person with an a, an e and an r"
     person.press(Keys.ARROW_RIGHT).sees(2).press("z")
-    assert person.attribute("#pictures svg", "viewBox") == "15 7 16 12"
+    assert person.attribute("#images svg", "viewBox") == "15 7 16 12"
     person.press("n").sees(3).press("r").sees(4).press("a").sees(5).press("a").sees(2)
     assert "5 of 6" in person.text("#counts") and "1 edited" in person.text("#counts")
 

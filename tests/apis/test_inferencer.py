@@ -39,12 +39,12 @@ def test_building_an_inferencer_leaves_pytorch_as_it_was(inferencer, images):
     assert not [name for name in torch.library._impls if name.startswith("aten/") and name.endswith("CPU")]
 
 
-def test_paths_pictures_and_arrays_give_the_same(inferencer, images):
+def test_paths_images_and_arrays_give_the_same(inferencer, images):
     expected = inferencer(str(images[0]), str(images[1]), SENTENCE).boxes_xyxy
-    pictures = [Image.open(path) for path in images]
-    for given in (pictures, [np.asarray(picture) for picture in pictures]):
+    opened = [Image.open(path) for path in images]
+    for given in (opened, [np.asarray(each) for each in opened]):
         assert np.array_equal(inferencer(*given, SENTENCE).boxes_xyxy, expected)
-    assert np.array_equal(inferencer(pictures[0], np.asarray(pictures[1])[..., None], SENTENCE).boxes_xyxy, expected)
+    assert np.array_equal(inferencer(opened[0], np.asarray(opened[1])[..., None], SENTENCE).boxes_xyxy, expected)
 
 
 def test_inferencers_are_built_in_eight_threads_at_once(checkpoints, images, inferencer):
@@ -128,7 +128,7 @@ def test_pairs_in_one_call_are_answered_in_order_and_in_batches(inferencer, imag
         inferencer([rgb] * 2, thermal, SENTENCE)
 
 
-def test_result_as_plain_data_table_and_picture(inferencer, images):
+def test_result_as_plain_data_table_and_image(inferencer, images):
     result = inferencer(*images, SENTENCE)
     fields = json.loads(json.dumps(result.to_dict()))
     assert fields["boxes_xyxy"] == result.boxes_xyxy.tolist() and fields["warnings"] == []
@@ -226,9 +226,9 @@ def test_options_change_how_thermal_is_normalised_and_shown(checkpoints, images,
     options = {"thermal_normalisation": "clahe"}
     changed = rgbtvg.GroundingInferencer(checkpoints["rgbt"], device="cpu", options=options)
     shown = {name: find(*images, SENTENCE).images["ir"] for name, find in (("dataset", inferencer), ("clahe", changed))}
-    for name, picture in shown.items():
+    for name, image in shown.items():
         expected = get_thermal_normalisation(name).to_8_bit(np.asarray(Image.open(images[1])), "image")
-        assert np.array_equal(np.asarray(picture), expected)
+        assert np.array_equal(np.asarray(image), expected)
     assert not np.array_equal(changed(*images, SENTENCE).boxes_xyxy, inferencer(*images, SENTENCE).boxes_xyxy)
     boxes = changed(*images, [SENTENCE, "the cold person"])[0].boxes_xyxy
     assert np.allclose(boxes, changed(*images, SENTENCE).boxes_xyxy, atol=1e-3)
@@ -245,10 +245,10 @@ def test_a_checkpoint_of_another_model_is_refused(checkpoints, tokenizer):
 
 
 def test_demo_prints_the_box_and_draws_it(checkpoints, images, tmp_path, capsys):
-    picture = tmp_path / "answer.jpg"
-    assert run_tool("demo.py", "-", images[1], SENTENCE, "--load-from", checkpoints["ir"], "--out", picture) == 0
+    image = tmp_path / "answer.jpg"
+    assert run_tool("demo.py", "-", images[1], SENTENCE, "--load-from", checkpoints["ir"], "--out", image) == 0
     assert capsys.readouterr().out.startswith("box x0 y0 x1 y1: ")
-    assert Image.open(picture).width >= 480
+    assert Image.open(image).width >= 480
 
 
 def test_demo_takes_options(checkpoints, images, tmp_path, capsys):

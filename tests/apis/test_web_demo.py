@@ -60,11 +60,11 @@ def asked(page, *data):
     return events[-2].removeprefix("event: "), json.loads(events[-1].removeprefix("data: "))
 
 
-def test_two_uploads_and_a_sentence_give_a_picture_and_a_box(page, images, inferencer):
-    event, (picture, text) = asked(page, SENTENCE, *(uploaded(page, path) for path in images))
+def test_two_uploads_and_a_sentence_give_a_image_and_a_box(page, images, inferencer):
+    event, (image, text) = asked(page, SENTENCE, *(uploaded(page, path) for path in images))
     assert event == "complete"
     assert text == inferencer(*images, SENTENCE).summary()
-    address = picture["url"]
+    address = image["url"]
     assert page.get(address[address.index("/gradio_api") :]).content.startswith(b"\x89PNG")
 
 
@@ -113,7 +113,7 @@ def test_an_open_server_answers_to_addresses_but_not_to_foreign_names():
 
 
 def test_mistakes_are_one_sentence_on_the_page_and_nothing_in_the_terminal(page, images, tmp_path, capfd):
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no image")
     rgb, thermal = (uploaded(page, path) for path in images)
     broken = uploaded(page, tmp_path / "broken.jpg")
     for data, sentence in (

@@ -10,7 +10,7 @@ from tests.models.test_methods import build
 
 
 @pytest.mark.parametrize("method", ["faoa", "resc"])
-def test_a_widened_model_sees_two_equal_pictures_as_one(method):
+def test_a_widened_model_sees_two_equal_images_as_one(method):
     single, pair = build(method, "rgb").eval(), build(method, "rgbt").eval()
     pair.load_state_dict(widen_projections(single.state_dict()))
     images = torch.randn(2, 3, 64, 64)

@@ -38,7 +38,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def annotated():
-    """200 scenes with their sentences, without pictures."""
+    """200 scenes with their sentences, without images."""
     return [annotate(seed=3, split="train", index=index, count=2 + index % 2) for index in range(200)]
 
 
@@ -50,8 +50,8 @@ def rows_of(root, name, folder=""):
 def test_same_bytes_for_any_number_of_workers(root, tmp_path):
     manifest = make_synthetic(tmp_path / "again", SPEC, workers=2, progress=False)
     assert manifest == json.loads((root / "manifest.json").read_text())
-    picture = "rgbtvg/rgbtvg-images/all/ir/synthetic_test_00003.jpg"
-    assert (root / picture).read_bytes() == (tmp_path / "again" / picture).read_bytes()
+    image = "rgbtvg/rgbtvg-images/all/ir/synthetic_test_00003.jpg"
+    assert (root / image).read_bytes() == (tmp_path / "again" / image).read_bytes()
 
 
 def test_an_image_does_not_depend_on_the_size_of_the_set(root, tmp_path):
@@ -67,7 +67,7 @@ def test_another_seed_gives_another_set():
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_rows_and_pictures(root, split):
+def test_rows_and_images(root, split):
     rows = rows_of(root, split)
     assert len(rows) == getattr(SPEC, split)
     for row in rows:
@@ -79,8 +79,8 @@ def test_rows_and_pictures(root, split):
         for (condition, labels), code in zip(CONDITIONS.items(), codes, strict=True):
             assert code in [label.code for label in labels], condition
         for stream, mode in (("rgb", "RGB"), ("ir", "L")):
-            with Image.open(root / "rgbtvg/rgbtvg-images/all" / stream / file_name) as picture:
-                assert (picture.mode, picture.size) == (mode, (160, 128))
+            with Image.open(root / "rgbtvg/rgbtvg-images/all" / stream / file_name) as image:
+                assert (image.mode, image.size) == (mode, (160, 128))
 
 
 def test_splits_share_no_image(root):
@@ -160,15 +160,15 @@ def test_cameras_see_what_they_should(annotated):
     recoloured = tuple(replace(item, colour="red") for item in scene.objects)
     heated = tuple(replace(item, heat="warm") for item in scene.objects)
 
-    def pictures(objects, theme=scene.theme):
+    def images(objects, theme=scene.theme):
         seen = replace(scene, objects=objects, theme=theme)
         rng = np.random.default_rng(0)
         return np.asarray(render_rgb(seen, rng)), np.asarray(render_thermal(seen, np.random.default_rng(0)))
 
-    rgb, thermal = pictures(scene.objects)
-    assert (pictures(recoloured)[1] == thermal).all() and (pictures(recoloured)[0] != rgb).any()
-    assert (pictures(heated)[0] == rgb).all() and (pictures(heated)[1] != thermal).any()
-    dark_rgb, dark_thermal = pictures(scene.objects, replace(scene.theme, lighting=1))
+    rgb, thermal = images(scene.objects)
+    assert (images(recoloured)[1] == thermal).all() and (images(recoloured)[0] != rgb).any()
+    assert (images(heated)[0] == rgb).all() and (images(heated)[1] != thermal).any()
+    dark_rgb, dark_thermal = images(scene.objects, replace(scene.theme, lighting=1))
     assert dark_rgb.mean() < 12 and (dark_thermal == thermal).all()
 
 
@@ -223,7 +223,7 @@ def test_bad_arguments(arguments):
         SyntheticSpec(**arguments)
 
 
-def test_other_picture_sizes():
+def test_other_image_sizes():
     for size in ((96, 128), (320, 160)):
         scene, sentences = annotate(0, "train", 0, 2, size)
         assert scene.label_map.shape == size[::-1] and len(sentences) == 2

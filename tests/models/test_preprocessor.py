@@ -31,9 +31,9 @@ def make_samples(**kwargs):
 
 
 @pytest.mark.parametrize("collate", [pseudo_collate, collate_grounding])
-def test_pictures_are_normalised_pasted_and_padded_with_zeros(collate):
+def test_images_are_normalised_pasted_and_padded_with_zeros(collate):
     samples = make_samples()
-    given = [{stream: picture.clone() for stream, picture in sample["inputs"].items()} for sample in samples]
+    given = [{stream: image.clone() for stream, image in sample["inputs"].items()} for sample in samples]
     inputs = GroundingPreprocessor("rgbt", "rgbtvg_m3fd")(collate(samples))["inputs"]
 
     assert inputs.images.keys() == {"rgb", "ir"}

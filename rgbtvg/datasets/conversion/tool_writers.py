@@ -72,7 +72,7 @@ class FiftyOneWriter(RecordWriter):
 class LabelStudioWriter(RecordWriter):
     """Tasks with annotations for Label Studio, `out`, and the labelling configuration beside, ``.config.xml``.
 
-    A task is a record: both pictures, its boxes, its sentence to be edited. Pictures are addressed as local files; the
+    A task is a record: both images, its boxes, its sentence to be edited. Images are addressed as local files; the
     server needs ``LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true`` and the image root as
     ``LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT``.
     """
@@ -120,12 +120,12 @@ class LabelStudioWriter(RecordWriter):
 
 def _label_studio_config(categories: Sequence[str], streams: Sequence[str]) -> str:
     target = "rgb" if "rgb" in streams else streams[0]
-    pictures = [f'  <Image name="{stream}" value="${stream}" zoom="true"/>' for stream in streams]
+    images = [f'  <Image name="{stream}" value="${stream}" zoom="true"/>' for stream in streams]
     labels = [f'    <Label value="{html.escape(category)}"/>' for category in categories]
     return "\n".join(
         [
             "<View>",
-            *pictures,
+            *images,
             f'  <RectangleLabels name="box" toName="{target}">',
             *labels,
             "  </RectangleLabels>",

@@ -203,7 +203,7 @@ class ODVGWriter(RecordWriter):
             counts.update({"images with boxes": len(by_image), "boxes": sum(len(each["boxes"]) for each in silent)})
         return counts
 
-    def _picture(self, record: Record) -> dict[str, Any]:
+    def _image_line(self, record: Record) -> dict[str, Any]:
         height, width = self.size(record)
         modalities = self.modalities(record)
         filename = modalities[main_stream(record)]
@@ -217,7 +217,7 @@ class ODVGWriter(RecordWriter):
             "phrase": caption,
             "tokens_positive": [[0, len(caption)]],
         }
-        return {**self._picture(record), "grounding": {"caption": caption, "regions": [region] if boxes else []}}
+        return {**self._image_line(record), "grounding": {"caption": caption, "regions": [region] if boxes else []}}
 
     def _detection(self, records: Sequence[Record], labels: dict[str, int]) -> dict[str, Any]:
         instances = [
@@ -225,7 +225,7 @@ class ODVGWriter(RecordWriter):
             for record in records
             for box, category in zip(record["boxes"], box_categories(record), strict=True)
         ]
-        return {**self._picture(records[0]), "detection": {"instances": instances}}
+        return {**self._image_line(records[0]), "detection": {"instances": instances}}
 
 
 @RECORD_WRITERS.register_module(name="rgbt-ground")

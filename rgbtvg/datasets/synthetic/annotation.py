@@ -19,7 +19,7 @@ from rgbtvg.datasets.synthetic.scenes import Scene, sample_scene, sample_theme
 from rgbtvg.datasets.synthetic.wording import say, say_group
 
 SPLITS = ("train", "val", "test")
-_SCENE_STREAM, _PICTURE_STREAM, _GREC_STREAM = range(3)
+_SCENE_STREAM, _RENDERING_STREAM, _GREC_STREAM = range(3)
 _TRIES_PER_THEME = 40
 
 
@@ -56,9 +56,9 @@ def annotate(
                 return scene, [Sentence(say(phrase, rng), phrase, (target,)) for phrase, target in pairs]
 
 
-def picture_rng(seed: int, split: str, index: int) -> np.random.Generator:
+def rendering_rng(seed: int, split: str, index: int) -> np.random.Generator:
     """The generator of sensor noise and weather for `render_rgb`, then `render_thermal`."""
-    return image_rng(seed, split, index, _PICTURE_STREAM)
+    return image_rng(seed, split, index, _RENDERING_STREAM)
 
 
 def annotate_grec(seed: int, split: str, index: int, scene: Scene) -> list[Sentence]:

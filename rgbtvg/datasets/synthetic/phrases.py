@@ -12,7 +12,7 @@ import numpy as np
 
 from rgbtvg.datasets.synthetic.scenes import CATEGORIES, HEAT_STATES, Scene, SceneObject, Theme
 
-SLACK = 0.07  # share of the picture by which a place, rank or relation must hold clearly
+SLACK = 0.07  # share of the image by which a place, rank or relation must hold clearly
 
 RANKS = ("nearest", "furthest", "leftmost", "rightmost", "largest", "smallest")
 PLACES = ("left", "right", "middle")
@@ -59,7 +59,7 @@ def _said(pairs: Iterable[tuple[str, object]]) -> dict:
 def candidates(phrase: Phrase, scene: Scene, hidden: Collection[str] = (), slack: float = 0.0) -> list[int]:
     """Indices of the objects that ``phrase`` fits when the attributes in ``hidden`` cannot be seen.
 
-    ``slack`` widens places, ranks and relations by that share of the picture: what fits only with slack is a
+    ``slack`` widens places, ranks and relations by that share of the image: what fits only with slack is a
     borderline case.
     """
     found = [

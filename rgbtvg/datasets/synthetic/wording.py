@@ -56,7 +56,7 @@ RELATION_WORDS = {
 }
 
 OPENINGS = ("the", "the", "the", "find the", "show me the", "look for the")
-ENDINGS = ("", "in the picture", "in this scene", "on the street")
+ENDINGS = ("", "in the image", "in this scene", "on the street")
 GROUP_OPENINGS = ("all the", "all", "every one of the", "find all the")
 COUNT_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 

@@ -19,14 +19,14 @@ from rgbtvg.datasets.synthetic.annotation import (
     benchmark_row,
     extras_record,
     grec_row,
-    picture_rng,
+    rendering_rng,
 )
 from rgbtvg.datasets.synthetic.rendering import render_rgb, render_thermal
 from rgbtvg.datasets.synthetic.tokenizer import save_tokenizer
 from rgbtvg.errors import DataError
 
 DATASET = "rgbtvg_synthetic"
-GENERATOR_VERSION = 1  # raise it whenever the same arguments give other pictures or sentences
+GENERATOR_VERSION = 1  # raise it whenever the same arguments give other images or sentences
 MANIFEST = "manifest.json"
 IMAGE_FOLDER = Path("rgbtvg", "rgbtvg-images", "all")
 ENTRIES = {"rgbtvg", "splits", "tokenizer", "extras.jsonl", MANIFEST}
@@ -202,11 +202,11 @@ def _run(jobs: list[_Job], workers: int) -> Iterator[dict]:
 
 
 def _make_pair(job: _Job) -> dict:
-    """Write the two pictures of one image; returns its rows, its record and the hashes of its files."""
+    """Write the RGB and thermal image of one pair; returns its rows, its record and the hashes of its files."""
     spec = job.spec
     scene, sentences = annotate(spec.seed, job.split, job.index, job.sentences, spec.image_size)
     file_name = f"synthetic_{job.split}_{job.index:05d}.jpg"
-    rng = picture_rng(spec.seed, job.split, job.index)
+    rng = rendering_rng(spec.seed, job.split, job.index)
     hashes = {}
     for stream, render in (("rgb", render_rgb), ("ir", render_thermal)):
         path = job.folder / IMAGE_FOLDER / stream / file_name

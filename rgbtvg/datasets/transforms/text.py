@@ -133,7 +133,7 @@ def load_tokenizer(tokenizer: str | Path) -> Any:
     Raises:
         ConfigError: there is none, saying which files to put where.
     """
-    # Imported here because they take a second, and pictures alone do not need them.
+    # Imported here because they take a second, and images alone do not need them.
     from transformers import AutoTokenizer
 
     if Path(tokenizer).suffix in SENTENCEPIECE_SUFFIXES:

@@ -16,7 +16,7 @@ LONGEST = 60
 """Words; annotators are asked for one sentence."""
 TOOL_LANGUAGE = re.compile(
     r"\b(bounding[ -]?box(es)?|bbox(es)?|coordinates?|annotat(ed|ion|ions)|ground[ -]truth|"
-    r"(the|this|provided|given) (image|picture|photo) (shows|depicts|contains)|as an ai\b|language model|"
+    r"(the|this|provided|given) (picture|image|photo) (shows|depicts|contains)|as an ai\b|language model|"
     r"i('m| am)? (sorry|cannot|can't|unable)|(red|green|blue|yellow) (box|rectangle) (drawn|marked|highlighted)|"
     r"(specified|designated|given|target) (region|area|category|object)|x ?= ?\d+|"
     r"here is (a|the) (description|sentence))"
@@ -92,7 +92,7 @@ def long_sentence(record: dict[str, Any], size: Size | None) -> str | None:
 
 @survey_check("warning", "Say in each sentence what tells its object from the other.")
 def ambiguous_sentence(survey: Survey) -> Iterator[Finding]:
-    """One sentence means different objects of one picture"""
+    """One sentence means different objects of one image"""
     for places in survey.records_of:
         by_sentence = defaultdict(list)
         for place in places:

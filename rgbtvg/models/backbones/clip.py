@@ -187,7 +187,7 @@ class CLIPVisionEncoder(CLIPTower):
         return input_shape[0] // self.patch_size, input_shape[1] // self.patch_size
 
     def num_tokens(self, image_size: int) -> int:
-        """Patches of a square picture of `image_size` pixels."""
+        """Patches of a square image of `image_size` pixels."""
         return (image_size // self.patch_size) ** 2
 
     def embed(self, images: Tensor) -> Tensor:
@@ -286,10 +286,10 @@ def patch_embedding(in_channels: int, width: int, patch_size: int, stem_widths: 
 def jittered_grid_table(table: Tensor, grid: tuple[int, int], amount: float) -> Tensor:
     """Position table (1 + h*w, D) sampled at a grid's places, each moved by up to `amount` patches."""
     side = round((len(table) - 1) ** 0.5)
-    picture = table[1:].reshape(1, side, side, -1).permute(0, 3, 1, 2).float()
+    image = table[1:].reshape(1, side, side, -1).permute(0, 3, 1, 2).float()
     places = [torch.arange(count, device=table.device) + 0.5 for count in grid]
     places = torch.stack(torch.meshgrid(*places, indexing="ij"), dim=-1)  # (h, w, 2) as (y, x)
     places = places + (2 * torch.rand_like(places) - 1) * amount
     places = places / places.new_tensor(grid) * 2 - 1
-    sampled = F.grid_sample(picture, places.flip(-1)[None], padding_mode="border", align_corners=False)  # (1, D, h, w)
+    sampled = F.grid_sample(image, places.flip(-1)[None], padding_mode="border", align_corners=False)  # (1, D, h, w)
     return torch.cat((table[:1], sampled.flatten(2)[0].t().to(table.dtype)))

@@ -1,4 +1,4 @@
-"""Features of sentences that come again: datasets ask about a picture in several words, users in the same."""
+"""Features of sentences that come again: datasets ask about an image in several words, users in the same."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class JointEncoder(nn.Module):
         image_grid: (h, w) of the patches, one or several grids behind what comes before them. Used by
             ``position_start='sine'`` only.
         position_start: how the learned positions begin: ``'normal'`` at random, as published; ``'sine'`` with the sine
-            codes of places in the picture and in the sentence, from which a small model learns places much faster.
+            codes of places in the image and in the sentence, from which a small model learns places much faster.
         width, depth, num_heads, ffn_width, dropout, pre_norm: of the encoder.
 
     Raises:

@@ -75,11 +75,11 @@ class SubQueryRound(nn.Module):
         mixed = self.norm(self.mix(torch.cat((x, coordinates), dim=1)))
         return x + (scale * mixed + shift).relu(), scores, weights, query
 
-    def score_words(self, picture: Tensor, words: Tensor, context: Tensor) -> Tensor:
+    def score_words(self, image: Tensor, words: Tensor, context: Tensor) -> Tensor:
         """Mean of the map (B, D), words (B, L, D) and context (B, L) -> scores (B, L)."""
         read = words * context[..., None]
-        picture = picture[:, None].expand_as(words)
-        joined = picture * read if self.word_fusion == "prod" else torch.cat((picture, read), dim=-1)
+        image = image[:, None].expand_as(words)
+        joined = image * read if self.word_fusion == "prod" else torch.cat((image, read), dim=-1)
         return self.score(self.attend(joined.transpose(1, 2)).tanh())[:, 0]
 
 

@@ -159,7 +159,7 @@ class BaseGrounder(BaseModel):
         return data_samples
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Where a method looked, for pictures of its answers: name -> (B, h, w), not negative, over the padded input.
+        """Where a method looked, for images of its answers: name -> (B, h, w), not negative, over the padded input.
 
         What it is, the name says: attention (shares of one, nothing on padding), likeness, confidence. Every method of
         this project has one.

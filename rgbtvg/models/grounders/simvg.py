@@ -90,25 +90,25 @@ class SimVG(BaseGrounder):
             "patch_padding": patch_padding,
             "queries": queries,
             "sentence": sentence,
-            "picture_share": picture_share(inputs.padding_mask),
+            "image_share": image_share(inputs.padding_mask),
         }
 
 
 def joined_streams(
     streams: dict[str, Any], neck: nn.Module, inputs: GroundingInputs
 ) -> tuple[ImageFeatures, TextFeatures]:
-    """One picture and one sentence from the tower's passes over the streams: the neck's, and the mean of the words."""
+    """One image and one sentence from the tower's passes over the streams: the neck's, and the mean of the words."""
     image = neck({name: stream.images[0] for name, stream in streams.items()}, inputs)
     words = torch.stack([stream.text.tokens for stream in streams.values()]).mean(0)
     return image, TextFeatures(words, inputs.token_padding_mask)
 
 
 def patch_map(image: ImageFeatures) -> Tensor:
-    """Patches as a picture (B, D, h, w)."""
+    """Patches as an image (B, D, h, w)."""
     return image.tokens[:, image.num_prefix :].transpose(1, 2).unflatten(2, image.grid)
 
 
-def picture_share(padding_mask: Tensor) -> Tensor:
-    """Sides (B, 2) of the unpadded picture, width and height, as shares of the padded input."""
+def image_share(padding_mask: Tensor) -> Tensor:
+    """Sides (B, 2) of the unpadded image, width and height, as shares of the padded input."""
     columns, rows = (~padding_mask).any(1), (~padding_mask).any(2)
     return torch.stack((columns.float().mean(1), rows.float().mean(1)), dim=-1)

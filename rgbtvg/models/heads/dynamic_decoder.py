@@ -1,4 +1,4 @@
-"""A decoder that looks at the picture in a few points only (Dynamic-MDETR, Shi et al., TPAMI 2024)."""
+"""A decoder that looks at the image in a few points only (Dynamic-MDETR, Shi et al., TPAMI 2024)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class PointTransformer(nn.Module):
 
 @MODELS.register_module()
 class DynamicDecoder(nn.Module):
-    """Stages that sample the picture around a reference point, let the words read the samples, and move the point.
+    """Stages that sample the image around a reference point, let the words read the samples, and move the point.
 
     Args:
         width: channels.
@@ -144,7 +144,7 @@ class DynamicDecoder(nn.Module):
         stages: list[DynamicStage] = []
         for i in range(self.num_stages):
             offsets = full_precision(self.offsets[i](query))
-            points = reference + offsets.unflatten(1, (-1, 2))  # (B, K, 2) as (x, y), not confined to the picture
+            points = reference + offsets.unflatten(1, (-1, 2))  # (B, K, 2) as (x, y), not confined to the image
             sampled, positions = sample_maps(maps, points), sample_maps(position_maps, points)
             transformer = self.transformers[i % len(self.transformers)]
             memory, words = transformer(sampled, positions, words, word_positions, padding_mask)

@@ -29,7 +29,7 @@ class MRefMTask:
         cells: (B, h*w, 4), where every patch lies relative to the target, or None.
         masked_words: (B, L) bool in a language step, else None.
         words: (B, L) int64, the words as they were.
-        shares: (B, L - 2), how much every word between the first and the last position belongs to the picture, or None.
+        shares: (B, L - 2), how much every word between the first and the last position belongs to the image, or None.
     """
 
     inputs: GroundingInputs
@@ -53,9 +53,9 @@ class MRefMHead(nn.Module):
         mask_id: id of the mask word.
         patch_position: also regress where each patch lies relative to the target (the paper's "visual target-relation
             score").
-        word_share: also regress how much each word says about the picture ("semantic target-relation score"). Nobody
+        word_share: also regress how much each word says about the image ("semantic target-relation score"). Nobody
             has published labels for it, so that it only learns where a task brings them along.
-        background_ratio, target_ratio: share of patches masked over the picture and inside the target.
+        background_ratio, target_ratio: share of patches masked over the image and inside the target.
         word_ratio: share of words masked.
         label_smoothing: of the masked words' classes.
         easy_after: from this step on only the `easy_share` of masked words with the smallest loss count.

@@ -22,7 +22,7 @@ from tests.run_tool import run_tool
 
 @pytest.fixture
 def records(tmp_path):
-    """Two pictures: two sentences about one box, one about two boxes, one about nothing, and a box without sentence."""
+    """Two images: two sentences about one box, one about two boxes, one about nothing, and a box without sentence."""
     for stream in ("rgb", "ir"):
         for name in ("a.png", "b.png"):
             path = tmp_path / "images" / stream / name

@@ -92,8 +92,8 @@ def test_other_image_sizes_resample_the_position_table_and_keep_the_class_row(vi
     assert features.grid == (6, 8)
     assert features.tokens.shape == (1, 49, 48)
     table = vision.position_embedding
-    picture = table[1:].reshape(1, 4, 4, 48).permute(0, 3, 1, 2)
-    resized = torch.nn.functional.interpolate(picture, (6, 8), mode="bicubic", antialias=True)
+    image = table[1:].reshape(1, 4, 4, 48).permute(0, 3, 1, 2)
+    resized = torch.nn.functional.interpolate(image, (6, 8), mode="bicubic", antialias=True)
     expected = torch.cat((table[:1], resized.flatten(2)[0].t()))
     torch.testing.assert_close(vision.positions((6, 8)), expected)
 

@@ -1,4 +1,4 @@
-"""What the parity cases of SimVG and ALVG have in common: BEiT-3, text-guided queries, boxes of a picture in a
+"""What the parity cases of SimVG and ALVG have in common: BEiT-3, text-guided queries, boxes of an image in a
 corner."""
 
 import numpy as np
@@ -20,7 +20,7 @@ MAX_WORDS = 1022
 
 
 class QueryParity(ParityMethod):
-    """Common names and layouts; the reference's boxes are relative to the unpadded picture (``img_shape``)."""
+    """Common names and layouts; the reference's boxes are relative to the unpadded image (``img_shape``)."""
 
     def backbone(self, case):
         encoder = case.spec["config"]["vis_enc"]
@@ -81,7 +81,7 @@ class QueryParity(ParityMethod):
         return samples
 
     def boxes_px(self, case, outputs, head, answers):
-        """Boxes (B, Q, 4) xyxy in pixels of the resized picture, limited to it."""
+        """Boxes (B, Q, 4) xyxy in pixels of the resized image, limited to it."""
         height, width = case.inputs["image"].shape[-2:]
         boxes = head.input_boxes(outputs, answers[1][-1])
         return cxcywh_to_xyxy(boxes) * boxes.new_tensor([width, height] * 2)

@@ -40,7 +40,7 @@ class ALVGParity(QueryParity):
                 type="AttentionSupervisedHead",
                 width=head["embed_dim"],
                 single=self.is_single(case),
-                frame="picture",
+                frame="image",
                 supervise_layers=head["aux_loss"],
                 score_weight=head.get("score_attn_loss_weight", 0.0),
                 attention_weight=head.get("decoder_attn_loss_weight", 0.0),
