@@ -1,4 +1,4 @@
-"""Adapters of the tiny RGBT-VGNet side by side: one camera, both with shared or own LoRA, without and with LAVS.
+"""Adapters of the tiny RGBT-VGNet side by side: one stream, both with shared or own LoRA, without and with LAVS.
 
 All rows begin with the same weights, trained on RGB pairs alone, which stay fixed; adapters, the joint Transformer
 and the head learn. Ranks are chosen so that shared, symmetric and asymmetric adapters of a pair have equally many

@@ -1,6 +1,6 @@
 """A small RGBT-VGNet from scratch on the synthetic set: a CLIP of three layers that learns along with everything else.
 
-`modality=rgb` or `modality=ir` is one camera alone; `neck`, `guide`, `adapter` and `patch_choice` are one value each.
+`modality=rgb` or `modality=ir` is one stream alone; `neck`, `guide`, `adapter` and `patch_choice` are one value each.
 
 The published auxiliary losses expect a CLIP that is pre-trained. From scratch they teach such a model for long only
 what stands out in an image; here the choice among the patches binds image and sentence first (docs/results.md).

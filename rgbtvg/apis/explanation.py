@@ -112,7 +112,7 @@ class Explanation:
         )
         maps: dict[str, dict[str, Image.Image]] = {}
         for name, values in self.maps.items():
-            # A map of one camera goes over its image, beside that of the other; any other map over both.
+            # A map of one stream goes over its own image, beside the other; any other map over both.
             stream = next((stream for stream in self.views if name.endswith(f" {stream}")), None)
             kind = name.removesuffix(f" {stream}")
             for own in [stream] if stream else self.views:

@@ -39,7 +39,7 @@ SENTENCES = (
     "the bright lamp above the entrance of the building",
 )
 JPEG_QUALITY = 75
-"""Gives files of about 110 KB in colour and 60 KB of thermal, as cameras of 1280 x 1024 do."""
+"""Gives files of about 110 KB in colour and 60 KB of thermal, as sensors of 1280 x 1024 do."""
 
 
 def make_pairs(folder: Path, kind: str, count: int = NUM_PAIRS, seed: int = 0) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""How far thermal lies beside colour: one global shift between what both cameras see as edges."""
+"""How far thermal lies beside colour: one global shift between what both streams see as edges."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Shift(NamedTuple):
 def estimate_shift(colour: np.ndarray, thermal: np.ndarray) -> Shift | None:
     """The shift between two grey images (H, W) of one scene, None where they do not tell.
 
-    Edges are where both cameras agree, whatever is bright in which: the maps of gradient magnitude, without their slow
+    Edges are where both streams agree, whatever is bright in which: the maps of gradient magnitude, without their slow
     part, are cross-correlated. The answer counts only if its peak stands out, and, where it is a large one, if the left
     and the right half of the image say the same by themselves.
     """

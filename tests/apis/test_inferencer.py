@@ -65,7 +65,7 @@ def test_several_sentences_come_back_in_order(inferencer, images):
 
 
 @pytest.mark.parametrize("modality, used", [("rgb", 0), ("ir", 1)])
-def test_one_camera_is_enough_for_its_model(checkpoints, images, modality, used):
+def test_one_stream_is_enough_for_its_model(checkpoints, images, modality, used):
     inferencer = rgbtvg.GroundingInferencer(checkpoints[modality], device="cpu")
     alone = [path if index == used else None for index, path in enumerate(images)]
     result = inferencer(*alone, SENTENCE)

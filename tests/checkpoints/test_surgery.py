@@ -62,7 +62,7 @@ def test_merged_lora_gives_the_same_boxes_without_adapters():
     torch.testing.assert_close(boxes(plain, batch("rgbt")), boxes(adapted, batch("rgbt")), atol=1e-6, rtol=1e-5)
 
 
-def test_split_lora_and_copies_turn_a_shared_model_into_one_per_camera():
+def test_split_lora_and_copies_turn_a_shared_model_into_one_per_stream():
     shared = tiny_vgnet.config("rgbt")
     shared["guides"]["per_stream"] = False
     shared["adapter"] = dict(

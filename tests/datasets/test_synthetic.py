@@ -139,7 +139,7 @@ def test_grec_sentences_mean_several_objects_or_none(annotated):
     assert min(counts[True], counts[False]) >= 55
 
 
-def test_neither_camera_is_enough(annotated):
+def test_neither_stream_is_enough(annotated):
     choices = [observer_choices(s.phrase, scene) for scene, sentences in annotated for s in sentences]
     oracle = oracle_accuracy(choices)
     assert oracle["rgbt"] == 1
@@ -155,7 +155,7 @@ def test_needs_follow_from_what_is_hidden(annotated):
     assert 0.4 < shares["heat"] / total < 0.65
 
 
-def test_cameras_see_what_they_should(annotated):
+def test_streams_show_what_they_should(annotated):
     scene, _ = next(pair for pair in annotated if pair[0].theme.lighting == 3)
     recoloured = tuple(replace(item, colour="red") for item in scene.objects)
     heated = tuple(replace(item, heat="warm") for item in scene.objects)

@@ -73,7 +73,7 @@ def masks():
     )
 
 
-def test_masks_of_a_row_are_drawn_on_both_cameras_and_the_truth_beside(image_folder):
+def test_masks_of_a_row_are_drawn_on_both_streams_and_the_truth_beside(image_folder):
     plain = draw_row(make_row(0, image_folder, gt_boxes_xyxy=[], pred_boxes_xyxy=[]), width=160)
     masked = draw_row(make_row(0, image_folder, **masks()), width=160)
     assert plain.width == 2 * 160 + 6 and masked.width == 3 * 160 + 2 * 6

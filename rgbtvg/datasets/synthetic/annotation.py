@@ -117,7 +117,7 @@ def extras_record(file_name: str, split: str, scene: Scene, sentences: Sequence[
     - ``objects``: category, colour, heat ('warm' or 'cold'), nearness (0 horizon, 1 lower edge), ``box_xywh`` and COCO
       RLE ``mask`` of the visible pixels, and the share of the object that is visible;
     - ``sentences``: expression, index of its ``target`` in ``objects``, its ``phrase`` (see `Phrase`), which of colour
-      and heat it ``needs``, and among how many objects each camera leaves the ``choices`` (see `observer_choices`).
+      and heat it ``needs``, and among how many objects each stream leaves the ``choices`` (see `observer_choices`).
     """
     return {
         "file_name": file_name,

@@ -1,4 +1,4 @@
-"""The meaning of a sentence, and which objects it fits for an observer with both cameras or with one.
+"""The meaning of a sentence, and which objects it fits for an observer with both streams or with one.
 
 Meaning comes before wording: a `Phrase` is drawn, checked against the scene, and only then put into words. What a
 phrase *needs* is found by hiding one attribute: it needs colour when, without colour, more than one object fits it.
@@ -18,7 +18,7 @@ RANKS = ("nearest", "furthest", "leftmost", "rightmost", "largest", "smallest")
 PLACES = ("left", "right", "middle")
 RELATIONS = ("left of", "right of", "next to")
 
-# What one camera cannot see. RGB is blind altogether in dark scenes; see `observer_choices`.
+# What one stream cannot see. RGB is blind altogether in dark scenes; see `observer_choices`.
 HIDDEN_FROM: dict[str, frozenset[str]] = {
     "rgb": frozenset({"heat"}),
     "ir": frozenset({"colour"}),
@@ -132,7 +132,7 @@ def is_wordy(phrase: Phrase, scene: Scene) -> bool:
 
 
 def observer_choices(phrase: Phrase, scene: Scene) -> dict[str, int]:
-    """Among how many objects a perfect observer with 'rgb', 'ir' or 'rgbt' cameras cannot decide.
+    """Among how many objects a perfect observer with 'rgb', 'ir' or 'rgbt' streams cannot decide.
 
     In a dark scene RGB shows nothing: its observer is generously told where the objects are and guesses among all.
     """
@@ -143,7 +143,7 @@ def observer_choices(phrase: Phrase, scene: Scene) -> dict[str, int]:
 
 
 def oracle_accuracy(choices: Iterable[Mapping[str, int]]) -> dict[str, float]:
-    """Best possible mean accuracy with 'rgb', 'ir' and 'rgbt' cameras, given the `observer_choices` of each sentence.
+    """Best possible mean accuracy with 'rgb', 'ir' and 'rgbt' streams, given the `observer_choices` of each sentence.
 
     They also stand under ``sentences`` in ``extras.jsonl``, so that a written set can be measured as well.
     """

@@ -84,7 +84,7 @@ FOG_GREY = 198.0
 
 
 def render_rgb(scene: Scene, rng: np.random.Generator) -> Image.Image:
-    """What the RGB camera sees: an 'RGB' image of the scene's size."""
+    """The RGB image: an 'RGB' image of the scene's size."""
     image = _paint_rgb(scene)
     image = _add_weather(image, scene, rng)
     image = _add_light(image, scene, rng)
@@ -92,10 +92,10 @@ def render_rgb(scene: Scene, rng: np.random.Generator) -> Image.Image:
 
 
 def render_thermal(scene: Scene, rng: np.random.Generator) -> Image.Image:
-    """What the thermal camera sees: an 'L' image of the scene's size, brighter where it is warmer."""
+    """The thermal image: an 'L' image of the scene's size, brighter where it is warmer."""
     image = _paint_thermal(scene)
     contrast = {FOGGY: 0.82, RAINY: 0.85}.get(scene.theme.weather, 1.0)
-    gain, offset = contrast * rng.uniform(0.92, 1.05), rng.uniform(-8, 8)  # the camera's automatic gain
+    gain, offset = contrast * rng.uniform(0.92, 1.05), rng.uniform(-8, 8)  # automatic gain of the sensor
     image = GROUND_HEAT + (image - GROUND_HEAT) * gain + offset
     image += rng.normal(0, THERMAL_NOISE, image.shape) + rng.normal(0, 1.0, (1, scene.width))  # pixels and columns
     return Image.fromarray(np.clip(image, 0, 255).astype(np.uint8))

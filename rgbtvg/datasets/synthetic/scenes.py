@@ -1,4 +1,4 @@
-"""What is in a scene: objects with a category, a colour, a heat state and a place, seen by two aligned cameras."""
+"""What is in a scene: objects with a category, a colour, a heat state and a place, seen by two aligned streams."""
 
 import math
 from dataclasses import dataclass, replace
@@ -109,7 +109,7 @@ class Occluder:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything both cameras look at, and the codes of the conditions they look under."""
+    """Everything both streams look at, and the codes of the conditions they look under."""
 
     width: int
     height: int

@@ -17,7 +17,7 @@ from rgbtvg.structures import GroundingInputs, TextFeatures
 class FAOA(TwoEncoderGrounder):
     """YOLOv3's maps, each cell with the sentence beside it, and one softmax over all anchors of all cells.
 
-    In rgbt both streams pass through the same Darknet one after the other (so that batch norm sees one camera at a
+    In rgbt both streams pass through the same Darknet one after the other (so that batch norm sees one stream at a
     time), and their maps stand side by side in the channels. The reference knows RGB only.
 
     Args:
