@@ -65,7 +65,7 @@ def test_every_row_is_labelled_with_its_provenance(raw, tmp_path):
     assert "1024" in records[0]["extra"]["annotation"]["size"]
 
 
-def test_light_is_asked_once_a_image(raw, tmp_path):
+def test_light_is_asked_once_an_image(raw, tmp_path):
     with StandIn(stubborn=-2) as server:
         result = annotate(read_records(raw), endpoint(server), tmp_path / "journal", image_root=tmp_path)
     assert len(server.requests) == 8 + 24

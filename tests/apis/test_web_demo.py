@@ -60,7 +60,7 @@ def asked(page, *data):
     return events[-2].removeprefix("event: "), json.loads(events[-1].removeprefix("data: "))
 
 
-def test_two_uploads_and_a_sentence_give_a_image_and_a_box(page, images, inferencer):
+def test_two_uploads_and_a_sentence_give_an_image_and_a_box(page, images, inferencer):
     event, (image, text) = asked(page, SENTENCE, *(uploaded(page, path) for path in images))
     assert event == "complete"
     assert text == inferencer(*images, SENTENCE).summary()

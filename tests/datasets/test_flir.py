@@ -105,7 +105,7 @@ def test_broken_flir_data_are_one_sentence_naming_the_file(tmp_path, kind):
         LoadImages("ir")({"image_paths": {"ir": str(tmp_path / "x.jpg")}})
 
 
-def test_any_cut_of_the_file_is_a_image_or_a_sentence(tmp_path):
+def test_any_cut_of_the_file_is_an_image_or_a_sentence(tmp_path):
     data = radiometric_jpeg(GOOD)
     for length in range(0, len(data), 37):
         (tmp_path / "x.jpg").write_bytes(data[:length])

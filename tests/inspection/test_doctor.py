@@ -73,7 +73,7 @@ def empty_file(spoilable):
     spoilable.image("ir").write_bytes(b"")
 
 
-def text_for_a_image(spoilable):
+def text_for_an_image(spoilable):
     spoilable.image("ir").write_text("<html>404 not found</html>")
 
 
@@ -260,7 +260,7 @@ PLANTED = [
     (missing_thermal, "missing_file"),
     (truncated_image, "unreadable_file"),
     (empty_file, "unreadable_file"),
-    (text_for_a_image, "unreadable_file"),
+    (text_for_an_image, "unreadable_file"),
     (exchanged_height_and_width, "annotated_size"),
     (half_size_thermal, "pair_size"),
     (other_proportions, "pair_size"),
@@ -464,7 +464,7 @@ def test_the_list_that_was_checked_is_never_overwritten(canonical, tmp_path):
         check(path, tmp_path, data_root=image_root)
 
 
-def test_a_image_of_many_sentences_is_decoded_once(pristine, tmp_path, monkeypatch):
+def test_an_image_of_many_sentences_is_decoded_once(pristine, tmp_path, monkeypatch):
     from rgbtvg.inspection import image_facts
 
     read, original = [], image_facts.read_image

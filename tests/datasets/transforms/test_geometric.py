@@ -279,7 +279,7 @@ def test_random_padding_reaches_both_ends():
     assert set(offsets[:, 1]) == {0, 1, 2, 3}
 
 
-def test_a_image_that_does_not_fit_is_one_sentence():
+def test_an_image_that_does_not_fit_is_one_sentence():
     with pytest.raises(ConfigError, match="an image of 160x120 does not fit into 128x128: resize it before"):
         PadToSquare(128)(make_results())
 
