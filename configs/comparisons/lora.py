@@ -39,7 +39,7 @@ rows = dict(
     symmetric_lavs=dict(config=config, options={**adapters["symmetric"], **lavs, **pair}, against="symmetric"),
     asymmetric_lavs=dict(config=config, options={**adapters["asymmetric"], **lavs, **pair}, against="asymmetric"),
 )
-# The first 4,000 sentences once in batches of 16: 250 steps.
+# The first 4,000 expressions once in batches of 16: 250 steps.
 options = {
     "batch_size": 16,
     "num_workers": 0,

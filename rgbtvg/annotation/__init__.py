@@ -5,7 +5,7 @@ from rgbtvg.annotation.journal import Journal
 from rgbtvg.annotation.models import Answer, EndpointModel, LocalModel, NoAnswer, Stopped, VisionLanguageModel
 from rgbtvg.annotation.prompts import PROMPTS, Prompt, Turn
 from rgbtvg.annotation.review import Review
-from rgbtvg.annotation.rules import Rejected, parse_expression, parse_lighting, sentence_problem
+from rgbtvg.annotation.rules import Rejected, expression_problem, parse_expression, parse_lighting
 from rgbtvg.annotation.server import ReviewServer
 
 __all__ = [
@@ -26,8 +26,8 @@ __all__ = [
     "VisionLanguageModel",
     "annotate",
     "describe",
+    "expression_problem",
     "make_questions",
     "parse_expression",
     "parse_lighting",
-    "sentence_problem",
 ]

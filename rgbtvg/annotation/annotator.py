@@ -44,7 +44,7 @@ class AnnotationSettings:
         box: how the prompt says which object is meant, one of `BOX_MODES`.
         thermal: show the thermal image beside RGB.
         attempts: questions per row; after the first, the model hears why its answer was refused.
-        min_words, max_words: of a sentence.
+        min_words, max_words: of an expression.
         small_area: boxes of fewer square pixels of the image file get the size label ``'small'``. The benchmark never
             said what it calls small; this is COCO's threshold, and the rule is written into every row.
 
@@ -72,7 +72,7 @@ class AnnotationSettings:
 
 @dataclass(frozen=True)
 class Question:
-    """One thing to ask: the light of an image, or a sentence for a record. `key` names it in the journal."""
+    """One thing to ask: the light of an image, or an expression for a record. `key` names it in the journal."""
 
     task: str
     key: str
@@ -123,7 +123,7 @@ def make_questions(
     their path from `image_root`.
 
     Raises:
-        DataError: a sentence is wanted for a record without a box, or with several; two records share an id.
+        DataError: an expression is wanted for a record without a box, or with several; two records share an id.
     """
     questions: dict[str, Question] = {}
     for record in records:
@@ -131,7 +131,7 @@ def make_questions(
             question = Question(task, _key(task, record, image_root), record)
             if task == "expression":
                 if len(record["boxes"]) != 1:
-                    raise DataError(f"{record['sample_id']} has {len(record['boxes'])} boxes, a sentence needs one")
+                    raise DataError(f"{record['sample_id']} has {len(record['boxes'])} boxes, an expression needs one")
                 if question.key in questions:
                     raise DataError(f"the sample id {record['sample_id']} stands twice; ids must be unique")
             questions.setdefault(question.key, question)
@@ -154,7 +154,7 @@ def annotate(
     refused answers gets only its remaining attempts.
 
     Args:
-        records: with ``extra['category']`` and one box each, where sentences are wanted.
+        records: with ``extra['category']`` and one box each, where expressions are wanted.
         model: who answers.
         journal_path: file of the answers; made where it does not exist.
         settings: see there.

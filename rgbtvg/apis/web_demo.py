@@ -1,4 +1,4 @@
-"""The demo page: upload a pair of images, type a sentence, see the box."""
+"""The demo page: upload a pair of images, type an expression, see the box."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 LONGEST_UPLOAD = 64 * 2**20
 FILE_HEIGHT = 120
-"""Pixels on the page; both files, the sentence and the button fit on one screen."""
+"""Pixels on the page; both files, the expression and the button fit on one screen."""
 WIDTH = 640
-"""Pixels of each drawn image; the sentence above stays readable on a phone."""
+"""Pixels of each drawn image; the expression above stays readable on a phone."""
 
 
 def build_page(find: GroundingInferencer) -> gradio.Blocks:
@@ -72,13 +72,15 @@ def build_page(find: GroundingInferencer) -> gradio.Blocks:
                     show = partial(preview, stream)
                     file.change(show, file, shown, show_progress="hidden", api_visibility="private")
                     files.append(file)
-                sentence = gradio.Textbox(label="sentence", placeholder="the warm person left of the bus", max_lines=2)
+                expression = gradio.Textbox(
+                    label="expression", placeholder="the warm person left of the bus", max_lines=2
+                )
                 button = gradio.Button("Find", variant="primary")
             with gradio.Column(scale=2):
                 image = gradio.Image(interactive=False, show_label=False, format="png", buttons=[])
                 text = gradio.Textbox(label="result", interactive=False)
-        for trigger in (button.click, sentence.submit):
-            trigger(answer, [sentence, *files], [image, text], api_name="find")
+        for trigger in (button.click, expression.submit):
+            trigger(answer, [expression, *files], [image, text], api_name="find")
     return page
 
 

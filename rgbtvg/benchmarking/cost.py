@@ -24,7 +24,7 @@ WORDS = 9
 def random_inputs(
     model: BaseGrounder, image_size: int, max_length: int, batch_size: int, device: str = "cpu"
 ) -> GroundingInputs:
-    """A batch of noise with sentences of nine tokens, which their largest id ends, as in CLIP.
+    """A batch of noise with expressions of nine tokens, which their largest id ends, as in CLIP.
 
     The ids are small enough for every table of the model but those of a few rows (kinds of tokens, regression tokens).
     """

@@ -31,7 +31,7 @@ KINDS = {"jpeg": ((1280, 960), ".jpg"), "png": ((1024, 768), ".png")}
 """Format -> (width, height) and suffix: MFAD's and M3FD's images."""
 AUTHORS = {"jpeg": 0.15, "png": 0.6}
 """What the benchmark's own code reaches, as a share of C3."""
-SENTENCES = (
+EXPRESSIONS = (
     "the white car parked behind the tree",
     "a pedestrian on the left of the crossing in a dark coat",
     "the bus in the middle of the road",
@@ -70,7 +70,7 @@ def make_pairs(folder: Path, kind: str, count: int = NUM_PAIRS, seed: int = 0) -
                 "split": "train",
                 "subsets": [],
                 "image_paths": paths,
-                "expression": SENTENCES[index % len(SENTENCES)],
+                "expression": EXPRESSIONS[index % len(EXPRESSIONS)],
                 "boxes": [[x, y, x + 0.1 * width, y + 0.15 * height]],
                 "masks": None,
                 "size": (height, width),

@@ -12,7 +12,7 @@ import numpy as np
 from rgbtvg.inspection.survey import Survey
 
 WORD_BINS = ((1, 5), (6, 7), (8, 10), (11, 15), (16, 20), (21, None))
-"""The benchmark's groups of sentence lengths, the last one in three."""
+"""The benchmark's groups of expression lengths, the last one in three."""
 AREA_BINS = ((0, 0.001), (0.001, 0.003), (0.003, 0.01), (0.01, 0.03), (0.03, 0.1), (0.1, 1))
 GRID = (12, 16)
 """Rows and columns of the map of box centres."""
@@ -33,7 +33,7 @@ class Overview:
     """Charts and facts.
 
     Args:
-        words: sentences by number of words.
+        words: expressions by number of words.
         areas: boxes by the part of the image that they take.
         centres: `GRID` of the densities of box centres, the densest place 1.
         facts: (name, text) about the images.

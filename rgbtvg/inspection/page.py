@@ -22,14 +22,14 @@ ILLUSTRATED = 8
 LISTED = 200
 """Findings of each check that are named; all of them are in the JSON file."""
 PAIRS_PER_FINDING = 3
-SENTENCES_PER_PAIR = 3
+EXPRESSIONS_PER_PAIR = 3
 SAMPLES = 12
 
 
 def write_page(report: Report, path: str | Path) -> None:
     """Write the report with thumbnails of what was found, tables, charts, and some samples.
 
-    Sentences, names and messages are data and never markup.
+    Expressions, names and messages are data and never markup.
     """
     groups = [
         {
@@ -89,10 +89,10 @@ def _cards(report: Report, finding: Finding, blended: bool = False) -> list[dict
                 "names": [Path(facts.path).name for facts in survey.pairs[pair].images.values()],
                 "images": {stream: jpeg_url(_drawn(image, boxes)) for stream, image in images.items()},
                 "lines": [
-                    {"id": record["sample_id"], "sentence": record["expression"]}
-                    for record in records[:SENTENCES_PER_PAIR]
+                    {"id": record["sample_id"], "expression": record["expression"]}
+                    for record in records[:EXPRESSIONS_PER_PAIR]
                 ],
-                "more": max(0, len(records) - SENTENCES_PER_PAIR),
+                "more": max(0, len(records) - EXPRESSIONS_PER_PAIR),
                 "conditions": ", ".join(records[0]["conditions"].values()),
             }
         )

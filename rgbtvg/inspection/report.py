@@ -213,5 +213,5 @@ def examine(source: Source, workers: int | None = None, progress: bool = True) -
 
 
 def _printable(text: str) -> str:
-    """Control characters of a hostile sentence do nothing to the terminal."""
+    """Control characters of a hostile expression do nothing to the terminal."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -20,7 +20,7 @@ def draw_records(
     columns: int = 4,
     title: str = "",
 ) -> Image.Image:
-    """Pairs with boxes and sentences on one page; records without a readable image are left out.
+    """Pairs with boxes and expressions on one page; records without a readable image are left out.
 
     Args:
         records: as in docs/architecture.md.

@@ -19,7 +19,7 @@ from rgbtvg.inspection.thumbnails import load_images
 Record = dict[str, Any]
 
 WITHOUT_IMAGES = ("Tokenize", "MarkKeyWords", "PackGroundingInputs")
-"""Transforms that only make tensors of sentences and samples; they need files of tokenisers and move no pixel."""
+"""Transforms that only make tensors of expressions and samples; they need files of tokenisers and move no pixel."""
 PADDING = 110
 """Grey level that padding is shown as."""
 
@@ -31,7 +31,7 @@ class View:
     Args:
         images: stream -> image, all of one size; empty where none can be read.
         boxes_xyxy: [x0, y0, x1, y1] in pixels of the images.
-        expression: the sentence, which a mirrored image changes.
+        expression: the expression, which a mirrored image changes.
         problem: why it cannot be shown as asked.
     """
 

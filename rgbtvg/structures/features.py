@@ -36,7 +36,7 @@ class TextFeatures:
         tokens: (B, L, D).
         padding_mask: (B, L) bool, True where padded.
         levels: hidden states that were asked for, each (B, L, D), early to late.
-        pooled: (B, D') sentence vector in the image-text space, where the encoder has one.
+        pooled: (B, D') expression vector in the image-text space, where the encoder has one.
     """
 
     tokens: Tensor

@@ -17,7 +17,7 @@ class GroundingSample(BaseDataElement):
     - ``ori_shape`` (H, W) of the image file; ``input_shape`` (H, W) of the padded network input.
     - ``pad_offset`` (left, top) of the image inside the padded input; ``frame`` (:class:`Frame`), image to input.
 
-    Data fields, present where known; N is the number of targets, 0 for a sentence that means nothing in the image:
+    Data fields, present where known; N is the number of targets, 0 for an expression that means nothing in the image:
 
     - ``token_ids`` (L,) int64 and ``token_padding_mask`` (L,) bool, True where padded.
     - ``gt_boxes_cxcywh`` (N, 4) cxcywh in [0, 1] of the padded input, for the losses.

@@ -1,4 +1,4 @@
-"""One answer as an image: RGB beside thermal, the sentence above, truth in green, prediction in cyan."""
+"""One answer as an image: RGB beside thermal, the expression above, truth in green, prediction in cyan."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def save_image(image: Image.Image, path: str | Path) -> None:
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont, width: float, max_lines: int = MAX_LINES) -> list[str]:
-    """Lines of at most `width` pixels; a sentence that needs more than `max_lines` ends in dots."""
+    """Lines of at most `width` pixels; an expression that needs more than `max_lines` ends in dots."""
     lines = [""]
     for word in text.split():
         for part in _split_word(word, font, width):
@@ -207,7 +207,7 @@ def _split_word(word: str, font: ImageFont.FreeTypeFont, width: float) -> list[s
 
 
 def _compose(images: dict[str, Image.Image], expression: str, iou: float | None, note: str) -> Image.Image:
-    """The images side by side, the sentence above them, names and figures below."""
+    """The images side by side, the expression above them, names and figures below."""
     first = next(iter(images.values()))
     total_width = first.width * len(images) + GAP * (len(images) - 1)
     size = max(13, min(first.width // 18, 32))

@@ -1,4 +1,4 @@
-"""Records without sentences, with small images on disk."""
+"""Records without expressions, with small images on disk."""
 
 from __future__ import annotations
 

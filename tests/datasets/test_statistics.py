@@ -74,7 +74,7 @@ def test_tags_are_unique_and_complete():
 
 @pytest.fixture
 def images(tmp_path):
-    """Three pairs of different sizes; records of four sentences, two of which share a pair."""
+    """Three pairs of different sizes; records of four expressions, two of which share a pair."""
     records, pixels = [], {"rgb": [], "ir": []}
     for index, shape in enumerate([(20, 30), (10, 16), (40, 8)]):
         image = np.random.default_rng(index).integers(0, 256, (*shape, 4), dtype=np.uint8) // (index + 1)

@@ -13,7 +13,7 @@ from PIL import Image
 from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
 
 DATASET = "rgbtvg_synthetic"
-FILE, SIZE, BOX, SENTENCE, LIGHTING, SCALE, CROWDED, SCENE, WEATHER, OCCLUSION = range(10)
+FILE, SIZE, BOX, EXPRESSION, LIGHTING, SCALE, CROWDED, SCENE, WEATHER, OCCLUSION = range(10)
 
 
 class SpoilableSet:

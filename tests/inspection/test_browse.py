@@ -15,7 +15,7 @@ from PIL import Image
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.inspection import browse, read_source, write_sheet
 from rgbtvg.inspection.index import Index
-from tests.inspection.conftest import SENTENCE
+from tests.inspection.conftest import EXPRESSION
 from tests.run_tool import run_tool
 
 CONFIG = "configs/quickstart/quickstart.py"
@@ -144,7 +144,7 @@ def test_what_cannot_be_read_is_said(spoilable):
 
 def test_hostile_names_are_text_on_the_page(spoilable):
     rows = spoilable.rows()
-    rows[0][SENTENCE] = "<script>alert(1)</script>"
+    rows[0][EXPRESSION] = "<script>alert(1)</script>"
     rows[0][4] = '"><script>alert(2)</script>'
     spoilable.write_rows(rows)
     with browse(spoilable.root, port=0) as server:
@@ -191,7 +191,7 @@ def test_contact_sheet_of_augmented_pairs_repeats_itself(pristine, tmp_path):
 
 def test_contact_sheet_of_nothing_says_what_there_is(pristine, tmp_path):
     with pytest.raises(DataError, match="lighting: "):
-        write_sheet(pristine, tmp_path / "none.png", text="no such sentence anywhere")
+        write_sheet(pristine, tmp_path / "none.png", text="no such expression anywhere")
 
 
 def test_no_hits_are_said_and_boxes_have_an_edge(browser, server):

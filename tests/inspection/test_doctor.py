@@ -18,12 +18,12 @@ from rgbtvg.inspection import check_data
 from rgbtvg.inspection.checks import CHECKS
 from tests.inspection.conftest import (
     BOX,
+    EXPRESSION,
     FILE,
     LIGHTING,
     OCCLUSION,
     SCALE,
     SCENE,
-    SENTENCE,
     SIZE,
     WEATHER,
 )
@@ -160,7 +160,7 @@ def brighter_and_larger_image_of_test(spoilable):
 
 
 def one_image_two_names(spoilable):
-    spoilable.add_row(FILE="again.jpg", SENTENCE="the thing once more")
+    spoilable.add_row(FILE="again.jpg", EXPRESSION="the thing once more")
     for stream in ("rgb", "ir"):
         shutil.copy(spoilable.image(stream), spoilable.folder(stream) / "again.jpg")
 
@@ -223,18 +223,18 @@ def shifted_thermal(spoilable):
     spoilable.write_pixels("ir", moved)
 
 
-def says(sentence):
+def says(expression):
     def edit(spoilable):
-        spoilable.edit_row(SENTENCE, sentence)
+        spoilable.edit_row(EXPRESSION, expression)
 
-    edit.__name__ = f"says {sentence[:30]!r}"
+    edit.__name__ = f"says {expression[:30]!r}"
     return edit
 
 
 def two_objects_one_sentence(spoilable):
     rows = spoilable.rows()
     assert rows[0][FILE] == rows[1][FILE]
-    spoilable.edit_row(SENTENCE, rows[1][SENTENCE].upper())
+    spoilable.edit_row(EXPRESSION, rows[1][EXPRESSION].upper())
 
 
 def coded(field, value):
@@ -291,8 +291,8 @@ PLANTED = [
     (exchanged_files, "exchanged_streams"),
     (black_colour_image, "empty_colour"),
     (shifted_thermal, "registration"),
-    (says(""), "empty_sentence"),
-    (says("  \t"), "empty_sentence"),
+    (says(""), "empty_expression"),
+    (says("  \t"), "empty_expression"),
     (says("The person in the bounding box on the left."), "tool_language"),
     (says("The image shows a red car"), "tool_language"),
     (says("the car at [12, 40, 80, 96]"), "tool_language"),
@@ -300,12 +300,12 @@ PLANTED = [
     (says("No person is clearly visible in this area"), "not_visible"),
     (says("the car cannot be seen"), "not_visible"),
     (says("There is no bicycle near the wall"), "not_visible"),
-    (says("the man\u00e2\u20ac\u2122s bag"), "garbled_sentence"),
-    (says("the {category} on the left"), "garbled_sentence"),
+    (says("the man\u00e2\u20ac\u2122s bag"), "garbled_expression"),
+    (says("the {category} on the left"), "garbled_expression"),
     (says("B-1234"), "no_words"),
     (says("parked"), "one_word"),
-    (says("very " * 80 + "long"), "long_sentence"),
-    (two_objects_one_sentence, "ambiguous_sentence"),
+    (says("very " * 80 + "long"), "long_expression"),
+    (two_objects_one_sentence, "ambiguous_expression"),
     (coded(LIGHTING, 9), "unknown_label"),
     (coded(SCENE, 13), "unknown_label"),
     (coded(OCCLUSION, "heavy"), "unknown_label"),
@@ -411,7 +411,7 @@ def test_every_check_is_documented():
 
 
 def test_frequent_words_are_not_suspicious(spoilable, tmp_path):
-    sentences = [
+    expressions = [
         "the man who is not wearing a coat",
         "the visible part of the red car behind the bus",
         "the sign with no parking written on it",
@@ -422,8 +422,8 @@ def test_frequent_words_are_not_suspicious(spoilable, tmp_path):
         "a car, license plate B-1234",
     ]
     rows = spoilable.rows()
-    for row, sentence in zip(rows, sentences, strict=False):
-        row[SENTENCE] = sentence
+    for row, expression in zip(rows, expressions, strict=False):
+        row[EXPRESSION] = expression
     spoilable.write_rows(rows)
     report = check(spoilable.root, tmp_path / "out")
     assert not report.groups, [(group.check.name, group.findings[0].message) for group in report.groups]
@@ -464,7 +464,7 @@ def test_the_list_that_was_checked_is_never_overwritten(canonical, tmp_path):
         check(path, tmp_path, data_root=image_root)
 
 
-def test_an_image_of_many_sentences_is_decoded_once(pristine, tmp_path, monkeypatch):
+def test_an_image_of_many_expressions_is_decoded_once(pristine, tmp_path, monkeypatch):
     from rgbtvg.inspection import image_facts
 
     read, original = [], image_facts.read_image
@@ -482,9 +482,9 @@ def test_several_processes_find_the_same(spoilable, tmp_path):
     assert reports[0] == reports[1]
 
 
-def test_hostile_sentences_are_text_on_the_page(spoilable, tmp_path):
+def test_hostile_expressions_are_text_on_the_page(spoilable, tmp_path):
     hostile = '<script>alert("x")</script> <img src=x onerror=alert(1)> & {{ 7*7 }}'
-    spoilable.edit_row(SENTENCE, hostile)
+    spoilable.edit_row(EXPRESSION, hostile)
     spoilable.edit_row(LIGHTING, "<b>9</b>")
     check(spoilable.root, tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text()
@@ -504,7 +504,7 @@ def test_command_line_tells_by_its_status(spoilable, tmp_path, capsys):
     assert run_tool("data/check.py", spoilable.root, *arguments) == 0
     assert "60 rows about 25 pairs: 0 errors, 0 warnings, 0 notes" in " ".join(capsys.readouterr().out.split())
 
-    spoilable.edit_row(SENTENCE, "The person in the bounding box")
+    spoilable.edit_row(EXPRESSION, "The person in the bounding box")
     assert run_tool("data/check.py", spoilable.root, *arguments) == 0
     assert run_tool("data/check.py", spoilable.root, *arguments, "--fail-on", "warning") == 3
     assert "tool_language" in capsys.readouterr().out

@@ -47,9 +47,9 @@ def test_boxes_lie_where_they_belong_after_enlarging():
     assert rows.max() - rows.min() == 20 * 8
 
 
-def test_a_long_sentence_is_cut_and_a_wide_word_broken():
+def test_a_long_expression_is_cut_and_a_wide_word_broken():
     short = draw_grounding(pair(), "a car")
-    long = draw_grounding(pair(), "a very long sentence " * 100)
+    long = draw_grounding(pair(), "a very long expression " * 100)
     assert short.height < long.height < short.height + 200
     assert draw_grounding(pair(), "x" * 400 + " 😀 車").width == short.width
 

@@ -1,4 +1,4 @@
-"""Draw saved predictions: one page of pairs with sentence, truth (green), prediction (cyan) and IoU.
+"""Draw saved predictions: one page of pairs with expression, truth (green), prediction (cyan) and IoU.
 
 Masks are filled in the prediction's colour and outlined in the truth's, with the true mask beside the pair.
 Images are found by the paths that the test used, so run it in the folder that the test was run in.

@@ -26,7 +26,7 @@ def parse_args() -> argparse.Namespace:
     sheet.add_argument("--num", type=int, default=16, help="number of records, chosen at random")
     sheet.add_argument("--columns", type=int, default=4, help="records side by side")
     sheet.add_argument("--width", type=int, default=360, help="width of each image in pixels")
-    sheet.add_argument("--search", default="", metavar="TEXT", help="only sentences with these words")
+    sheet.add_argument("--search", default="", metavar="TEXT", help="only expressions with these words")
     sheet.add_argument("--split", default="", help="only this split, subset or dataset")
     sheet.add_argument("--where", nargs="*", default=[], metavar="CONDITION=VALUE", help="only records of this kind")
     return parser.parse_args()

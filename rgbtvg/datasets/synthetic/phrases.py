@@ -1,4 +1,4 @@
-"""The meaning of a sentence, and which objects it fits for an observer with both streams or with one.
+"""The meaning of an expression, and which objects it fits for an observer with both streams or with one.
 
 Meaning comes before wording: a `Phrase` is drawn, checked against the scene, and only then put into words. What a
 phrase *needs* is found by hiding one attribute: it needs colour when, without colour, more than one object fits it.
@@ -121,7 +121,7 @@ def is_unique(phrase: Phrase, scene: Scene, target: int) -> bool:
 
 
 def needs(phrase: Phrase, scene: Scene) -> tuple[str, ...]:
-    """Which of 'colour' and 'heat' the sentence cannot do without."""
+    """Which of 'colour' and 'heat' the expression cannot do without."""
     return tuple(name for name in ("colour", "heat") if len(candidates(phrase, scene, hidden={name})) > 1)
 
 
@@ -143,15 +143,15 @@ def observer_choices(phrase: Phrase, scene: Scene) -> dict[str, int]:
 
 
 def oracle_accuracy(choices: Iterable[Mapping[str, int]]) -> dict[str, float]:
-    """Best possible mean accuracy with 'rgb', 'ir' and 'rgbt' streams, given the `observer_choices` of each sentence.
+    """Best possible mean accuracy with 'rgb', 'ir' and 'rgbt' streams, given the `observer_choices` of each expression.
 
-    They also stand under ``sentences`` in ``extras.jsonl``, so that a written set can be measured as well.
+    They also stand under ``expressions`` in ``extras.jsonl``, so that a written set can be measured as well.
     """
     choices = list(choices)
     return {name: float(np.mean([1 / row[name] for row in choices])) for name in HIDDEN_FROM}
 
 
-# What a sentence shall need -> (attributes that are said, weight). 'anchor-colour' is said of the object related to.
+# What an expression shall need -> (attributes that are said, weight). 'anchor-colour' is said of the object related to.
 SHAPES: dict[tuple[str, ...], tuple[tuple[tuple[str, ...], float], ...]] = {
     ("colour",): (
         (("colour",), 0.80),
@@ -183,7 +183,7 @@ NEED_SHARES_DARK: dict[tuple[str, ...], float] = {("heat",): 0.62, (): 0.38}
 
 
 def sample_needs(rng: np.random.Generator, theme: Theme, count: int) -> list[tuple[str, ...]]:
-    """What each of ``count`` sentences about a scene of this theme shall need; no colour is said in the dark."""
+    """What each of ``count`` expressions about a scene of this theme shall need; no colour is said in the dark."""
     shares = NEED_SHARES_DARK if theme.dark else NEED_SHARES_LIT
     return [list(shares)[i] for i in rng.choice(len(shares), size=count, p=list(shares.values()))]
 

@@ -172,7 +172,7 @@ class CropAroundTarget(BaseTransform):
     """Cut out the target with a random amount of what is around it: an easier task, for a model that starts from
     scratch.
 
-    What the sentence says about places may not hold inside the cut.
+    What the expression says about places may not hold inside the cut.
 
     Args:
         context: smallest and largest margin, as a multiple of the target's longer side; it is shared at random between
@@ -218,7 +218,7 @@ class DirectionAwareChoice(BaseTransform):
 
     Args:
         transforms: what to apply, one after another.
-        prob: probability for the other sentences.
+        prob: probability for the other expressions.
         substring: look for "left", "right", "top", "bottom" and "middle" inside any word, as the references do
             ("bright", "stop").
     """

@@ -1,4 +1,4 @@
-"""From a sentence to token ids."""
+"""From an expression to token ids."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rgbtvg.registry import TRANSFORMS
 
 SENTENCEPIECE_SUFFIXES = (".spm", ".model")
 WORD = re.compile(r"[^\W_]+")
-CACHED_SENTENCES = 100_000
+CACHED_EXPRESSIONS = 100_000
 """An expression of a training set comes back every epoch; this many are kept per process (some tens of MB)."""
 
 
@@ -24,15 +24,15 @@ CACHED_SENTENCES = 100_000
 class Tokenize(BaseTransform):
     """Token ids and mask of the expression, by any Hugging Face tokenizer.
 
-    Special tokens are the tokenizer's own. A long sentence is cut to `max_length` and keeps its end token; a short one
-    is padded with `pad_id` at the end. Special tokens are not padding.
+    Special tokens are the tokenizer's own. A long expression is cut to `max_length` and keeps its end token, a short
+    one is padded with `pad_id` at the end. Special tokens are not padding.
 
     Args:
         tokenizer: folder with the files of a tokenizer, or a name in the local Hugging Face cache. Nothing is
             downloaded. ``tools/data/convert_tokenizer.py`` converts a SentencePiece model.
         max_length: number of ids.
         pad_id: id of the padding. CLIP's own reference pads with 0, not with its tokenizer's pad token.
-        lower: lower-case the sentence first, as all references do.
+        lower: lower-case the expression first, as all references do.
         mask_pad_id: mask real tokens that have the padding's id as well. CLIP's pad id 0 is that of ``!`` before
             another sign; HiVG and RGBT-VGNet were trained so.
 
@@ -106,7 +106,7 @@ class Tokenize(BaseTransform):
         check_expression(expression)
         text = self._prepared(expression)
         ids = np.array(self.tokenizer(text, truncation=True, max_length=self.max_length)["input_ids"], dtype=np.int32)
-        if len(self._cache) < CACHED_SENTENCES:
+        if len(self._cache) < CACHED_EXPRESSIONS:
             self._cache[expression] = ids
         return ids
 

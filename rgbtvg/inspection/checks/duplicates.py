@@ -32,15 +32,15 @@ def role_of(split: str) -> str:
 
 @survey_check("warning", "Keep one of them.")
 def repeated_row(survey: Survey) -> Iterator[Finding]:
-    """A row is there twice: the same image, box and sentence"""
+    """A row is there twice: the same image, box and expression"""
     groups = defaultdict(list)
     for place, record in enumerate(survey.records):
-        sentence = " ".join(record["expression"].lower().split())
+        expression = " ".join(record["expression"].lower().split())
         boxes = tuple(map(tuple, record["boxes"]))
-        groups[record["dataset"], record["split"], survey.pair_of[place], boxes, sentence].append(place)
-    for (_, split, _, _, sentence), places in groups.items():
+        groups[record["dataset"], record["split"], survey.pair_of[place], boxes, expression].append(place)
+    for (_, split, _, _, expression), places in groups.items():
         if len(places) > 1:
-            yield Finding(f"{len(places)} times {sentence!r} in {split}", tuple(places), tuple(places[1:]))
+            yield Finding(f"{len(places)} times {expression!r} in {split}", tuple(places), tuple(places[1:]))
 
 
 @survey_check("error", "Leave the rows of these images out of training.")

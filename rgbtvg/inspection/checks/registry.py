@@ -4,7 +4,7 @@ A new check is a function under one of the three decorators, in the file of its 
 
     @record_check("warning", "Say what the object looks like.")
     def shouting(record, size):
-        '''The sentence is written in capitals'''
+        '''The expression is written in capitals'''
         return "written in capitals" if record["expression"].isupper() else None
 """
 
@@ -45,7 +45,7 @@ class Check:
 
     Args:
         name: of the function.
-        title: what is wrong, as a sentence without full stop: the function's docstring.
+        title: what is wrong, as an expression without full stop: the function's docstring.
         severity: one of :data:`SEVERITIES`.
         advice: what to do.
         find: gives the findings.

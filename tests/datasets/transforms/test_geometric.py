@@ -220,7 +220,7 @@ def test_crop_keeps_all_of_several_targets_and_takes_none():
         ("the red car", False, False),
     ],
 )
-def test_no_crop_for_sentences_that_say_a_direction(expression, whole_word, substring):
+def test_no_crop_for_expressions_that_say_a_direction(expression, whole_word, substring):
     applied = []
     for mode, expected in ((False, whole_word), (True, substring)):
         applied.clear()

@@ -32,7 +32,7 @@ def test_a_token_with_the_id_of_the_padding_is_a_token_unless_it_is_to_be_masked
     assert padded == [False, True, False, False, False, True]
 
 
-def test_a_long_sentence_keeps_its_end(tokenizer_folder):
+def test_a_long_expression_keeps_its_end(tokenizer_folder):
     ids, padded = tokens(tokenizer_folder, "the red car " * 170, max_length=6)
     assert ids == [2, 4, 5, 8, 4, 3]
     assert not any(padded)
@@ -44,7 +44,7 @@ def test_emoji_and_unknown_words_are_tokens(tokenizer_folder):
     assert sum(padded) == 1
 
 
-def test_the_same_sentence_again_gives_equal_but_separate_tensors(tokenizer_folder):
+def test_the_same_expression_again_gives_equal_but_separate_tensors(tokenizer_folder):
     transform = pickle.loads(pickle.dumps(Tokenize(tokenizer_folder, max_length=6)))
     first, second = (transform({"expression": "the car"}) for _ in range(2))
     first["token_ids"].zero_()
@@ -53,7 +53,7 @@ def test_the_same_sentence_again_gives_equal_but_separate_tensors(tokenizer_fold
 
 
 @pytest.mark.parametrize("expression", ["", "  \t"])
-def test_empty_sentence_is_refused(tokenizer_folder, expression):
+def test_empty_expression_is_refused(tokenizer_folder, expression):
     with pytest.raises(DataError, match="the expression is empty"):
         tokens(tokenizer_folder, expression, max_length=6)
 
