@@ -11,8 +11,8 @@ from rgbtvg.inspection.index import Index
 from rgbtvg.inspection.templates import render
 from rgbtvg.inspection.thumbnails import thumbnail
 from rgbtvg.inspection.views import View, raw_view
+from rgbtvg.jpeg import encode_jpeg
 from rgbtvg.local_server import LocalHandler, LocalServer, Refused, place_of
-from rgbtvg.visualization.jpeg import encode_jpeg
 
 PAGE_SIZE = 200
 """Most records of one answer."""
