@@ -65,4 +65,4 @@ def test_image_encoder(config):
 def test_text_encoder(config):
     encoder = MODELS.build(config).eval()
     ids = torch.randint(1, 32, (2, 5))
-    assert encoder(ids, torch.ones_like(ids, dtype=torch.bool)).tokens.shape == (2, 5, encoder.width)
+    assert encoder(ids, torch.zeros_like(ids, dtype=torch.bool)).tokens.shape == (2, 5, encoder.width)
