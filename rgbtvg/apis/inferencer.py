@@ -181,7 +181,9 @@ class GroundingInferencer:
         """Why a box is where it is: what the network saw and read, where it looked, what kind of mistake it made.
 
         Args:
-            rgb, thermal, expression: as in a call.
+            rgb: as in a call.
+            thermal: as in a call.
+            expression: as in a call.
             truth: (N, 4) true boxes, xyxy in pixels of the image; empty where nothing is meant, None where unknown.
 
         Raises:
