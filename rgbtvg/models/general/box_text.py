@@ -16,6 +16,7 @@ NEXT = r"\s*,\s*"
 # Also two points in round brackets, (x0,y0),(x1,y1), as Qwen2-VL writes them.
 BRACKETS = re.compile(rf"[\[(]\s*{NUMBER}{NEXT}{NUMBER}\s*(?:[\])]{NEXT}[\[(]\s*|,\s*){NUMBER}{NEXT}{NUMBER}\s*[\])]")
 EMPTY = re.compile(r"\s*(?:```(?:json)?)?\s*(?:\[\s*\]|none|null)\s*\.?\s*(?:```)?\s*", re.IGNORECASE)
+THOUGHTS = ("<think>", "</think>")
 SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>|</?s>|<(?:eos|bos|pad)>")
 
 
@@ -78,14 +79,14 @@ class BoxText:
         height, width = size
         unit_y, unit_x = self._units(resized)
         boxes = []
-        for match in self.pattern.finditer(answer):
+        for match in self.pattern.finditer(answer, thoughts_end(answer)):
             numbers = [float(text) + self.offset for text in match.groups()]
             x0, y0, x1, y1 = (numbers[i] for i in (1, 0, 3, 2)) if self.rows_first else numbers
             left, right = sorted(min(max(x / unit_x, 0.0), 1.0) * width for x in (x0, x1))
             top, bottom = sorted(min(max(y / unit_y, 0.0), 1.0) * height for y in (y0, y1))
             if left < right and top < bottom:
                 boxes.append(TextBox((left, top, right, bottom), *match.span()))
-        if not boxes and not EMPTY.fullmatch(SPECIAL_TOKEN.sub("", answer)):
+        if not boxes and not EMPTY.fullmatch(SPECIAL_TOKEN.sub("", answer[thoughts_end(answer) :])):
             raise UnreadableAnswer(f"the answer has no box: {shortened(answer)!r}")
         return boxes
 
@@ -147,6 +148,14 @@ FORMS = {
     "florence": FLORENCE_LOCATIONS,
 }
 """Name in a config -> form."""
+
+
+def thoughts_end(answer: str) -> int:
+    """Place behind the thoughts that some models write first; the end of an answer that was cut off inside them."""
+    closed = answer.rfind(THOUGHTS[1])
+    if closed >= 0:
+        return closed + len(THOUGHTS[1])
+    return len(answer) if THOUGHTS[0] in answer else 0
 
 
 def shortened(text: str, length: int = 80) -> str:

@@ -23,7 +23,7 @@ READABLE = {
     "fenced JSON": ("thousandths", '```json\n[\n\t{"bbox_2d": [100, 200, 500, 500], "label": "the 2nd car"}\n]\n```'),
     "a single object": ("thousandths", '{"bbox_2d": [100, 200, 500, 500]}'),
     "prose around JSON": ("thousandths", 'It has 4 wheels (2 of 4): {"bbox_2d": [100,200,500,500]}. I am sure [1].'),
-    "thoughts in front": ("thousandths", "<think>left, so x < 300</think>[[100, 200, 500, 500]]<|im_end|>"),
+    "thoughts in front": ("thousandths", "<think>left, not [0, 0, 9, 9]</think>[[100, 200, 500, 500]]<|im_end|>"),
     "two points": (
         "thousandths",
         "<|object_ref_start|>car<|object_ref_end|><|box_start|>(100,200),(500,500)<|box_end|>",
@@ -69,6 +69,7 @@ BROKEN = {
     "prose": "I cannot find such an object in 4 pictures.",
     "cut off inside the box": '```json\n[{"bbox_2d": [100, 200, 50',
     "cut off in front of the bracket": "[100, 200, 500, 500",
+    "cut off inside thoughts": "<think>[100, 200, 500, 500] or",
     "a point": "[100, 200]",
     "a polygon": "[100, 200, 500, 200, 500, 500]",
     "no area": "[100, 200, 100, 500]",
