@@ -76,10 +76,12 @@ class FolderModel(GeneralModel):
     def __init__(self, weights: str) -> None:
         super().__init__()
         self.weights = weights
+        self._identity: dict[str, str] | None = None
 
     def identity(self) -> dict[str, str]:
-        """See :class:`GeneralModel`."""
-        return folder_identity(self.weights)
+        """See :class:`GeneralModel`; large files are read once."""
+        self._identity = self._identity or folder_identity(self.weights)
+        return self._identity
 
 
 def best_boxes(boxes_xyxy: Tensor, scores: Tensor, size: tuple[int, int]) -> Located:

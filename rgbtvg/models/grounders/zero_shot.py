@@ -68,7 +68,7 @@ class ZeroShotGrounder(BaseModel):
         data_samples: list[GroundingSample] | None = None,
         mode: str = "predict",
     ) -> list[GroundingSample]:
-        """The samples with ``pred_boxes`` and ``pred_scores``, or with the reason why there are none.
+        """The samples with ``pred_boxes_xyxy`` and ``pred_scores``, or with the reason why there are none.
 
         Args:
             inputs: stream -> uint8 (C, H, W) per sample, thermal with one channel.
@@ -110,7 +110,7 @@ class ZeroShotGrounder(BaseModel):
             if self.num_unanswered <= SHOWN_ANSWERS:
                 print_log(f"{sample.sample_id}: {located.problem}; it counts as wrong", "current", logging.WARNING)
             return
-        sample.pred_boxes = sample.frame.to_image(located.boxes)
+        sample.pred_boxes_xyxy = sample.frame.to_image(located.boxes)
         sample.pred_scores = located.scores
 
 

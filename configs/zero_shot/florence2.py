@@ -1,0 +1,11 @@
+"""Florence-2 as it is, in the layout of transformers (not the original one with code in it)."""
+
+_base_ = [
+    "../_base_/loaders/rgbt_ground.py",
+    "../_base_/pipelines/whole.py",
+    "../_base_/models/zero_shot.py",
+    "../_base_/runtime/default.py",
+]
+
+weights = "pretrain_weights/Florence-2-large"  # folder of the model
+general = dict(type="Florence2", weights="$weights")

@@ -1,0 +1,11 @@
+"""Qwen3-VL as it is."""
+
+_base_ = [
+    "../_base_/loaders/rgbt_ground.py",
+    "../_base_/pipelines/whole.py",
+    "../_base_/models/zero_shot.py",
+    "../_base_/runtime/default.py",
+]
+
+weights = "pretrain_weights/Qwen3-VL-8B-Instruct"  # folder of the model
+general = dict(type="Qwen3VL", weights="$weights")
