@@ -1,8 +1,7 @@
 """PaliGemma as it is; the mix models know detect, the pt models need training."""
 
 _base_ = [
-    "../_base_/loaders/rgbt_ground.py",
-    "../_base_/pipelines/whole.py",
+    "../_base_/loaders/whole_pictures.py",
     "../_base_/models/zero_shot.py",
     "../_base_/runtime/default.py",
 ]

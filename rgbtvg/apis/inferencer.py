@@ -285,10 +285,10 @@ def _build_model(config: Config, checkpoint: str | Path | None) -> Any:
     from rgbtvg.registry import MODELS
 
     settings = config.model.to_dict()
+    if checkpoint is None:
+        return MODELS.build(settings)
     if "data_preprocessor" in config:
         settings.setdefault("data_preprocessor", config.data_preprocessor.to_dict())
-    if checkpoint is None:
-        return MODELS.build(config.model.to_dict())
     with building(config, checkpoint):
         model = MODELS.build(settings)
     state = tensors_of(load_file(checkpoint), checkpoint)

@@ -1,10 +1,4 @@
-"""A general model as it is. A config names its class; `weights`, `modality` and `pair` are one line each."""
+"""A general model as it is. The config that inherits this names its class and, in `weights`, its folder."""
 
-modality = "rgbt"  # or rgb, ir
-pair = "both_in_turn"  # the answer of the better score; or side_by_side, one picture
-batch_size = 4
-data_preprocessor = None  # the model's processor normalises
+pair = "both_in_turn"  # what is done with both cameras: the answer of the better score; or side_by_side, one picture
 model = dict(type="ZeroShotGrounder", modality="$modality", pair="$pair", general="$general")
-test_dataloader = dict(collate_fn=dict(type="pseudo_collate"))  # pictures of any size
-val_dataloader = dict(collate_fn=dict(type="pseudo_collate"))
-train_dataloader = dict(collate_fn=dict(type="pseudo_collate"))

@@ -108,7 +108,7 @@ class ZeroShotGrounder(BaseModel):
             sample.set_metainfo(dict(no_prediction=located.problem))
             self.num_unanswered += 1
             if self.num_unanswered <= SHOWN_ANSWERS:
-                print_log(f"{sample.sample_id}: {located.problem}; it counts as wrong", "current", logging.WARNING)
+                print_log(f"{sample.sample_id}: no prediction: {located.problem}", "current", logging.WARNING)
             return
         sample.pred_boxes_xyxy = sample.frame.to_image(located.boxes)
         sample.pred_scores = located.scores

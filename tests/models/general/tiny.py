@@ -43,10 +43,10 @@ def grounding_dino(kind: str = "GroundingDino") -> tuple[Any, Any]:
     config = getattr(hf, f"{kind}Config")(
         backbone_config=hf.SwinConfig(**SWIN),
         text_config=hf.BertConfig(vocab_size=len(words), **SHAPE),
-        d_model=32, num_queries=12, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=16, decoder_ffn_dim=16,
+        d_model=32, num_queries=12, encoder_layers=1, decoder_layers=2, encoder_ffn_dim=16, decoder_ffn_dim=16,
         encoder_attention_heads=2, decoder_attention_heads=2, encoder_n_points=1, decoder_n_points=1, max_text_len=32,
     )  # fmt: skip
-    images = hf.GroundingDinoImageProcessor(size={"shortest_edge": 32, "longest_edge": 64})
+    images = hf.GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})
     return getattr(hf, f"{kind}ForObjectDetection")(config), hf.GroundingDinoProcessor(images, words)
 
 
@@ -70,7 +70,8 @@ def omdet_turbo() -> tuple[Any, Any]:
     config = hf.OmDetTurboConfig(
         backbone_config=hf.SwinConfig(**SWIN),
         text_config=hf.CLIPTextConfig(vocab_size=len(words), max_position_embeddings=77, projection_dim=16, **SHAPE),
-        image_size=64, text_projection_in_dim=16, text_projection_out_dim=16, class_embed_dim=16,
+        apply_layernorm_after_vision_backbone=False, image_size=64,
+        text_projection_in_dim=16, text_projection_out_dim=16, class_embed_dim=16,
         task_encoder_hidden_dim=16, num_queries=12, encoder_hidden_dim=32, vision_features_channels=[32, 32, 32],
         encoder_in_channels=[16, 32, 64], encoder_attention_heads=2, encoder_dim_feedforward=16,
         decoder_hidden_dim=32, decoder_num_heads=2, decoder_num_layers=1, decoder_dim_feedforward=16,
