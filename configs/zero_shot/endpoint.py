@@ -1,7 +1,7 @@
 """Any vision-language model behind an OpenAI-compatible endpoint; the key is read from OPENAI_API_KEY."""
 
 _base_ = [
-    "../_base_/loaders/whole_pictures.py",
+    "../_base_/loaders/whole_images.py",
     "../_base_/models/zero_shot.py",
     "../_base_/runtime/default.py",
 ]

@@ -1,7 +1,7 @@
 """Florence-2 as it is, in the layout of transformers (not the original one with code in it)."""
 
 _base_ = [
-    "../_base_/loaders/whole_pictures.py",
+    "../_base_/loaders/whole_images.py",
     "../_base_/models/zero_shot.py",
     "../_base_/runtime/default.py",
 ]

@@ -1,7 +1,7 @@
 """Grounding DINO as it is; `weights` also takes grounding-dino-tiny."""
 
 _base_ = [
-    "../_base_/loaders/whole_pictures.py",
+    "../_base_/loaders/whole_images.py",
     "../_base_/models/zero_shot.py",
     "../_base_/runtime/default.py",
 ]

@@ -1,7 +1,7 @@
 """MM-Grounding-DINO as it is; `weights` takes its other sizes and training sets too."""
 
 _base_ = [
-    "../_base_/loaders/whole_pictures.py",
+    "../_base_/loaders/whole_images.py",
     "../_base_/models/zero_shot.py",
     "../_base_/runtime/default.py",
 ]

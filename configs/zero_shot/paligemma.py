@@ -1,7 +1,7 @@
 """PaliGemma as it is; the mix models know detect, the pt models need training."""
 
 _base_ = [
-    "../_base_/loaders/whole_pictures.py",
+    "../_base_/loaders/whole_images.py",
     "../_base_/models/zero_shot.py",
     "../_base_/runtime/default.py",
 ]

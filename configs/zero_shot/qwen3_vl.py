@@ -1,7 +1,7 @@
 """Qwen3-VL as it is."""
 
 _base_ = [
-    "../_base_/loaders/whole_pictures.py",
+    "../_base_/loaders/whole_images.py",
     "../_base_/models/zero_shot.py",
     "../_base_/runtime/default.py",
 ]

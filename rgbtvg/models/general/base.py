@@ -15,17 +15,17 @@ from torchvision.ops import nms
 from rgbtvg.models.general.folder import folder_identity
 
 MAX_BOXES = 10
-"""Boxes that are kept of one picture, best first."""
+"""Boxes that are kept of one image, best first."""
 MAX_OVERLAP = 0.5
 """IoU from which the worse one of two boxes is dropped."""
 
 
 @dataclass
 class Located:
-    """What a model finds for one expression in one picture.
+    """What a model finds for one expression in one image.
 
     Args:
-        boxes: (M, 4) float32 xyxy in pixels of the picture, best first.
+        boxes: (M, 4) float32 xyxy in pixels of the image, best first.
         scores: (M,) in [0, 1]; ones where the model gives none.
         problem: why there is no prediction, such as an answer that cannot be read; None where there is one.
     """
@@ -49,16 +49,16 @@ class GeneralModel(BaseModule):
     """A model that others have trained: its question, its processor, and the way from its answer to boxes."""
 
     has_scores = True
-    """Whether scores of two pictures can be compared."""
+    """Whether scores of two images can be compared."""
 
     @abstractmethod
-    def locate(self, pictures: Sequence[Image.Image], sentences: Sequence[str], note: str = "") -> list[Located]:
-        """What each sentence means in its picture.
+    def locate(self, images: Sequence[Image.Image], expressions: Sequence[str], note: str = "") -> list[Located]:
+        """What each expression means in its image.
 
         Args:
-            pictures: in RGB, of any size.
-            sentences: one per picture.
-            note: what the question says about the pictures (:func:`prompts.note`); models without questions ignore it.
+            images: in RGB, of any size.
+            expressions: one per image.
+            note: what the question says about the images (:func:`prompts.note`); models without questions ignore it.
         """
 
     @abstractmethod
@@ -88,9 +88,9 @@ def best_boxes(boxes_xyxy: Tensor, scores: Tensor, size: tuple[int, int]) -> Loc
     """The best boxes of a detector, without those that overlap a better one.
 
     Args:
-        boxes_xyxy: (N, 4) in pixels of the picture.
+        boxes_xyxy: (N, 4) in pixels of the image.
         scores: (N,).
-        size: (width, height) of the picture, to whose edge boxes are clipped.
+        size: (width, height) of the image, to whose edge boxes are clipped.
     """
     boxes = boxes_xyxy.float()
     limit = boxes.new_tensor([*size, *size])

@@ -1,4 +1,4 @@
-"""Open-vocabulary detectors of `transformers`: every query of the model has a box and a score for the sentence."""
+"""Open-vocabulary detectors of `transformers`: every query of the model has a box and a score for the expression."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Detector(FolderModel):
         self.model = load_model(weights, getattr(transformers, self.model_class), self.parts)
         self.processor = load_processor(weights, getattr(transformers, self.processor_class))
 
-    def inputs(self, pictures: Sequence[Image.Image], sentences: Sequence[str]) -> Any:
+    def inputs(self, images: Sequence[Image.Image], expressions: Sequence[str]) -> Any:
         """The processor's batch."""
         raise NotImplementedError
 
@@ -45,37 +45,37 @@ class Detector(FolderModel):
         """Boxes (B, Q, 4), cxcywh relative to :meth:`frame`, and scores (B, Q)."""
         raise NotImplementedError
 
-    def frame(self, picture: Image.Image) -> tuple[int, int]:
+    def frame(self, image: Image.Image) -> tuple[int, int]:
         """(width, height) in pixels of what the boxes are relative to."""
-        return picture.size
+        return image.size
 
     @torch.no_grad()
-    def locate(self, pictures: Sequence[Image.Image], sentences: Sequence[str], note: str = "") -> list[Located]:
+    def locate(self, images: Sequence[Image.Image], expressions: Sequence[str], note: str = "") -> list[Located]:
         """See :class:`GeneralModel`."""
-        batch = self.inputs(pictures, sentences).to(self.model.device, self.model.dtype)
+        batch = self.inputs(images, expressions).to(self.model.device, self.model.dtype)
         boxes, scores = self.queries(self.model(**batch))
         located = []
-        for index, picture in enumerate(pictures):
-            width, height = self.frame(picture)
+        for index, image in enumerate(images):
+            width, height = self.frame(image)
             corners = cxcywh_to_xyxy(boxes[index].float()) * boxes.new_tensor([width, height] * 2, dtype=torch.float32)
-            located.append(best_boxes(corners, scores[index], picture.size))
+            located.append(best_boxes(corners, scores[index], image.size))
         return located
 
 
 @MODELS.register_module()
 class GroundingDINO(Detector):
-    """Grounding DINO (Liu et al. 2023): the whole sentence is one phrase; a score is that of the best token."""
+    """Grounding DINO (Liu et al. 2023): the whole expression is one phrase; a score is that of the best token."""
 
     model_class = "GroundingDinoForObjectDetection"
     processor_class = "GroundingDinoProcessor"
     parts = ("swin", "bert", "timm_backbone")
 
-    def inputs(self, pictures: Sequence[Image.Image], sentences: Sequence[str]) -> Any:
+    def inputs(self, images: Sequence[Image.Image], expressions: Sequence[str]) -> Any:
         """See :class:`Detector`."""
-        texts = [prompts.grounding_dino(sentence) for sentence in sentences]
+        texts = [prompts.grounding_dino(expression) for expression in expressions]
         limit = self.model.config.max_text_len
         return self.processor(
-            images=list(pictures), text=texts, padding=True, truncation=True, max_length=limit, return_tensors="pt"
+            images=list(images), text=texts, padding=True, truncation=True, max_length=limit, return_tensors="pt"
         )
 
     def queries(self, outputs: Any) -> tuple[Tensor, Tensor]:
@@ -98,12 +98,12 @@ class OWLv2(Detector):
     processor_class = "Owlv2Processor"
     parts = ("owlv2_text_model", "owlv2_vision_model")
 
-    def inputs(self, pictures: Sequence[Image.Image], sentences: Sequence[str]) -> Any:
+    def inputs(self, images: Sequence[Image.Image], expressions: Sequence[str]) -> Any:
         """See :class:`Detector`."""
         limit = self.model.config.text_config.max_position_embeddings
         return self.processor(
-            images=list(pictures),
-            text=[[prompts.filled(prompts.OWL, sentence)] for sentence in sentences],
+            images=list(images),
+            text=[[prompts.filled(prompts.OWL, expression)] for expression in expressions],
             truncation=True,
             max_length=limit,
             return_tensors="pt",
@@ -113,26 +113,26 @@ class OWLv2(Detector):
         """See :class:`Detector`."""
         return outputs.pred_boxes, outputs.logits.sigmoid().amax(-1)
 
-    def frame(self, picture: Image.Image) -> tuple[int, int]:
+    def frame(self, image: Image.Image) -> tuple[int, int]:
         """The processor pads to a square on the right or below."""
-        side = max(picture.size)
+        side = max(image.size)
         return side, side
 
 
 @MODELS.register_module()
 class OmDetTurbo(Detector):
-    """OmDet-Turbo (Zhao et al. 2024): the sentence is the only class, and the task asks to detect it."""
+    """OmDet-Turbo (Zhao et al. 2024): the expression is the only class, and the task asks to detect it."""
 
     model_class = "OmDetTurboForObjectDetection"
     processor_class = "OmDetTurboProcessor"
     parts = ("swin", "clip_text_model", "timm_backbone")
 
-    def inputs(self, pictures: Sequence[Image.Image], sentences: Sequence[str]) -> Any:
+    def inputs(self, images: Sequence[Image.Image], expressions: Sequence[str]) -> Any:
         """See :class:`Detector`."""
         return self.processor(
-            images=list(pictures),
-            text=[[prompts.filled(prompts.OMDET_CLASS, sentence)] for sentence in sentences],
-            task=[prompts.filled(prompts.OMDET_TASK, sentence) for sentence in sentences],
+            images=list(images),
+            text=[[prompts.filled(prompts.OMDET_CLASS, expression)] for expression in expressions],
+            task=[prompts.filled(prompts.OMDET_TASK, expression) for expression in expressions],
             return_tensors="pt",
         )
 

@@ -68,7 +68,7 @@ def load_model(path: str | Path, model_class: Any, parts: tuple[str, ...]) -> An
 
 
 def load_processor(path: str | Path, processor_class: Any) -> Any:
-    """The processor of a model: its picture transforms and its tokenizer.
+    """The processor of a model: its image transforms and its tokenizer.
 
     Raises:
         CheckpointError: its files are missing or damaged.

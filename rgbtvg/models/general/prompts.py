@@ -1,22 +1,22 @@
 """What general models are asked, in one place for testing them as they are and for training them.
 
-The task words are the models' own (``detect``, ``<OPEN_VOCABULARY_DETECTION>``); the English sentences are ours.
-``{sentence}`` stands for the expression, ``{note}`` for what :func:`note` says about the picture.
+The task words are the models' own (``detect``, ``<OPEN_VOCABULARY_DETECTION>``); the English expressions are ours.
+``{expression}`` stands for the expression, ``{note}`` for what :func:`note` says about the image.
 """
 
 from __future__ import annotations
 
 import re
 
-GROUNDING_DINO = "{sentence}."
+GROUNDING_DINO = "{expression}."
 """Lower case and a full stop, which separates the phrases of a prompt."""
-OWL = "{sentence}"
-OMDET_CLASS, OMDET_TASK = "{sentence}", "Detect {sentence}."
-FLORENCE = "<OPEN_VOCABULARY_DETECTION>{sentence}"
-"""One box for the whole sentence; ``<CAPTION_TO_PHRASE_GROUNDING>{sentence}`` gives boxes of all its phrases."""
-PALIGEMMA = "detect {sentence}"
+OWL = "{expression}"
+OMDET_CLASS, OMDET_TASK = "{expression}", "Detect {expression}."
+FLORENCE = "<OPEN_VOCABULARY_DETECTION>{expression}"
+"""One box for the whole expression; ``<CAPTION_TO_PHRASE_GROUNDING>{expression}`` gives boxes of all its phrases."""
+PALIGEMMA = "detect {expression}"
 CHAT = (
-    '{note}Locate the object that is described by "{sentence}". '
+    '{note}Locate the object that is described by "{expression}". '
     'Report its bbox coordinates in JSON format: [{{"bbox_2d": [x1, y1, x2, y2]}}].'
 )
 """Qwen2.5-VL and Qwen3-VL."""
@@ -32,14 +32,14 @@ SIDE_BY_SIDE = "The image shows the same scene twice: in colour on the left, in 
 THERMAL = "The image was taken by a thermal infrared camera: brighter is warmer. "
 
 
-def filled(template: str, sentence: str, note: str = "") -> str:
+def filled(template: str, expression: str, note: str = "") -> str:
     """A prompt for one expression, without the full stop and the blanks around it."""
-    return template.format(sentence=" ".join(sentence.split()).rstrip(" ."), note=note)
+    return template.format(expression=" ".join(expression.split()).rstrip(" ."), note=note)
 
 
-def grounding_dino(sentence: str) -> str:
+def grounding_dino(expression: str) -> str:
     """The whole expression as one phrase; a full stop inside would begin another one."""
-    return filled(GROUNDING_DINO, re.sub(r"\s*\.+(?=\s|\w)", ",", sentence.lower().rstrip(" .")))
+    return filled(GROUNDING_DINO, re.sub(r"\s*\.+(?=\s|\w)", ",", expression.lower().rstrip(" .")))
 
 
 def chat_for(form: str, template: str = CHAT) -> str:
@@ -52,6 +52,6 @@ def chat_for(form: str, template: str = CHAT) -> str:
     return f"{template} The coordinates are {SCALES[form]}."
 
 
-def note(picture: str) -> str:
-    """What a question says about the picture: ``'rgb'``, ``'ir'`` or ``'side_by_side'``."""
-    return {"ir": THERMAL, "side_by_side": SIDE_BY_SIDE}.get(picture, "")
+def note(image: str) -> str:
+    """What a question says about the image: ``'rgb'``, ``'ir'`` or ``'side_by_side'``."""
+    return {"ir": THERMAL, "side_by_side": SIDE_BY_SIDE}.get(image, "")

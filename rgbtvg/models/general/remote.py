@@ -18,7 +18,7 @@ from rgbtvg.models.general.client import EndpointModel, NoAnswer, Turn
 from rgbtvg.registry import MODELS
 
 MULTIPLE = 28
-"""Sides of a picture whose pixels a model counts: Qwen2.5-VL's processor keeps multiples of this as they are."""
+"""Sides of an image whose pixels a model counts: Qwen2.5-VL's processor keeps multiples of this as they are."""
 
 
 @MODELS.register_module()
@@ -69,23 +69,23 @@ class Endpoint(GeneralModel):
         path = f"{self.client.name} at {self.client.host}"
         return dict(path=path, sha256=hashlib.sha256(path.encode()).hexdigest())
 
-    def locate(self, pictures: Sequence[Image.Image], sentences: Sequence[str], note: str = "") -> list[Located]:
+    def locate(self, images: Sequence[Image.Image], expressions: Sequence[str], note: str = "") -> list[Located]:
         """See :class:`GeneralModel`; the requests of a batch are sent at the same time."""
-        with ThreadPoolExecutor(len(pictures)) as pool:
-            return list(pool.map(lambda pair: self._located(*pair, note), zip(pictures, sentences, strict=True)))
+        with ThreadPoolExecutor(len(images)) as pool:
+            return list(pool.map(lambda pair: self._located(*pair, note), zip(images, expressions, strict=True)))
 
-    def _located(self, picture: Image.Image, sentence: str, note: str) -> Located:
-        shown = in_multiples(picture) if self.form == "pixels" else picture
+    def _located(self, image: Image.Image, expression: str, note: str) -> Located:
+        shown = in_multiples(image) if self.form == "pixels" else image
         try:
-            answer = self.client.answer([Turn("user", prompts.filled(self.prompt, sentence, note), (shown,))])
-            found = FORMS[self.form].read(answer.text, picture.size[::-1], shown.size[::-1])[:MAX_BOXES]
+            answer = self.client.answer([Turn("user", prompts.filled(self.prompt, expression, note), (shown,))])
+            found = FORMS[self.form].read(answer.text, image.size[::-1], shown.size[::-1])[:MAX_BOXES]
         except (NoAnswer, UnreadableAnswer) as error:
             return nothing(str(error))
         boxes = torch.tensor([box.xyxy for box in found]).reshape(-1, 4)
         return Located(boxes, torch.ones(len(found)))
 
 
-def in_multiples(picture: Image.Image) -> Image.Image:
-    """The picture with sides of the nearest multiples of `MULTIPLE`, so that the server does not resize it again."""
-    sides = [max(round(side / MULTIPLE), 1) * MULTIPLE for side in picture.size]
-    return picture.resize((sides[0], sides[1]), Image.Resampling.BICUBIC)
+def in_multiples(image: Image.Image) -> Image.Image:
+    """The image with sides of the nearest multiples of `MULTIPLE`, so that the server does not resize it again."""
+    sides = [max(round(side / MULTIPLE), 1) * MULTIPLE for side in image.size]
+    return image.resize((sides[0], sides[1]), Image.Resampling.BICUBIC)

@@ -29,7 +29,7 @@ class Writer(FolderModel):
 
     Args:
         weights: folder with ``config.json``, weights in safetensors, and the files of the processor and the tokenizer.
-        prompt: question with ``{sentence}``, and ``{note}`` where it can say something about the picture. Default:
+        prompt: question with ``{expression}``, and ``{note}`` where it can say something about the image. Default:
             `question` of the class.
 
     Raises:
@@ -53,19 +53,19 @@ class Writer(FolderModel):
         kept = {name: getattr(self.model.generation_config, name, None) for name in KEPT}
         self.model.generation_config = transformers.GenerationConfig(**kept)
 
-    def inputs(self, pictures: Sequence[Image.Image], questions: Sequence[str]) -> Any:
-        """The processor's batch; a prompt begins with the place of its picture where the model has one."""
-        return self.processor(images=list(pictures), text=list(questions), padding=True, return_tensors="pt")
+    def inputs(self, images: Sequence[Image.Image], questions: Sequence[str]) -> Any:
+        """The processor's batch; a prompt begins with the place of its image where the model has one."""
+        return self.processor(images=list(images), text=list(questions), padding=True, return_tensors="pt")
 
     def resized(self, batch: Any, index: int) -> tuple[int, int] | None:
-        """(height, width) of a picture after the processor, for forms in its pixels."""
+        """(height, width) of an image after the processor, for forms in its pixels."""
         return None
 
     @torch.no_grad()
-    def locate(self, pictures: Sequence[Image.Image], sentences: Sequence[str], note: str = "") -> list[Located]:
+    def locate(self, images: Sequence[Image.Image], expressions: Sequence[str], note: str = "") -> list[Located]:
         """See :class:`GeneralModel`."""
-        questions = [prompts.filled(self.prompt, sentence, note) for sentence in sentences]
-        batch = self.inputs(pictures, questions).to(self.model.device, self.model.dtype)
+        questions = [prompts.filled(self.prompt, expression, note) for expression in expressions]
+        batch = self.inputs(images, questions).to(self.model.device, self.model.dtype)
         output = self.model.generate(
             **batch,
             max_new_tokens=MAX_TOKENS,
@@ -83,17 +83,16 @@ class Writer(FolderModel):
             dim=1,
         )  # (B, L)
         return [
-            self._located(tokens[i], probabilities[i], picture, self.resized(batch, i))
-            for i, picture in enumerate(pictures)
+            self._located(tokens[i], probabilities[i], image, self.resized(batch, i)) for i, image in enumerate(images)
         ]
 
     def _located(
-        self, tokens: Tensor, probabilities: Tensor, picture: Image.Image, resized: tuple[int, int] | None
+        self, tokens: Tensor, probabilities: Tensor, image: Image.Image, resized: tuple[int, int] | None
     ) -> Located:
         """Boxes of one answer (L,) with the probabilities of its tokens."""
         pieces = pieces_of(self.processor.tokenizer, tokens.tolist(), self._ends())
         try:
-            found = self.form.read("".join(pieces), picture.size[::-1], resized)[:MAX_BOXES]
+            found = self.form.read("".join(pieces), image.size[::-1], resized)[:MAX_BOXES]
         except UnreadableAnswer as error:
             return nothing(str(error))
         if not found:
@@ -128,7 +127,7 @@ def score_of(pieces: Sequence[str], probabilities: Sequence[float], start: int, 
 
 @MODELS.register_module()
 class Florence2(Writer):
-    """Florence-2 (Xiao et al. 2023): open-vocabulary detection of the whole sentence; boxes as location tokens."""
+    """Florence-2 (Xiao et al. 2023): open-vocabulary detection of the whole expression; boxes as location tokens."""
 
     model_class = "Florence2ForConditionalGeneration"
     processor_class = "Florence2Processor"
@@ -147,9 +146,9 @@ class PaliGemma(Writer):
     question = prompts.PALIGEMMA
     form = FORMS["paligemma"]
 
-    def inputs(self, pictures: Sequence[Image.Image], questions: Sequence[str]) -> Any:
+    def inputs(self, images: Sequence[Image.Image], questions: Sequence[str]) -> Any:
         """See :class:`Writer`."""
-        batch = super().inputs(pictures, [f"<image>{question}" for question in questions])
+        batch = super().inputs(images, [f"<image>{question}" for question in questions])
         batch.pop("labels", None)
         return batch
 
@@ -166,7 +165,7 @@ class QwenVL(Writer):
                 f"{weights} has no chat template (chat_template.jinja); take an instruction-tuned model"
             )
 
-    def inputs(self, pictures: Sequence[Image.Image], questions: Sequence[str]) -> Any:
+    def inputs(self, images: Sequence[Image.Image], questions: Sequence[str]) -> Any:
         """See :class:`Writer`."""
         texts = [
             self.processor.apply_chat_template(
@@ -176,12 +175,12 @@ class QwenVL(Writer):
             )
             for question in questions
         ]
-        return super().inputs(pictures, texts)
+        return super().inputs(images, texts)
 
 
 @MODELS.register_module()
 class Qwen2_5VL(QwenVL):
-    """Qwen2.5-VL (Bai et al. 2025): boxes in pixels of the picture as its processor has resized it."""
+    """Qwen2.5-VL (Bai et al. 2025): boxes in pixels of the image as its processor has resized it."""
 
     model_class = "Qwen2_5_VLForConditionalGeneration"
     processor_class = "Qwen2_5_VLProcessor"

@@ -24,15 +24,15 @@ SHOWN_ANSWERS = 3
 
 @MODELS.register_module()
 class ZeroShotGrounder(BaseModel):
-    """Asks a general model about the pictures of a sample; there is nothing to train.
+    """Asks a general model about the images of a sample; there is nothing to train.
 
-    The model sees whole pictures in 8 bits, before any resizing, thermal as three equal channels.
+    The model sees whole images in 8 bits, before any resizing, thermal as three equal channels.
 
     Args:
         general: config of the model (`rgbtvg/models/general/`).
         modality: ``'rgb'``, ``'ir'`` or ``'rgbt'``.
         pair: what is done with both cameras: ``'both_in_turn'`` asks about each and takes the answer of the better
-            score; ``'side_by_side'`` shows one picture, RGB on the left and thermal on the right, and maps boxes back.
+            score; ``'side_by_side'`` shows one image, RGB on the left and thermal on the right, and maps boxes back.
 
     Raises:
         ConfigError: unknown modality or pair, or a model without scores is to be asked in turn.
@@ -80,9 +80,9 @@ class ZeroShotGrounder(BaseModel):
         """
         if mode != "predict" or data_samples is None:
             raise ConfigError(f"{type(self).__name__} is only tested: use tools/test.py")
-        pictures = {stream: [to_picture(tensor) for tensor in inputs[stream]] for stream in self.streams}
-        sentences = [sample.expression for sample in data_samples]
-        for sample, located in zip(data_samples, self._located(pictures, sentences), strict=True):
+        images = {stream: [to_image(tensor) for tensor in inputs[stream]] for stream in self.streams}
+        expressions = [sample.expression for sample in data_samples]
+        for sample, located in zip(data_samples, self._located(images, expressions), strict=True):
             self._add(sample, located)
         return data_samples
 
@@ -94,12 +94,12 @@ class ZeroShotGrounder(BaseModel):
         """
         raise ConfigError(f"{type(self).__name__} is not compiled: leave out compile=True")
 
-    def _located(self, pictures: Mapping[str, Sequence[Image.Image]], sentences: Sequence[str]) -> list[Located]:
+    def _located(self, images: Mapping[str, Sequence[Image.Image]], expressions: Sequence[str]) -> list[Located]:
         if self.modality == "rgbt" and self.pair == "side_by_side":
-            pairs = list(zip(pictures["rgb"], pictures["ir"], strict=True))
-            found = self.general.locate([side_by_side(*pair) for pair in pairs], sentences, note("side_by_side"))
+            pairs = list(zip(images["rgb"], images["ir"], strict=True))
+            found = self.general.locate([side_by_side(*pair) for pair in pairs], expressions, note("side_by_side"))
             return [from_side_by_side(one, pair[0].width) for one, pair in zip(found, pairs, strict=True)]
-        in_turn = [self.general.locate(pictures[stream], sentences, note(stream)) for stream in self.streams]
+        in_turn = [self.general.locate(images[stream], expressions, note(stream)) for stream in self.streams]
         return [max(answers, key=lambda answer: answer.best) for answers in zip(*in_turn, strict=True)]
 
     def _add(self, sample: GroundingSample, located: Located) -> None:
@@ -114,13 +114,13 @@ class ZeroShotGrounder(BaseModel):
         sample.pred_scores = located.scores
 
 
-def to_picture(tensor: Tensor) -> Image.Image:
-    """uint8 (1, H, W) or (3, H, W) as an RGB picture."""
+def to_image(tensor: Tensor) -> Image.Image:
+    """uint8 (1, H, W) or (3, H, W) as an RGB image."""
     return Image.fromarray(tensor.expand(3, -1, -1).permute(1, 2, 0).contiguous().cpu().numpy())
 
 
 def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
-    """Two pictures of one size as one."""
+    """Two images of one size as one."""
     joined = Image.new("RGB", (left.width + right.width, left.height))
     joined.paste(left, (0, 0))
     joined.paste(right, (left.width, 0))
@@ -128,7 +128,7 @@ def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
 
 
 def from_side_by_side(located: Located, width: int) -> Located:
-    """Boxes of a joined picture in the frame of either half; the half of a box is that of its centre."""
+    """Boxes of a joined image in the frame of either half; the half of a box is that of its centre."""
     boxes = located.boxes.clone()
     in_right = boxes[:, [0, 2]].mean(1, keepdim=True) >= width  # (M, 1)
     boxes[:, [0, 2]] = (boxes[:, [0, 2]] - in_right * width).clamp(0, width)

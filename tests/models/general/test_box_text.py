@@ -10,7 +10,7 @@ from rgbtvg.models.general import prompts
 from rgbtvg.models.general.box_text import FORMS, UnreadableAnswer
 
 SIZE, RESIZED = (400, 800), (392, 784)
-"""(height, width) of the picture, and after Qwen2.5-VL's processor."""
+"""(height, width) of the image, and after Qwen2.5-VL's processor."""
 
 
 def corners(form: str, answer: str) -> list[list[float]]:
@@ -34,7 +34,7 @@ READABLE = {
     "cut off behind the box": ("thousandths", '[{"bbox_2d": [100, 200, 500, 500], "label": "the red c'),
     "swapped corners": ("thousandths", "[500, 500, 100, 200]"),
     "one swapped axis": ("thousandths", "[500, 200, 100, 500]"),
-    "pixels of the resized picture": ("pixels", '[{"bbox_2d": [78.4, 78.4, 392, 196], "label": "car"}]'),
+    "pixels of the resized image": ("pixels", '[{"bbox_2d": [78.4, 78.4, 392, 196], "label": "car"}]'),
     "fractions": ("fractions", "[0.1, 0.2, 0.5, 0.5]"),
     "rows first": ("thousandths_rows_first", '[{"box_2d": [200, 100, 500, 500], "label": "car"}]'),
     "Florence": ("florence", "</s><s>the car<loc_100><loc_200><loc_499><loc_499></s>"),
@@ -66,7 +66,7 @@ def test_corners_outside_are_moved_to_the_edge():
 
 BROKEN = {
     "nothing": "",
-    "prose": "I cannot find such an object in 4 pictures.",
+    "prose": "I cannot find such an object in 4 images.",
     "cut off inside the box": '```json\n[{"bbox_2d": [100, 200, 50',
     "cut off in front of the bracket": "[100, 200, 500, 500",
     "cut off inside thoughts": "<think>[100, 200, 500, 500] or",
@@ -98,7 +98,7 @@ def test_an_answer_may_say_that_there_is_nothing(answer):
     assert FORMS["thousandths"].read(answer, SIZE) == []
 
 
-def test_pixels_of_the_resized_picture_need_its_size():
+def test_pixels_of_the_resized_image_need_its_size():
     with pytest.raises(ValueError, match="need its size"):
         FORMS["pixels"].read("[1, 2, 3, 4]", SIZE)
 

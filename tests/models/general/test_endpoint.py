@@ -57,7 +57,7 @@ def test_coordinates_of_every_form(form, text):
     questions = sorted(content[1]["text"] for content in contents)
     assert questions[0].startswith('Seen twice. Locate the object that is described by "a bus".')
     sent = base64.b64decode(contents[0][0]["image_url"]["url"].split(",")[1])
-    # Qwen2.5-VL's server would resize other pictures, and count the pixels of the result.
+    # Qwen2.5-VL's server would resize other images, and count the pixels of the result.
     assert Image.open(io.BytesIO(sent)).size == ((112, 56) if form == "pixels" else (100, 50))
 
 

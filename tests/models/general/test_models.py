@@ -21,7 +21,7 @@ from rgbtvg.models.general.writers import pieces_of, score_of
 from rgbtvg.registry import MODELS
 from tests.models.general import tiny
 
-SENTENCES = ["The red car.", "person left of the bus on the road"]
+EXPRESSIONS = ["The red car.", "person left of the bus on the road"]
 DETECTORS = ("GroundingDINO", "MMGroundingDINO", "OWLv2", "OmDetTurbo")
 WRITERS = ("Florence2", "PaliGemma", "Qwen2_5VL", "Qwen3VL")
 
@@ -42,7 +42,7 @@ def build(name: str, folder: Path):
     return MODELS.build(dict(type=name, weights=str(folder)))
 
 
-def pictures(count: int = 2, size: tuple[int, int] = (80, 60)) -> list[Image.Image]:
+def images(count: int = 2, size: tuple[int, int] = (80, 60)) -> list[Image.Image]:
     random = np.random.default_rng(0)
     return [Image.fromarray(random.integers(0, 255, (*size[::-1], 3), dtype=np.uint8)) for _ in range(count)]
 
@@ -50,10 +50,10 @@ def pictures(count: int = 2, size: tuple[int, int] = (80, 60)) -> list[Image.Ima
 @pytest.mark.parametrize("name", tiny.MODELS)
 def test_finds_the_same_alone_and_in_a_batch(name, folders):
     model = build(name, folders[name])
-    shown = pictures()
-    together = model.locate(shown, SENTENCES)
-    for picture, sentence, found in zip(shown, SENTENCES, together, strict=True):
-        (alone,) = model.locate([picture], [sentence])
+    shown = images()
+    together = model.locate(shown, EXPRESSIONS)
+    for image, expression, found in zip(shown, EXPRESSIONS, together, strict=True):
+        (alone,) = model.locate([image], [expression])
         torch.testing.assert_close(alone.boxes, found.boxes, atol=1e-2, rtol=1e-4)
         assert (alone.problem is None) == (found.problem is None) == (len(found.boxes) > 0)
         assert found.boxes.shape == (len(found.scores), 4)
@@ -66,9 +66,9 @@ def test_finds_the_same_alone_and_in_a_batch(name, folders):
 @pytest.mark.parametrize("name", DETECTORS)
 def test_best_box_of_a_detector_is_that_of_the_librarys_post_processing(name, folders):
     model = build(name, folders[name])
-    (picture,) = pictures(1, (50, 90))
-    (found,) = model.locate([picture], SENTENCES[:1])
-    batch = model.inputs([picture], SENTENCES[:1])
+    (image,) = images(1, (50, 90))
+    (found,) = model.locate([image], EXPRESSIONS[:1])
+    batch = model.inputs([image], EXPRESSIONS[:1])
     with torch.no_grad():
         outputs = model.model(**batch)
     arguments = dict(threshold=0.0, target_sizes=[(90, 50)])
@@ -88,7 +88,7 @@ TEXTS = {
     "Qwen2_5VL": (list("[14,28,42,42]"), (13.33333, 30, 40, 45)),
     "Qwen3VL": (list("[125,250,500,500]"), (10, 15, 40, 30)),
 }
-"""An answer in tokens -> its box in a picture of 80 x 60 pixels; Qwen2.5-VL's is resized to 84 x 56."""
+"""An answer in tokens -> its box in an image of 80 x 60 pixels; Qwen2.5-VL's is resized to 84 x 56."""
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -105,7 +105,7 @@ def test_an_answer_becomes_a_box_with_the_probability_of_its_coordinates(name, f
     for step, token in enumerate(tokens[0]):
         Output.logits[step][0, token] = 50.0 if any(map(str.isdigit, (*words, "", "")[step])) else 0.0
     monkeypatch.setattr(model.model, "generate", lambda **_: Output)
-    (found,) = model.locate(pictures(1), SENTENCES[:1])
+    (found,) = model.locate(images(1), EXPRESSIONS[:1])
     assert found.boxes[0].tolist() == pytest.approx(box, abs=1e-3)
     assert found.scores.tolist() == pytest.approx([1.0])
 
@@ -113,8 +113,8 @@ def test_an_answer_becomes_a_box_with_the_probability_of_its_coordinates(name, f
 @pytest.mark.parametrize("name", WRITERS)
 def test_the_text_is_that_of_greedy_generation(name, folders):
     model = build(name, folders[name])
-    (found,) = model.locate(pictures(1), SENTENCES[:1])
-    batch = model.inputs(pictures(1), [prompts.filled(model.prompt, SENTENCES[0])])
+    (found,) = model.locate(images(1), EXPRESSIONS[:1])
+    batch = model.inputs(images(1), [prompts.filled(model.prompt, EXPRESSIONS[0])])
     tokens = model.model.generate(**batch, max_new_tokens=12, do_sample=False)
     if not model.model.config.is_encoder_decoder:
         tokens = tokens[:, batch["input_ids"].shape[1] :]

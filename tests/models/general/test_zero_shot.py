@@ -27,7 +27,7 @@ CONFIG = "configs/zero_shot/grounding_dino.py"
 
 @MODELS.register_module()
 class BrightSpot(GeneralModel):
-    """Finds the box of the white pixels in one half of a picture, and is as sure as the picture is bright."""
+    """Finds the box of the white pixels in one half of an image, and is as sure as the image is bright."""
 
     def __init__(self, has_scores: bool = True) -> None:
         super().__init__()
@@ -37,12 +37,12 @@ class BrightSpot(GeneralModel):
     def identity(self):
         return dict(path="bright", sha256="0")
 
-    def locate(self, pictures, sentences, note=""):
+    def locate(self, images, expressions, note=""):
         self.notes.append(note)
         found = []
-        for picture in pictures:
-            assert picture.mode == "RGB"
-            pixels = np.asarray(picture)[..., 0]
+        for image in images:
+            assert image.mode == "RGB"
+            pixels = np.asarray(image)[..., 0]
             rows, columns = np.nonzero(pixels == 255)
             if len(rows):
                 box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
@@ -52,7 +52,7 @@ class BrightSpot(GeneralModel):
         return found
 
 
-def picture(box: tuple[int, int, int, int] | None, channels: int, level: int = 0) -> torch.Tensor:
+def image(box: tuple[int, int, int, int] | None, channels: int, level: int = 0) -> torch.Tensor:
     pixels = torch.full((channels, 20, 30), level, dtype=torch.uint8)
     if box:
         pixels[:, box[1] : box[3], box[0] : box[2]] = 255
@@ -72,7 +72,7 @@ RGB, THERMAL = (2, 3, 6, 9), (10, 4, 20, 8)
 
 
 def test_each_camera_alone_and_boxes_in_pixels_of_the_image():
-    rgb, thermal = picture(RGB, 3), picture(THERMAL, 1)
+    rgb, thermal = image(RGB, 3), image(THERMAL, 1)
     sample, notes = ask("rgb", rgb, thermal)
     assert sample.pred_boxes_xyxy.tolist() == [[4, 6, 12, 18]] and notes == [""]
     sample, notes = ask("ir", rgb, thermal)
@@ -81,26 +81,26 @@ def test_each_camera_alone_and_boxes_in_pixels_of_the_image():
 
 @pytest.mark.parametrize(("level", "better"), [(0, RGB), (100, THERMAL)])
 def test_both_in_turn_takes_the_better_score(level, better):
-    sample, notes = ask("rgbt", picture(RGB, 3, 50), picture(THERMAL, 1, level), pair="both_in_turn")
+    sample, notes = ask("rgbt", image(RGB, 3, 50), image(THERMAL, 1, level), pair="both_in_turn")
     assert sample.pred_boxes_xyxy.tolist() == [[2 * value for value in better]] and len(notes) == 2
-    sample, _ = ask("rgbt", picture(None, 3), picture(THERMAL, 1), pair="both_in_turn")
+    sample, _ = ask("rgbt", image(None, 3), image(THERMAL, 1), pair="both_in_turn")
     assert sample.pred_boxes_xyxy.tolist() == [[2 * value for value in THERMAL]]
 
 
 @pytest.mark.parametrize(("rgb", "thermal", "box"), [(RGB, None, RGB), (None, THERMAL, THERMAL)])
 def test_side_by_side_maps_boxes_back(rgb, thermal, box):
-    sample, notes = ask("rgbt", picture(rgb, 3), picture(thermal, 1), pair="side_by_side")
+    sample, notes = ask("rgbt", image(rgb, 3), image(thermal, 1), pair="side_by_side")
     assert sample.pred_boxes_xyxy.tolist() == [[2 * value for value in box]]
     assert "on the left" in notes[0]
 
 
 def test_a_box_over_both_halves_is_cut_to_that_of_its_centre():
-    sample, _ = ask("rgbt", picture((25, 0, 30, 20), 3), picture((0, 0, 10, 20), 1), pair="side_by_side")
+    sample, _ = ask("rgbt", image((25, 0, 30, 20), 3), image((0, 0, 10, 20), 1), pair="side_by_side")
     assert sample.pred_boxes_xyxy.tolist() == [[0, 0, 20, 40]]
 
 
 def test_no_prediction_has_its_reason():
-    sample, _ = ask("rgb", picture(None, 3), picture(None, 1))
+    sample, _ = ask("rgb", image(None, 3), image(None, 1))
     assert "pred_boxes_xyxy" not in sample and sample.no_prediction == "the answer has no box: 'dark'"
 
 
@@ -176,7 +176,7 @@ def test_without_weights_one_sentence(options, tmp_path, capsys):
         train(load_config(CONFIG, options, str(tmp_path / "train")))
 
 
-def test_inferencer_takes_pictures_of_any_size(options):
+def test_inferencer_takes_images_of_any_size(options):
     find = GroundingInferencer(CONFIG, options=options, device="cpu")
     assert str(find.checkpoint) == options["weights"]
     pairs = [(Image.new("RGB", size, "grey"), Image.new("L", size, 90)) for size in ((64, 48), (70, 90))]

@@ -26,7 +26,7 @@ CHAT = (
 
 
 def tokenizer(extra: list[str] | None = None, image_token: str | None = None) -> hf.PreTrainedTokenizerFast:
-    """One token per known word, digit and bracket; a sentence stands between [CLS] and [SEP]."""
+    """One token per known word, digit and bracket; an expression stands between [CLS] and [SEP]."""
     words = [*SPECIAL, *WORDS, *"0123456789[]", *(extra or [])]
     core = Tokenizer(WordLevel({word: index for index, word in enumerate(words)}, unk_token="[UNK]"))
     core.pre_tokenizer = Whitespace()

@@ -1,4 +1,4 @@
-"""RGBT-Ground as whole pictures of any size, for models whose own processor resizes, normalises and tokenizes."""
+"""RGBT-Ground as whole images of any size, for models whose own processor resizes, normalises and tokenizes."""
 
 _base_ = ["./rgbt_ground.py"]
 
