@@ -1,12 +1,15 @@
 """What general models are asked, in one place for testing them as they are and for training them.
 
-The task words are the models' own (``detect``, ``<OPEN_VOCABULARY_DETECTION>``); the English expressions are ours.
+The task words are the models' own (``detect``, ``<OPEN_VOCABULARY_DETECTION>``); the English wording is ours.
 ``{expression}`` stands for the expression, ``{note}`` for what :func:`note` says about the image.
 """
 
 from __future__ import annotations
 
 import re
+
+from rgbtvg.errors import ConfigError
+from rgbtvg.models.general.box_text import FORMS
 
 GROUNDING_DINO = "{expression}."
 """Lower case and a full stop, which separates the phrases of a prompt."""
@@ -22,7 +25,7 @@ CHAT = (
 """Qwen2.5-VL and Qwen3-VL."""
 SCALES = {
     "thousandths": "integers from 0 to 1000, relative to the width and the height of the image",
-    "thousandths_rows_first": "in the order y1, x1, y2, x2, integers from 0 to 1000 relative to the size of the image",
+    "thousandths_rows_first": "integers from 0 to 1000, relative to the height and the width of the image",
     "pixels": "pixels of the image",
     "fractions": "fractions of the width and the height of the image, from 0 to 1",
 }
@@ -49,7 +52,26 @@ def chat_for(form: str, template: str = CHAT) -> str:
         form: a key of `SCALES`.
         template: as `CHAT`.
     """
+    if FORMS[form].rows_first:
+        template = template.replace("x1, y1, x2, y2", "y1, x1, y2, x2")
     return f"{template} The coordinates are {SCALES[form]}."
+
+
+def checked(template: str) -> str:
+    """A template that a user has written.
+
+    Raises:
+        ConfigError: it has no ``{expression}``, or other fields than ``{expression}`` and ``{note}``.
+    """
+    try:
+        if "\0" in filled(template, "\0"):
+            return template
+    except (KeyError, IndexError, ValueError):
+        pass
+    raise ConfigError(
+        "prompt must hold {expression}, may hold {note}, and doubles all other braces ({{ and }}); got "
+        + repr(template)
+    )
 
 
 def note(image: str) -> str:

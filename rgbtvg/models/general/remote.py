@@ -62,7 +62,7 @@ class Endpoint(GeneralModel):
         key = os.environ.get(api_key_env)
         self.client = EndpointModel(base_url, name, key, retries, timeout, max_tokens=max_tokens)
         self.form = form
-        self.prompt = prompts.chat_for(form, prompt)
+        self.prompt = prompts.checked(prompts.chat_for(form, prompt))
 
     def identity(self) -> dict[str, str]:
         """Host and model; their weights are out of reach, so the hash is that of the names."""

@@ -49,7 +49,7 @@ class Writer(FolderModel):
         self.model = load_model(weights, getattr(transformers, self.model_class), self.parts)
         self.processor = load_processor(weights, getattr(transformers, self.processor_class))
         self.processor.tokenizer.padding_side = "left"
-        self.prompt = prompt or self.question
+        self.prompt = prompts.checked(prompt or self.question)
         kept = {name: getattr(self.model.generation_config, name, None) for name in KEPT}
         self.model.generation_config = transformers.GenerationConfig(**kept)
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rgbtvg.errors import ConfigError
 from rgbtvg.models.general import prompts
 from rgbtvg.models.general.box_text import FORMS, UnreadableAnswer
 
@@ -132,4 +133,9 @@ def test_prompts():
     assert prompts.filled(prompts.CHAT, "it", prompts.note("side_by_side")).startswith("The image shows the same")
     assert '[{"bbox_2d": [x1, y1, x2, y2]}]' in prompts.filled(prompts.CHAT, 'the {odd} "car"')
     assert "0 to 1000" in prompts.filled(prompts.chat_for("thousandths"), "car")
+    assert "[y1, x1, y2, x2]" in prompts.filled(prompts.chat_for("thousandths_rows_first"), "car")
     assert prompts.note("rgb") == ""
+    assert prompts.checked("{note}find {expression}") == "{note}find {expression}"
+    for template in ("find it", "find {sentence}", "find {expression} as [{}]", "{expression"):
+        with pytest.raises(ConfigError, match="prompt must hold {expression}"):
+            prompts.checked(template)
