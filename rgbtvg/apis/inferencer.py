@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, overload
@@ -139,6 +140,18 @@ class GroundingInferencer:
         if isinstance(expression, (list, tuple)):
             return self._results([(rgb, thermal, text) for text in expression])
         return self._results([(rgb, thermal, expression)])[0]
+
+    def stream(self, questions: Iterable[Question], batch_size: int = BATCH_SIZE) -> Iterator[GroundingResult]:
+        """Yield results of (rgb, thermal, expression) triples as they come, `batch_size` at a time.
+
+        Memory does not grow with the number of triples. Each of the three is as in a call.
+
+        Raises:
+            DataError: as in a call.
+        """
+        questions = iter(questions)
+        while batch := list(islice(questions, batch_size)):
+            yield from self._results(batch)
 
     @torch.inference_mode()
     def _results(self, questions: Sequence[Question]) -> list[GroundingResult]:
