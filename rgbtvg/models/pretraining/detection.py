@@ -140,7 +140,7 @@ def cell_targets(data_samples: list[GroundingSample], grid: tuple[int, int]) -> 
     height, width = grid
     parts: list[tuple[Tensor, ...]] = []
     for row, sample in enumerate(data_samples):
-        boxes = sample.gt_boxes  # (N, 4)
+        boxes = sample.gt_boxes_cxcywh  # (N, 4)
         centres = cell_centres(height, width, boxes.device)
         away = (centres[:, None] - boxes[:, :2]).abs()  # (h*w, N, 2)
         cell = boxes.new_tensor([0.5 / width, 0.5 / height])
