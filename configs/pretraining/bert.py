@@ -4,7 +4,7 @@ _base_ = ["../_base_/loaders/pretraining.py", "../_base_/miniatures/bert.py", ".
 
 bert = None
 image_size = 32  # nothing looks at the pictures
-max_epochs = 8
+max_epochs = 4
 model = dict(
     type="MaskedWordsPretraining",
     data_preprocessor="$data_preprocessor",

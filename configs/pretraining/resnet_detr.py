@@ -4,7 +4,7 @@ _base_ = ["../_base_/loaders/pretraining.py", "../_base_/miniatures/resnet_detr.
 
 resnet_detr = None
 image_size = 128
-max_epochs = 20
+max_epochs = 12
 lr = 2e-3
 model = dict(
     type="DetectionPretraining",

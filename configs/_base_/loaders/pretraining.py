@@ -8,7 +8,7 @@ tokenizer = "pretrain_weights/miniature/tokenizer"
 image_size = 64
 max_length = 32
 batch_size = 64
-num_workers = 1
+num_workers = 0
 max_epochs = 10
 lr = 1e-3
 weight_decay = 0.01
@@ -54,7 +54,7 @@ rows = dict(
 loader = dict(
     batch_size="$batch_size",
     num_workers="$num_workers",
-    persistent_workers=True,
+    persistent_workers=False,
     collate_fn=dict(type="collate_grounding"),
 )
 train_dataloader = dict(
