@@ -1,4 +1,4 @@
-"""The miniature BEiT-3: OneRef's masked patches and words on sentences of the synthetic pre-training set.
+"""The miniature BEiT-3: OneRef's masked patches and words on expressions of the synthetic pre-training set.
 
 Boxes are not regressed. The image tokenizer is a fixed random projection.
 """
@@ -26,6 +26,6 @@ model = dict(
     head=dict(type="ReferringHead", box_weight=0.0, region_weight=1.0, contrastive_weight=1.0),
     pretraining=dict(type="MRefMHead", codebook="$codebook", vocab_size=2000, mask_id=1971, easy_after=10**9),
 )
-train_dataloader = dict(dataset=dict(split="sentences_train"))
-val_dataloader = dict(dataset=dict(split="sentences_val"))
+train_dataloader = dict(dataset=dict(split="expressions_train"))
+val_dataloader = dict(dataset=dict(split="expressions_val"))
 default_hooks = dict(checkpoint=dict(save_best=None))

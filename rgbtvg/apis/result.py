@@ -14,7 +14,7 @@ from PIL import Image
 
 from rgbtvg.datasets.masks import encode_binary_mask
 from rgbtvg.errors import ConfigError
-from rgbtvg.visualization import draw_grounding, save_picture
+from rgbtvg.visualization import draw_grounding, save_image
 from rgbtvg.visualization.drawing import STREAM_TITLES
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class GroundingResult:
 
     def save(self, path: str | Path) -> None:
         """Draw the result and write it as an image file."""
-        save_picture(self.draw(), path)
+        save_image(self.draw(), path)
 
     def summary(self) -> str:
         """One line of text per box and per warning."""

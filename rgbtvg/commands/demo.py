@@ -18,7 +18,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("expression", help="the expression")
     add_config(parser, "config; default: the one in the checkpoint")
     parser.add_argument("--load-from", required=True, metavar="CHECKPOINT", help="checkpoint or ONNX file to load")
-    parser.add_argument("--out", metavar="PICTURE", help="write the drawn result to this file (.png or .jpg)")
+    parser.add_argument("--out", metavar="IMAGE", help="write the drawn result to this file (.png or .jpg)")
     parser.add_argument("--device", help="such as cuda:1 or cpu; default: a GPU if there is one")
     add_cfg_options(parser)
     return parser.parse_args()

@@ -1,8 +1,8 @@
-"""The pre-training set: pictures of the RGB camera by day and at dusk, with captions, objects and sentences.
+"""The pre-training set: images of the RGB camera by day and at dusk, with captions, objects and expressions.
 
 Its scenes are drawn apart from those of train, val and test. It is one canonical file with the splits
-``captions_train`` and ``captions_val`` (one line per picture: its caption, the boxes of all objects and, under
-``extra``, their categories and colours) and ``sentences_train`` and ``sentences_val`` (one per referring sentence).
+``captions_train`` and ``captions_val`` (one line per image: its caption, the boxes of all objects and, under
+``extra``, their categories and colours) and ``expressions_train`` and ``expressions_val`` (one per referring sentence).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from rich.progress import track
 
 from rgbtvg.datasets.canonical import write_records
-from rgbtvg.datasets.synthetic.annotation import annotate, image_rng, picture_rng
+from rgbtvg.datasets.synthetic.annotation import annotate, image_rng, rendering_rng
 from rgbtvg.datasets.synthetic.captions import caption
 from rgbtvg.datasets.synthetic.rendering import render_rgb
 from rgbtvg.datasets.synthetic.scenes import CATEGORIES, COLOURS, Scene
@@ -29,7 +29,7 @@ from rgbtvg.errors import DataError
 DATASET = "rgbtvg_synthetic_pretraining"
 VERSION = 1  # raise it whenever the same arguments give another set
 MANIFEST = "manifest.json"
-SENTENCES_PER_IMAGE = 2
+EXPRESSIONS_PER_IMAGE = 2
 _CAPTION_STREAM = 3
 
 
@@ -38,7 +38,7 @@ class PretrainingSpec:
     """What determines every byte of the set.
 
     Args:
-        train, val: pictures, each with a caption and two sentences.
+        train, val: images, each with a caption and two expressions.
         seed: any non-negative number.
         image_size: (width, height) in pixels.
     """
@@ -75,10 +75,10 @@ def make_pretraining(
     records: list[dict[str, Any]] = []
     digest = hashlib.sha256()
     with multiprocessing.Pool(workers or os.cpu_count()) as pool:
-        made = pool.imap(partial(_make_picture, spec, unfinished), jobs, chunksize=16)
-        for lines, picture_digest in track(made, "generating pictures", total=len(jobs), disable=not progress):
+        made = pool.imap(partial(_make_image, spec, unfinished), jobs, chunksize=16)
+        for lines, image_digest in track(made, "generating images", total=len(jobs), disable=not progress):
             records += lines
-            digest.update(picture_digest.encode())
+            digest.update(image_digest.encode())
     write_records(unfinished / f"{DATASET}.jsonl", records)
     digest.update((unfinished / f"{DATASET}.jsonl").read_bytes())
     manifest = {"dataset": DATASET, "arguments": arguments, "sha256": digest.hexdigest()}
@@ -89,19 +89,19 @@ def make_pretraining(
     return manifest
 
 
-def _make_picture(spec: PretrainingSpec, folder: Path, job: tuple[str, int]) -> tuple[list[dict[str, Any]], str]:
-    """Write the picture of one scene; returns its records and the hash of its file."""
+def _make_image(spec: PretrainingSpec, folder: Path, job: tuple[str, int]) -> tuple[list[dict[str, Any]], str]:
+    """Write the image of one scene; returns its records and the hash of its file."""
     part, index = job
     split = f"pretraining_{part}"
-    scene, sentences = annotate(spec.seed, split, index, SENTENCES_PER_IMAGE, spec.image_size)
+    scene, expressions = annotate(spec.seed, split, index, EXPRESSIONS_PER_IMAGE, spec.image_size)
     path = folder / "rgb" / f"{part}_{index:05d}.jpg"
-    render_rgb(scene, picture_rng(spec.seed, split, index)).save(path, quality=90, subsampling=0)
-    said = caption(scene, image_rng(spec.seed, split, index, _CAPTION_STREAM))
+    render_rgb(scene, rendering_rng(spec.seed, split, index)).save(path, quality=90, subsampling=0)
+    text = caption(scene, image_rng(spec.seed, split, index, _CAPTION_STREAM))
     everything = list(range(len(scene.objects)))
-    records = [_record(f"captions_{part}", f"{index:06d}", path, scene, said, everything)]
-    for number, sentence in enumerate(sentences):
+    records = [_record(f"captions_{part}", f"{index:06d}", path, scene, text, everything)]
+    for number, said in enumerate(expressions):
         name = f"{index:06d}_{number}"
-        records.append(_record(f"sentences_{part}", name, path, scene, sentence.expression, sentence.targets))
+        records.append(_record(f"expressions_{part}", name, path, scene, said.text, said.targets))
     return records, hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Tokenizers of the synthetic sentences, saved as ordinary Hugging Face tokenizer folders.
+"""Tokenizers of the synthetic expressions, saved as ordinary Hugging Face tokenizer folders.
 
 One knows every word of the generator and no other. The subword tokenizer, which the miniature encoders share, splits
 other English words into pieces, down to characters.
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 SUBWORDS = 2000
 WORDS = Path(__file__).with_name("words.txt")
-MAX_TOKENS = 24  # the longest sentence has 14 words; start, end and room for hand-written ones
+MAX_TOKENS = 24  # the longest expression has 14 words; start, end and room for hand-written ones
 
 
 def save_tokenizer(folder: str | Path) -> None:
     """Write the tokenizer of every word the generator can say; ``AutoTokenizer.from_pretrained(folder)`` reads it.
 
     Lower-cases, adds [START] and [END]. [PAD] is 0 and [END] the largest id, because CLIP-like text encoders take the
-    sentence from the position of the largest id. The vocabulary depends on neither seed nor size of the set.
+    expression from the position of the largest id. The vocabulary depends on neither seed nor size of the set.
     """
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -35,8 +35,8 @@ def save_tokenizer(folder: str | Path) -> None:
     _save(tokenizer, folder)
 
 
-def save_subword_tokenizer(folder: str | Path, sentences: Iterable[str]) -> None:
-    """Write a WordPiece tokenizer of at most `SUBWORDS` pieces, learned from sentences and ``words.txt``.
+def save_subword_tokenizer(folder: str | Path, expressions: Iterable[str]) -> None:
+    """Write a WordPiece tokenizer of at most `SUBWORDS` pieces, learned from expressions and ``words.txt``.
 
     Every printable ASCII character is a piece, so that no word of them is unknown. Accents are removed. Ids are laid
     out as in :func:`save_tokenizer`, with [MASK] before [START].
@@ -53,7 +53,7 @@ def save_subword_tokenizer(folder: str | Path, sentences: Iterable[str]) -> None
         initial_alphabet=characters,
         show_progress=False,
     )
-    learner.train_from_iterator([*sentences, *WORDS.read_text(encoding="utf-8").split()], trainer)
+    learner.train_from_iterator([*expressions, *WORDS.read_text(encoding="utf-8").split()], trainer)
     pieces = dict.fromkeys([*sorted(learner.get_vocab()), *(f"##{character}" for character in characters)])
     tokens = ["[PAD]", "[UNK]", *pieces, "[MASK]", "[START]", "[END]"]
     tokenizer = Tokenizer(models.WordPiece({token: index for index, token in enumerate(tokens)}, unk_token="[UNK]"))
@@ -62,7 +62,7 @@ def save_subword_tokenizer(folder: str | Path, sentences: Iterable[str]) -> None
 
 
 def _save(tokenizer: Tokenizer, folder: str | Path, **special: str) -> None:
-    """Add start and end to every sentence and write the folder."""
+    """Add start and end to every expression and write the folder."""
     from tokenizers import processors
     from transformers import PreTrainedTokenizerFast
 
