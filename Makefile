@@ -33,7 +33,7 @@ demo: $(INSTALLED)
 	$(PYTHON) tools/test.py --load-from $(DEMO_DIR)/best.pth --work-dir $(DEMO_DIR)/test
 	$(PYTHON) tools/analysis/draw_predictions.py $(DEMO_DIR)/test/predictions.json --split test --num 16 \
 	    --out $(DEMO_DIR)/predictions.png
-	@echo "The picture: $(DEMO_DIR)/predictions.png"
+	@echo "The image: $(DEMO_DIR)/predictions.png"
 
 test: $(INSTALLED)
 	$(PYTHON) -m pytest -n 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rgbtvg.errors import ConfigError, RGBTVGError
@@ -62,7 +63,7 @@ def add_row_filters(parser: argparse.ArgumentParser) -> None:
 
 def add_subject(parser: argparse.ArgumentParser) -> None:
     """Checkpoint, samples and output folder of an analysis, for :func:`subject_arguments`."""
-    parser.add_argument("--load-from", required=True, metavar="CHECKPOINT", help="weights")
+    parser.add_argument("--load-from", metavar="CHECKPOINT", help="weights")
     parser.add_argument("--config", help="config file (default: the config in the checkpoint)")
     parser.add_argument("--split", default="test", help="split of the test set (default: test)")
     parser.add_argument("--num", type=int, metavar="N", help="sentences, of images drawn at random (default: all)")
@@ -78,6 +79,13 @@ def subject_arguments(args: argparse.Namespace) -> dict[str, Any]:
     names = ("config", "split", "num", "device")
     given = {name: getattr(args, name) for name in names}
     return {"checkpoint": args.load_from, "options": parse_options(args.cfg_options), **given}
+
+
+def results_folder(args: argparse.Namespace, name: str) -> Path:
+    """``--out``, or a folder of this name next to the checkpoint, or in that of a config which names its weights."""
+    if args.out:
+        return Path(args.out)
+    return (Path(args.load_from).parent if args.load_from else Path("work_dirs", Path(args.config).stem)) / name
 
 
 def conditions(words: Sequence[str]) -> dict[str, str]:
@@ -105,7 +113,7 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except RGBTVGError as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
+        print(f"error: {error_message(error)}", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
         if error.filename is None:  # not about a file that the user names
@@ -117,7 +125,7 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
-def sentence(error: RGBTVGError) -> str:
+def error_message(error: RGBTVGError) -> str:
     """The sentence of an error, also where a data loader's worker process wrapped it in its traceback."""
     text = str(error).strip()
     if "Original Traceback" not in text:

@@ -15,7 +15,6 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from rgbtvg.analysis.changes import Change, pair_key
 from rgbtvg.analysis.subject import Subject
-from rgbtvg.datasets.collate import collate_grounding
 from rgbtvg.datasets.corruptions import Images
 from rgbtvg.datasets.image_files import read_image
 from rgbtvg.errors import DataError
@@ -153,7 +152,7 @@ class _Batches(IterableDataset):
                     indices.append(index)
                     samples.append(sample)
                     if len(samples) == self.subject.batch_size:
-                        yield indices, collate_grounding(samples), {}
+                        yield indices, self.subject.find.collate(samples), {}
                         indices, samples = [], []
             except DataError as error:
                 ids = {
@@ -161,7 +160,7 @@ class _Batches(IterableDataset):
                 }
                 yield [], {}, dict.fromkeys(ids, str(error))
         if samples:
-            yield indices, collate_grounding(samples), {}
+            yield indices, self.subject.find.collate(samples), {}
 
     def _pair(self, place: int) -> Iterator[tuple[int, dict[str, Any]]]:
         """Prepared samples of all questions about one pair, with the indices of the questions."""

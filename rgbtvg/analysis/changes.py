@@ -49,7 +49,7 @@ class Without:
 
     def __call__(self, images: Images, key: str, other: Callable[[], Images]) -> Images:
         blank = {
-            stream: fill_stream(images, stream, "mean", generator("mean", key), self.means[stream])
+            stream: fill_stream(images, stream, "mean", generator("mean", key), self.means.get(stream))
             for stream in self.streams
             if stream in images
         }

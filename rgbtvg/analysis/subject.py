@@ -43,9 +43,13 @@ class Subject:
 
     @property
     def means(self) -> dict[str, list[float]]:
-        """Stream -> mean that the model's preprocessor subtracts, on [0, 1]."""
-        preprocessor = self.find.model.data_preprocessor
-        return {stream: getattr(preprocessor, f"{stream}_mean").flatten().tolist() for stream in self.find.streams}
+        """Stream -> mean that the model's preprocessor subtracts, on [0, 1]; empty for models that normalise alone."""
+        buffers = dict(self.find.model.data_preprocessor.named_buffers())
+        return {
+            stream: buffers[f"{stream}_mean"].flatten().tolist()
+            for stream in self.find.streams
+            if f"{stream}_mean" in buffers
+        }
 
     def sample(self, loaded: Mapping[str, Any], expression: str | None = None) -> dict[str, Any]:
         """The sample of a loaded record, with another sentence if one is given; ``""`` has special tokens only."""
@@ -61,12 +65,12 @@ class Subject:
             token_ids = torch.full((tokenize.max_length,), tokenize.pad_id, dtype=torch.int64)
             token_ids[: len(ids)] = torch.tensor(ids)
             sample["data_samples"].token_ids = token_ids
-            sample["data_samples"].token_mask = torch.arange(tokenize.max_length) < len(ids)
+            sample["data_samples"].token_padding_mask = torch.arange(tokenize.max_length) >= len(ids)
         return sample
 
 
 def open_subject(
-    checkpoint: str | Path,
+    checkpoint: str | Path | None,
     config: str | Path | None = None,
     *,
     split: str = "test",
@@ -77,7 +81,7 @@ def open_subject(
     """Load a checkpoint and the records of its test set.
 
     Args:
-        checkpoint: weights.
+        checkpoint: weights; None for a zero-shot config, which names its own.
         config: by default the one in the checkpoint.
         split: of the test set.
         num: number of sentences; whole images are drawn at random, the same ones every time. None takes all.
@@ -88,7 +92,9 @@ def open_subject(
         ConfigError: the checkpoint or config cannot be used, or the test set has not this split.
         DataError: the split has no sentence with a target.
     """
-    loaded = load_config(config, options) if config else config_from_checkpoint(checkpoint, options)
+    if checkpoint is None and config is None:
+        raise ConfigError("name the weights with --load-from, or a zero-shot config with --config")
+    loaded = config_from_checkpoint(checkpoint, options) if config is None else load_config(config, options)
     find = GroundingInferencer(loaded, checkpoint, device=device)
     if "test_dataloader" not in loaded:
         raise ConfigError("the config has no test_dataloader")
@@ -97,7 +103,7 @@ def open_subject(
         raise DataError(f"the split {split!r} has no sentence with a target")
     records = chosen(records, num)
     facts = dict(
-        checkpoint=file_identity(checkpoint),
+        checkpoint=find.model.identity() if checkpoint is None else file_identity(checkpoint),
         config=str(loaded.get("config_name", "")),
         streams=list(find.streams),
         data=data_manifest(records),

@@ -32,7 +32,7 @@ def read_calibration(weights: str | Path) -> Calibration | None:
         DataError: the file is not a calibration.
     """
     path = calibration_path(weights)
-    if not path.is_file():
+    if not path.is_file() or not Path(weights).is_file():
         return None
     from rgbtvg.evaluation.calibration import Calibration  # the metrics are imported where there is a file only
 

@@ -12,9 +12,8 @@ python tools/analysis/audit.py --controls --load-from work_dirs/quickstart/best.
 """
 
 import argparse
-from pathlib import Path
 
-from rgbtvg.cli import add_subject, subject_arguments
+from rgbtvg.cli import add_subject, results_folder, subject_arguments
 
 
 def parse_args() -> argparse.Namespace:
@@ -36,7 +35,7 @@ def main() -> None:
     audits = {"cameras": audit_cameras, "words": audit_words, "controls": audit_controls}
     names = [name for name in audits if getattr(args, name)] or list(audits)
     subject = open_subject(**subject_arguments(args))
-    out = Path(args.out or Path(args.load_from).parent / "audit")
+    out = results_folder(args, "audit")
     for name in names:
         found = audits[name](subject)
         found.save(out / f"{name}.json")

@@ -8,9 +8,8 @@ python tools/analysis/robustness.py --load-from work_dirs/quickstart/best.pth --
 """
 
 import argparse
-from pathlib import Path
 
-from rgbtvg.cli import add_subject, subject_arguments
+from rgbtvg.cli import add_subject, results_folder, subject_arguments
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,7 +32,7 @@ def main() -> None:
     names_of(args.kinds)
     subject = open_subject(**subject_arguments(args))
     result = measure_robustness(subject, args.kinds, args.severities)
-    out = Path(args.out or Path(args.load_from).parent / "robustness")
+    out = results_folder(args, "robustness")
     result.save(out / "robustness.json")
     print(result.table(), result.table_by(args.by), sep="\n\n")
     if result.skipped:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from rgbtvg.datasets.base import GroundingDataset
-from rgbtvg.datasets.masks import text_rle
-from rgbtvg.datasets.records import LeftOut, check_sentence, open_text
+from rgbtvg.datasets.masks import covers_image, text_rle
+from rgbtvg.datasets.records import LeftOut, check_expression, open_text
 from rgbtvg.datasets.records.names import cached_name
 from rgbtvg.errors import DataError
 from rgbtvg.files import replacing
@@ -201,6 +201,9 @@ def check_row(row: Any) -> None:
     masks = row.get("masks")
     if masks is not None and len(masks) != len(row["boxes"]):
         raise DataError(f"field 'masks' must have one mask per box, got {len(masks)} for {len(row['boxes'])} boxes")
+    for mask in masks or ():
+        if not covers_image(mask) or row.get("size") not in (None, mask["size"]):
+            raise DataError(f"field 'masks' must encode masks of the image's size, got {mask!r:.80}")
 
 
 def _is_text(value: Any) -> bool:
@@ -329,7 +332,7 @@ class JSONLinesDataset(GroundingDataset):
         kept = []
         for record in chosen:
             try:
-                check_sentence(record["expression"])
+                check_expression(record["expression"])
             except LeftOut as error:
                 self.intake.refuse(f"{record['sample_id']} of {self.path}", error, split)
                 continue
@@ -338,8 +341,8 @@ class JSONLinesDataset(GroundingDataset):
             return chosen
         if chosen and not kept:
             raise DataError(
-                f"none of the {len(chosen)} records of {split} in {self.path} has a sentence: tools/data/annotate.py "
-                "writes them"
+                f"none of the {len(chosen)} records of {split} in {self.path} has an expression: "
+                "tools/data/annotate.py writes them"
             )
         return kept
 

@@ -20,8 +20,8 @@ from rgbtvg.datasets.image_folder import ImageFolders
 from rgbtvg.datasets.records import (
     BoxReader,
     LeftOut,
+    check_expression,
     check_id,
-    check_sentence,
     check_size,
     index_by_id,
     open_text,
@@ -47,8 +47,8 @@ class OwnBoxes(DetectionReader):
         rgb: folder of the RGB images under `image_root`; ``rgb``, ``visible`` or ``images`` by default.
         ir: folder of the thermal images; ``ir``, ``infrared`` or ``thermal`` by default.
         dataset: name that records get; that of the folder or file by default.
-        box_format: ``'xywh'``, ``'xyxy'`` or ``'cxcywh'``, where it is not that of the file's format.
-        box_unit: ``'pixel'``, ``'fraction'`` or ``'thousandth'`` of the image.
+        box_format: ``'xywh'``, ``'xyxy'``, ``'cxcywh'`` or ``'yxyx'``, where it is not that of the file's format.
+        box_unit: ``'pixel'``; ``'fraction'``, ``'percent'`` or ``'thousandth'`` of the image.
     """
 
     own_format = "xywh"
@@ -79,7 +79,7 @@ class OwnBoxes(DetectionReader):
 
     def places(self, images: Mapping[str, ImageFolders], name: Any) -> dict[str, Path | None]:
         """Path of each stream of the image of that name."""
-        paths = {stream: folders.find(name) for stream, folders in images.items()}
+        paths = {stream: folders.find_twin(name, images["rgb"]) for stream, folders in images.items()}
         return {stream: None if path is None else Path(path) for stream, path in paths.items()}
 
     def corners(self, box: Any, size: Size | None) -> tuple[float, float, float, float]:
@@ -142,7 +142,7 @@ class COCOBoxes(_Tabled):
     """A COCO file, or a folder with several: ``instances.json``, ``annotations/{train,val,test}.json``.
 
     A split is a file's ``train``, ``val`` or ``test``, in its name; categories are kept. References beside it
-    (``refs.json``) are sentences, which ``data=own_coco`` reads.
+    (``refs.json``) are expressions, which ``data=own_coco`` reads.
 
     Args:
         split: of files whose name does not tell it.
@@ -280,7 +280,7 @@ class CSVBoxes(_Tabled):
             return LabelledObject(
                 values["category"] or "object",
                 self.corners(box, size),
-                expression=check_sentence(expression) if expression else "",
+                expression=check_expression(expression) if expression else "",
             )
 
         split = values["split"] or UNSPLIT
