@@ -87,7 +87,7 @@ def _exchanged(record: Mapping[str, Any], extras: Mapping[str, Mapping[str, Any]
     of_image = extras.get(Path(next(iter(record["image_paths"].values()))).name)
     sentence = None
     if of_image is not None:
-        sentence = next((one for one in of_image["sentences"] if one["expression"] == record["expression"]), None)
+        sentence = next((one for one in of_image["expressions"] if one["expression"] == record["expression"]), None)
     if of_image is not None and sentence is not None:
         rng = generator("exchange", record["sample_id"])
         for exchange in exchanges(of_image, sentence, rng, tuple(VALUES)):

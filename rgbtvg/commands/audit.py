@@ -13,7 +13,7 @@ python tools/analysis/audit.py --controls --load-from work_dirs/quickstart/best.
 
 import argparse
 
-from rgbtvg.cli import add_subject, results_folder, subject_arguments
+from rgbtvg.commands._subject import add_subject, results_folder, subject_arguments
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,7 +9,7 @@ python tools/analysis/robustness.py --load-from work_dirs/quickstart/best.pth --
 
 import argparse
 
-from rgbtvg.cli import add_subject, results_folder, subject_arguments
+from rgbtvg.commands._subject import add_subject, results_folder, subject_arguments
 
 
 def parse_args() -> argparse.Namespace:

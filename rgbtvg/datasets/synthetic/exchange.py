@@ -66,7 +66,7 @@ def exchanges(
 
     Args:
         record: line of ``extras.jsonl``.
-        sentence: one of its ``sentences``.
+        sentence: one of its ``expressions``.
         rng: chooses among several exchanges.
         attributes: keys of :data:`VALUES`.
     """
