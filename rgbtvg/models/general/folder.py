@@ -34,7 +34,7 @@ def load_folder(path: str | Path, model_class: str, processor_class: str, parts:
     """A model in evaluation mode on the CPU, in the number format of its file, and its processor.
 
     Args:
-        path: folder with ``config.json``, weights in ``.safetensors``, and the files of the processor and the tokenizer.
+        path: folder with ``config.json``, weights in ``.safetensors``, and the files of processor and tokenizer.
         model_class, processor_class: names of classes of `transformers`.
         parts: kinds of models (``model_type``) that may be inside it, such as its backbone's.
 
@@ -47,9 +47,7 @@ def load_folder(path: str | Path, model_class: str, processor_class: str, parts:
     model_type = getattr(transformers, model_class).config_class.model_type
     values = _checked_configuration(path, model_class, model_type, parts)
     if not list(path.glob("*.safetensors")):
-        raise CheckpointError(
-            f"{path} has no weights in safetensors format (model.safetensors), which {model_class} needs"
-        )
+        raise CheckpointError(f"{path} has no weights of {model_class} in safetensors format (model.safetensors)")
     local = dict(local_files_only=True, trust_remote_code=False)
     with _quiet(), _data_files(path, values) as folder:
         try:

@@ -212,7 +212,7 @@ def test_missing_and_damaged_files_are_one_sentence(folders, tmp_path):
     refused("cannot be read as Owlv2ForObjectDetection")
     torch.save(tensors, folder / "pytorch_model.bin")
     weights.unlink()
-    refused("has no weights in safetensors format")
+    refused("has no weights of Owlv2ForObjectDetection in safetensors format")
     save_file(tensors, weights, {"format": "pt"})
     (folder / "tokenizer.json").unlink()
     refused("has no readable processor")
