@@ -15,6 +15,7 @@ from rgbtvg.engine.arguments import check_arguments
 from rgbtvg.engine.assignments import check_assignments
 from rgbtvg.engine.config_text import check_plain, format_config
 from rgbtvg.engine.dataset_configs import put_dataset
+from rgbtvg.engine.lineage import suggestion
 from rgbtvg.engine.options import apply_options
 from rgbtvg.engine.references import Values, expand_reference, references_in, resolve_references
 from rgbtvg.errors import ConfigError
@@ -82,7 +83,7 @@ def load_config(
     """
     path = Path(path)
     if not path.is_file():
-        raise ConfigError(f"no such config: {path}{_nearest(path)}")
+        raise ConfigError(f"no such config: {path}{suggestion(path) or _nearest(path)}")
     try:
         values = Config.fromfile(str(path)).to_dict()
     except Exception as error:
