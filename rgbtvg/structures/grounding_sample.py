@@ -15,6 +15,7 @@ class GroundingSample(BaseDataElement):
     - ``dataset``, ``split`` (str), ``subsets`` (list of str, such as ``testA``), ``conditions`` (dict name -> value).
     - ``expression`` (str), ``image_paths`` (dict modality -> path).
     - ``ori_shape`` (H, W) of the image file; ``input_shape`` (H, W) of the padded network input.
+    - ``warnings`` (list of str): why a model may not see or understand the sample, ``kind: details`` each.
     - ``pad_offset`` (left, top) of the picture inside the padded input; ``frame`` (:class:`Frame`), image to input.
 
     Data fields, present where known; N is the number of targets, 0 for a sentence that means nothing in the picture:
@@ -35,3 +36,8 @@ class GroundingSample(BaseDataElement):
     pred_boxes: Tensor
     pred_scores: Tensor
     pred_mask: Tensor
+
+
+def warning_kind(warning: str) -> str:
+    """What warnings of one kind have in common: the text before the details."""
+    return warning.partition(":")[0]
