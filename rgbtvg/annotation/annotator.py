@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from rgbtvg.annotation.journal import Journal
-from rgbtvg.annotation.models import NoAnswer, Stopped, VisionLanguageModel
 from rgbtvg.annotation.prompts import (
     BOX_MODES,
     PROMPTS,
-    Turn,
     correction_turns,
     expression_turns,
     lighting_turns,
@@ -28,6 +26,7 @@ from rgbtvg.annotation.rules import MAX_WORDS, MIN_WORDS, Rejected, parse_expres
 from rgbtvg.datasets.canonical import category_of
 from rgbtvg.datasets.conditions import condition_name
 from rgbtvg.errors import ConfigError, DataError
+from rgbtvg.models.general.client import NoAnswer, Stopped, Turn, VisionLanguageModel
 
 Record = dict[str, Any]
 

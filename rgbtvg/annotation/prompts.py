@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from rgbtvg.datasets.canonical import category_of
 from rgbtvg.datasets.transforms import LoadImages
 from rgbtvg.errors import ConfigError
+from rgbtvg.models.general.client import Turn
 from rgbtvg.structures import MODALITY_STREAMS
 
 BOX_MODES = ("described", "drawn", "both")
@@ -89,15 +90,6 @@ PLACES = {
 }
 THERMAL_NOTE = "A second picture shows the same scene in thermal infrared: brighter is warmer. "
 CORRECTION = "This answer cannot be used: {reason}. Answer again and keep to the instructions."
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One message of a conversation: ``role`` is ``'user'`` or ``'assistant'``."""
-
-    role: str
-    text: str
-    images: tuple[Image.Image, ...] = ()
 
 
 def lighting_turns(record: dict[str, Any]) -> list[Turn]:

@@ -13,9 +13,9 @@ from rgbtvg.annotation.rules import sentence_problem
 from rgbtvg.datasets.canonical import category_of, write_records
 from rgbtvg.datasets.image_files import read_image
 from rgbtvg.errors import DataError
+from rgbtvg.jpeg import encode_jpeg
 from rgbtvg.local_server import LocalHandler, LocalServer, Refused, place_of
 from rgbtvg.visualization.drawing import displayed
-from rgbtvg.visualization.jpeg import encode_jpeg
 
 LONGEST_BODY = 20_000
 """Bytes of a decision; a sentence is far shorter."""

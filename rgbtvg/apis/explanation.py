@@ -56,10 +56,10 @@ class Explanation:
 
     Args:
         row: as in a predictions file, with ``iou`` and ``mistake`` (:data:`rgbtvg.evaluation.MISTAKES`) where the truth
-            is known; without ``gt_boxes`` where it is not.
+            is known; without ``gt_boxes_xyxy`` where it is not.
         images: stream -> picture as it was loaded, in the frame of the row's boxes.
         views: stream -> the network's input.
-        gt_boxes_input, pred_boxes_input: (N, 4) xyxy in pixels of the network's input.
+        gt_boxes_xyxy_input, pred_boxes_xyxy_input: (N, 4) xyxy in pixels of the network's input.
         tokens: tokens of the expression.
         tokens_cut: number of tokens that did not fit.
         maps: name -> (h, w), where the method looked, over the network's input; see :meth:`BaseGrounder.relevance`.
@@ -72,8 +72,8 @@ class Explanation:
     row: dict[str, Any]
     images: dict[str, Image.Image]
     views: dict[str, StreamView]
-    gt_boxes_input: list[list[float]]
-    pred_boxes_input: list[list[float]]
+    gt_boxes_xyxy_input: list[list[float]]
+    pred_boxes_xyxy_input: list[list[float]]
     tokens: list[str]
     tokens_cut: int
     maps: dict[str, NDArray[np.float32]]
@@ -103,8 +103,8 @@ class Explanation:
         answer = draw_grounding(
             self.images,
             row["expression"],
-            gt_boxes=row.get("gt_boxes", ()),
-            pred_boxes=row["pred_boxes"],
+            gt_boxes_xyxy=row.get("gt_boxes_xyxy", ()),
+            pred_boxes_xyxy=row["pred_boxes_xyxy"],
             iou=row.get("iou"),
             note=row.get("mistake", ""),
             width=width,
@@ -127,8 +127,8 @@ class Explanation:
             self.lines(),
             width=width,
             title=row["sample_id"],
-            gt_boxes=self.gt_boxes_input,
-            pred_boxes=self.pred_boxes_input,
+            gt_boxes_xyxy=self.gt_boxes_xyxy_input,
+            pred_boxes_xyxy=self.pred_boxes_xyxy_input,
         )
 
     def lines(self) -> list[str]:
@@ -136,9 +136,9 @@ class Explanation:
         row = self.row
         lines = []
         if "iou" in row:
-            lines.append(f"{row['mistake']} (IoU {row['iou']:.3f}): true {_boxes(row['gt_boxes'])}")
+            lines.append(f"{row['mistake']} (IoU {row['iou']:.3f}): true {_boxes(row['gt_boxes_xyxy'])}")
         scores = ", ".join(f"{score:.3f}" for score in row["pred_scores"])
-        lines.append(f"predicted {_boxes(row['pred_boxes'])}, score {scores or 'none'}")
+        lines.append(f"predicted {_boxes(row['pred_boxes_xyxy'])}, score {scores or 'none'}")
         lines += [str(view) for view in self.views.values()]
         tokens = list(self.tokens)
         if self.word_weights:
@@ -185,8 +185,8 @@ def explain(
         row=row,
         images=images,
         views={stream: _view(model, inputs, stream) for stream in model.streams},
-        gt_boxes_input=_to_input(sample, row.get("gt_boxes", [])),
-        pred_boxes_input=_to_input(sample, row["pred_boxes"]),
+        gt_boxes_xyxy_input=_to_input(sample, row.get("gt_boxes_xyxy", [])),
+        pred_boxes_xyxy_input=_to_input(sample, row["pred_boxes_xyxy"]),
         tokens=tokens,
         tokens_cut=cut,
         maps={name: values.numpy() for name, values in maps.items()},
@@ -199,10 +199,13 @@ def explain(
 def _row(sample: GroundingSample, others: Sequence[Sequence[float]]) -> dict[str, Any]:
     """The row of a predictions file, with the IoU and the kind of mistake where the truth is known."""
     fields = sample.to_dict()
-    row = make_row({"gt_boxes_px": torch.zeros(0, 4), **fields})
-    if "gt_boxes_px" in fields:
-        return row | {"iou": best_box_iou(row["pred_boxes"], row["gt_boxes"]), "mistake": mistake(row, others)}
-    return {name: value for name, value in row.items() if name != "gt_boxes"}
+    row = make_row({"gt_boxes_xyxy": torch.zeros(0, 4), **fields})
+    if "gt_boxes_xyxy" in fields:
+        return row | {
+            "iou": best_box_iou(row["pred_boxes_xyxy"], row["gt_boxes_xyxy"]),
+            "mistake": mistake(row, others),
+        }
+    return {name: value for name, value in row.items() if name != "gt_boxes_xyxy"}
 
 
 def _view(model: BaseGrounder, inputs: GroundingInputs, stream: str) -> StreamView:
@@ -239,8 +242,8 @@ def _looked_at(values: Tensor, sample: GroundingSample) -> dict[str, Any]:
     x, y = (column + 0.5) * width / columns, (row + 0.5) * height / rows
     peak = sample.frame.to_image(torch.tensor([x, y, x, y]))[:2].tolist()
     found: dict[str, Any] = {"peak": [round(value, 1) for value in peak]}
-    if "gt_boxes" in sample and len(sample.gt_boxes):
-        covered = box_regions(sample.gt_boxes.cpu().float(), (height, width), (rows, columns)).amax(0)  # (h, w)
+    if "gt_boxes_cxcywh" in sample and len(sample.gt_boxes_cxcywh):
+        covered = box_regions(sample.gt_boxes_cxcywh.cpu().float(), (height, width), (rows, columns)).amax(0)  # (h, w)
         found["in_truth"] = round(((values * covered).sum() / values.sum().clamp(min=1e-12)).item(), 4)
     return found
 

@@ -52,7 +52,7 @@ class ExportedGrounder(nn.Module):
             logits, boxes = model.head.answers(outputs)
             scores, boxes = logits.float().softmax(-1)[..., 0], model.head.input_boxes(outputs, boxes)
         else:
-            boxes = outputs["pred_boxes"][:, None]
+            boxes = outputs["pred_boxes_cxcywh"][:, None]
             scores = outputs["pred_scores"][:, None] if "pred_scores" in outputs else boxes.new_ones(boxes.shape[:2])
         return cxcywh_to_xyxy(boxes.float()).clamp(0, 1), scores.float()
 

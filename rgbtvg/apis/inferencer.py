@@ -62,7 +62,7 @@ class GroundingInferencer:
     Example:
         >>> find = GroundingInferencer("work_dirs/quickstart/best.pth")
         >>> result = find("rgb/000123.png", "ir/000123.png", "the warm car left of the bus")
-        >>> result.boxes, result.scores
+        >>> result.boxes_xyxy, result.scores
         >>> result.save("answer.png")
     """
 
@@ -293,7 +293,7 @@ def _test_pipeline(config: Config) -> list[dict[str, Any]]:
 
 def _result(sample: GroundingSample, images: dict[str, Image.Image]) -> GroundingResult:
     height, width = sample.ori_shape
-    boxes, scores = sample.pred_boxes.cpu().numpy(), sample.pred_scores.cpu().numpy()
+    boxes, scores = sample.pred_boxes_xyxy.cpu().numpy(), sample.pred_scores.cpu().numpy()
     warnings = list(sample.get("warnings") or ())
     finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
     if not finite.all():

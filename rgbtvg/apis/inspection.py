@@ -145,7 +145,7 @@ def records_of(config: Config, samples: Sequence[str]) -> list[tuple[dict[str, A
             continue
         dataset = DATASETS.build({**config[loader].dataset.to_dict(), "pipeline": [], "serialize_data": False})
         records = [dataset.get_data_info(index) for index in range(len(dataset))]
-        rows = [{**record, "gt_boxes": record["boxes"]} for record in records]
+        rows = [{**record, "gt_boxes_xyxy": record["boxes"]} for record in records]
         ids += [row["sample_id"] for row in rows]
         for row in rows:
             if row["sample_id"] in wanted and wanted[row["sample_id"]] is None:
@@ -161,7 +161,7 @@ def config_of_test(predictions: str | Path) -> Path | None:
 
 def _record(row: Mapping[str, Any]) -> dict[str, Any]:
     """A record of a data set from a row of predictions."""
-    return {**row, "boxes": row["gt_boxes"], "masks": [row["gt_mask"]] if "gt_mask" in row else None}
+    return {**row, "boxes": row["gt_boxes_xyxy"], "masks": [row["gt_mask"]] if "gt_mask" in row else None}
 
 
 def _named(rows: Mapping[str, Any], sample: str, ids: Sequence[str] | None = None) -> Any:

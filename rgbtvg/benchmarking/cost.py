@@ -48,7 +48,7 @@ def random_samples(inputs: GroundingInputs) -> list[GroundingSample]:
             metainfo=dict(input_shape=inputs.input_shape, ori_shape=inputs.input_shape, frame=Frame())
         )
         device = inputs.padding_mask.device
-        sample.gt_boxes = torch.tensor([[0.5, 0.5, 0.3, 0.4]], device=device)
+        sample.gt_boxes_cxcywh = torch.tensor([[0.5, 0.5, 0.3, 0.4]], device=device)
         sample.gt_masks = torch.ones(1, *inputs.input_shape, dtype=torch.uint8, device=device)
         sample.token_ids, sample.token_mask = ids, mask
         samples.append(sample)

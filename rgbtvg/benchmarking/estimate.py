@@ -26,8 +26,8 @@ def report_estimate(runs: Sequence[SweepRun], jobs: int, report: Callable[[str],
     """Report the estimated cost of `runs`, which are not finished yet, and return the total in hours.
 
     The operations of a training step (forward and backward of what learns in the last stage) are counted without
-    computing them, once per row and number of streams. The speed is that of a transformer layer on this machine. Loading
-    of data, losses, optimizer and validation come on top.
+    computing them, once per row and number of streams. The speed is that of a transformer layer on this machine.
+    Loading, losses, optimizer and validation come on top.
     """
     from rgbtvg.engine import load_config
     from rgbtvg.evaluation.table import text_table

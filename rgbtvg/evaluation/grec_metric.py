@@ -51,10 +51,10 @@ class GRECMetric(SampleMetric):
         """``f1``, and whether something is kept exactly if there is a target (``presence``)."""
         kept = [
             box
-            for box, score in zip(row["pred_boxes"], row["pred_scores"], strict=True)
+            for box, score in zip(row["pred_boxes_xyxy"], row["pred_scores"], strict=True)
             if score >= self.score_threshold
         ]
-        targets = row["gt_boxes"]
+        targets = row["gt_boxes_xyxy"]
         if kept and targets:
             matched = count_matches(OVERLAPS[self.overlap](as_boxes(kept), as_boxes(targets)), self.iou_threshold)
             f1 = 2 * matched / (len(kept) + len(targets))
@@ -70,8 +70,8 @@ class GRECMetric(SampleMetric):
 
         return {
             "pr@f1": share("f1", rows),
-            "n_acc": share("presence", [row for row in rows if not row["gt_boxes"]]),
-            "t_acc": share("presence", [row for row in rows if row["gt_boxes"]]),
+            "n_acc": share("presence", [row for row in rows if not row["gt_boxes_xyxy"]]),
+            "t_acc": share("presence", [row for row in rows if row["gt_boxes_xyxy"]]),
         }
 
 

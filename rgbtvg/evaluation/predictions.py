@@ -7,10 +7,11 @@ A file is a JSON object with
 - ``rows``: sample id -> row.
 
 A row holds ``sample_id``, ``dataset``, ``split``, ``subsets``, ``conditions``, ``expression``, ``image_paths``,
-``size`` (height, width) of the original image, ``gt_boxes`` and ``pred_boxes`` (xyxy, its pixels), ``pred_scores``,
-and the figures of the metric (``iou`` ...). ``error`` says why the data loader could not read the sample, ``invalid``
-why its prediction counts as wrong, ``warnings`` why a model may not have seen or understood it. Numbers are written in
-full, so every printed figure can be computed again from the file (:meth:`SampleMetric.evaluate_rows`).
+``size`` (height, width) of the original image, ``gt_boxes_xyxy`` and ``pred_boxes_xyxy`` in its pixels,
+``pred_scores``, and the figures of the metric (``iou`` ...). ``error`` says why the data loader could not read the
+sample, ``invalid`` why its prediction counts as wrong, ``warnings`` why a model may not have seen or understood it.
+Numbers are written in full, so every printed figure can be computed again from the file
+(:meth:`SampleMetric.evaluate_rows`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from rgbtvg.files import replacing
 FILE_NAME = "predictions.json"
 Rows = dict[str, dict[str, Any]]
 """Sample id -> row."""
-ASKED = ("split", "expression", "gt_boxes", "gt_mask")
+ASKED = ("split", "expression", "gt_boxes_xyxy", "gt_mask")
 """Fields of a row, besides its id, that say what was asked; two files are comparable if they agree in all of them."""
 
 
@@ -40,7 +41,7 @@ def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
 def asked(row: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of :data:`ASKED`, boxes rounded to 0.01 px."""
     fields = {name: row.get(name) for name in ASKED}
-    fields["gt_boxes"] = [[round(float(value), 2) + 0.0 for value in box] for box in row["gt_boxes"]]
+    fields["gt_boxes_xyxy"] = [[round(float(value), 2) + 0.0 for value in box] for box in row["gt_boxes_xyxy"]]
     return fields
 
 
@@ -79,7 +80,8 @@ def read_predictions(path: str | Path) -> tuple[Rows, dict[str, Any]]:
         found = fingerprint(rows.values())
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"{path} is not a predictions file: it must have metric, fingerprint and rows with sample_id and gt_boxes."
+            f"{path} is not a predictions file: it must have metric, fingerprint and rows "
+            "with sample_id and gt_boxes_xyxy."
         ) from error
     if found != expected:
         raise DataError(

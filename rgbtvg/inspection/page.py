@@ -15,7 +15,7 @@ from rgbtvg.inspection.overview import overview
 from rgbtvg.inspection.report import Report
 from rgbtvg.inspection.templates import render
 from rgbtvg.inspection.thumbnails import load_pictures, thumbnail
-from rgbtvg.visualization.jpeg import jpeg_url
+from rgbtvg.jpeg import jpeg_url
 
 PICTURED = 8
 """Findings of each check that are shown with pictures."""

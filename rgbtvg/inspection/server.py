@@ -11,8 +11,8 @@ from rgbtvg.inspection.index import Index
 from rgbtvg.inspection.templates import render
 from rgbtvg.inspection.thumbnails import thumbnail
 from rgbtvg.inspection.views import View, raw_view
+from rgbtvg.jpeg import encode_jpeg
 from rgbtvg.local_server import LocalHandler, LocalServer, Refused, place_of
-from rgbtvg.visualization.jpeg import encode_jpeg
 
 PAGE_SIZE = 200
 """Most records of one answer."""
@@ -109,7 +109,7 @@ class _Handler(LocalHandler):
             "subsets": record["subsets"],
             "conditions": record["conditions"],
             "expression": view.expression,
-            "boxes": view.boxes,
+            "boxes": view.boxes_xyxy,
             "width": width,
             "height": height,
             "streams": list(view.pictures),
@@ -126,7 +126,7 @@ class _Handler(LocalHandler):
         picture = view.pictures[stream]
         if "width" in query:
             width = min(max(_number(query, "width"), WIDTHS[0]), WIDTHS[1])
-            self.send(encode_jpeg(thumbnail(picture, view.boxes, width)), "image/jpeg")
+            self.send(encode_jpeg(thumbnail(picture, view.boxes_xyxy, width)), "image/jpeg")
         else:
             self.send(encode_jpeg(picture.convert("RGB"), FULL_QUALITY), "image/jpeg")
 

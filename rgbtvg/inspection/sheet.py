@@ -37,7 +37,9 @@ def draw_records(
         shown = view(record)
         if shown.pictures:
             note = ", ".join([record["sample_id"].rsplit("/", 1)[-1], *record["conditions"].values()])
-            tiles.append(draw_grounding(shown.pictures, shown.expression, gt_boxes=shown.boxes, note=note, width=width))
+            tiles.append(
+                draw_grounding(shown.pictures, shown.expression, gt_boxes_xyxy=shown.boxes_xyxy, note=note, width=width)
+            )
     if not tiles:
         raise DataError("there is no record with a readable picture to draw")
     return contact_sheet(tiles, columns, title, legend={"box": TRUTH})

@@ -30,13 +30,13 @@ class View:
 
     Args:
         pictures: stream -> picture, all of one size; empty where none can be read.
-        boxes: [x0, y0, x1, y1] in pixels of the pictures.
+        boxes_xyxy: [x0, y0, x1, y1] in pixels of the pictures.
         expression: the sentence, which a mirrored picture changes.
         problem: why it cannot be shown as asked.
     """
 
     pictures: dict[str, Image.Image] = field(default_factory=dict)
-    boxes: Sequence[Sequence[float]] = ()
+    boxes_xyxy: Sequence[Sequence[float]] = ()
     expression: str = ""
     problem: str = ""
 

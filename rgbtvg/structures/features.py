@@ -50,11 +50,11 @@ class Prediction:
     """Answer for one sample, in the network's frame.
 
     Args:
-        boxes: (M, 4) cxcywh in [0, 1] of the padded input, best first; M may be 0.
+        boxes_cxcywh: (M, 4) cxcywh in [0, 1] of the padded input, best first; M may be 0.
         scores: (M,) in [0, 1].
         mask: (H', W') float in [0, 1] over the padded input at any resolution, or None.
     """
 
-    boxes: Tensor
+    boxes_cxcywh: Tensor
     scores: Tensor
     mask: Tensor | None = None

@@ -21,19 +21,19 @@ class GroundingSample(BaseDataElement):
     Data fields, present where known; N is the number of targets, 0 for a sentence that means nothing in the picture:
 
     - ``token_ids`` (L,) int64 and ``token_mask`` (L,) bool, True at tokens.
-    - ``gt_boxes`` (N, 4) cxcywh in [0, 1] of the padded input, for the losses.
-    - ``gt_boxes_px`` (N, 4) xyxy in pixels of the original image, for metrics and pictures.
+    - ``gt_boxes_cxcywh`` (N, 4) cxcywh in [0, 1] of the padded input, for the losses.
+    - ``gt_boxes_xyxy`` (N, 4) xyxy in pixels of the original image, for metrics and pictures.
     - ``gt_masks`` (N, H, W) uint8 in the padded input.
-    - ``pred_boxes`` (M, 4) xyxy pixels of the original image, ``pred_scores`` (M,) in [0, 1], best first.
+    - ``pred_boxes_xyxy`` (M, 4) xyxy pixels of the original image, ``pred_scores`` (M,) in [0, 1], best first.
     - ``pred_mask`` (H, W) bool in the original image.
     """
 
     token_ids: Tensor
     token_mask: Tensor
-    gt_boxes: Tensor
-    gt_boxes_px: Tensor
+    gt_boxes_cxcywh: Tensor
+    gt_boxes_xyxy: Tensor
     gt_masks: Tensor
-    pred_boxes: Tensor
+    pred_boxes_xyxy: Tensor
     pred_scores: Tensor
     pred_mask: Tensor
 

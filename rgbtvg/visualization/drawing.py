@@ -39,8 +39,8 @@ def draw_grounding(
     images: dict[str, Image.Image],
     expression: str,
     *,
-    gt_boxes: Iterable[Box] = (),
-    pred_boxes: Iterable[Box] = (),
+    gt_boxes_xyxy: Iterable[Box] = (),
+    pred_boxes_xyxy: Iterable[Box] = (),
     gt_mask: NDArray[np.bool_] | None = None,
     pred_mask: NDArray[np.bool_] | None = None,
     iou: float | None = None,
@@ -52,8 +52,8 @@ def draw_grounding(
     Args:
         images: stream (``rgb``, ``ir``) -> picture; all of them in the frame of the first, whose size they are given.
         expression: written above, cut after a few lines.
-        gt_boxes: (N, 4) xyxy in pixels of the first picture.
-        pred_boxes: (M, 4) likewise.
+        gt_boxes_xyxy: (N, 4) xyxy in pixels of the first picture.
+        pred_boxes_xyxy: (M, 4) likewise.
         gt_mask: (H, W) of the first picture: its outline on every picture, and filled on one more picture beside them.
         pred_mask: (H, W) likewise: filled and outlined on every picture.
         iou: written below, green from 0.5 on and red below it.
@@ -71,8 +71,8 @@ def draw_grounding(
             picture = overlay_mask(picture, pred_mask, PREDICTION, line)
         if gt_mask is not None:
             picture = outline_mask(picture, gt_mask, TRUTH, line)
-        draw_boxes(picture, gt_boxes, TRUTH, scale, line, outside=True)
-        draw_boxes(picture, pred_boxes, PREDICTION, scale, line)
+        draw_boxes(picture, gt_boxes_xyxy, TRUTH, scale, line, outside=True)
+        draw_boxes(picture, pred_boxes_xyxy, PREDICTION, scale, line)
         pictures[stream] = picture
     if gt_mask is not None:
         truth = first.convert("RGB").resize(size, Image.Resampling.BICUBIC)

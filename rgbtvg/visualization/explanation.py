@@ -22,8 +22,8 @@ def draw_explanation(
     *,
     width: int,
     title: str = "",
-    gt_boxes: Sequence[Box] = (),
-    pred_boxes: Sequence[Box] = (),
+    gt_boxes_xyxy: Sequence[Box] = (),
+    pred_boxes_xyxy: Sequence[Box] = (),
 ) -> Image.Image:
     """One column: the answer, the network's input, its maps, and lines of text.
 
@@ -34,10 +34,10 @@ def draw_explanation(
         lines: text below.
         width: of a view or map in pixels.
         title: of the page.
-        gt_boxes: (N, 4) xyxy in pixels of the network's input.
-        pred_boxes: (M, 4) likewise.
+        gt_boxes_xyxy: (N, 4) xyxy in pixels of the network's input.
+        pred_boxes_xyxy: (M, 4) likewise.
     """
-    boxes = dict(gt_boxes=gt_boxes, pred_boxes=pred_boxes)
+    boxes = dict(gt_boxes_xyxy=gt_boxes_xyxy, pred_boxes_xyxy=pred_boxes_xyxy)
     tiles = [answer, draw_grounding(dict(views), "what the network saw", width=width, **boxes)]
     for name, pictures in maps.items():
         tiles.append(draw_grounding(dict(pictures), f"where it looked: {name}", width=width, **boxes))

@@ -75,13 +75,13 @@ def draw_row(
     note = ", ".join(
         [row["sample_id"].rsplit("/", 1)[-1], *(f"{name} {value}" for name, value in row["conditions"].items())]
     )
-    if not row["gt_boxes"]:
+    if not row["gt_boxes_xyxy"]:
         note = f"nothing meant, {note}"
     return draw_grounding(
         images,
         row["expression"],
-        gt_boxes=row["gt_boxes"],
-        pred_boxes=row["pred_boxes"],
+        gt_boxes_xyxy=row["gt_boxes_xyxy"],
+        pred_boxes_xyxy=row["pred_boxes_xyxy"],
         iou=row.get("iou"),
         note=note,
         width=width,

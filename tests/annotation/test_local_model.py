@@ -19,9 +19,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from rgbtvg.annotation import LocalModel
-from rgbtvg.annotation.models import Answer
-from rgbtvg.annotation.prompts import Turn
+from rgbtvg.annotation import Answer, LocalModel, Turn
 from rgbtvg.errors import ConfigError
 from tests.run_tool import run_tool
 

@@ -31,12 +31,12 @@ def explanation(quickstart_run, tested) -> Explanation:
     row = load_predictions(tested)[TEST]
     find = rgbtvg.GroundingInferencer(quickstart_run / "best.pth", device="cpu")
     paths = row["image_paths"]
-    return find.explain(paths["rgb"], paths["ir"], row["expression"], row["gt_boxes"])
+    return find.explain(paths["rgb"], paths["ir"], row["expression"], row["gt_boxes_xyxy"])
 
 
 def test_it_is_the_answer_of_the_test(explanation, tested):
     row = load_predictions(tested)[TEST]
-    assert np.allclose(explanation.row["pred_boxes"], row["pred_boxes"], atol=0.11)
+    assert np.allclose(explanation.row["pred_boxes_xyxy"], row["pred_boxes_xyxy"], atol=0.11)
     assert explanation.row["iou"] == pytest.approx(row["iou"], abs=0.01)
     assert explanation.row["mistake"] in MISTAKES
 
@@ -59,7 +59,7 @@ def test_tokens_and_maps(explanation):
     (name,) = explanation.maps
     values = explanation.maps[name]
     assert name == "confidence 16 x 16" and values.sum() == pytest.approx(1, abs=1e-3)
-    x0, y0, x1, y1 = explanation.row["pred_boxes"][0]
+    x0, y0, x1, y1 = explanation.row["pred_boxes_xyxy"][0]
     x, y = explanation.looked_at[name]["peak"]
     # The most confident cell is the one of the box's centre.
     width, height = explanation.images["rgb"].size
@@ -71,7 +71,7 @@ def test_without_a_truth_nothing_is_judged(quickstart_run, tested):
     paths = load_predictions(tested)[TEST]["image_paths"]
     find = rgbtvg.GroundingInferencer(quickstart_run / "best.pth", device="cpu")
     found = find.explain(paths["rgb"], paths["ir"], "the warm car " * 20)
-    assert not {"iou", "mistake", "gt_boxes"} & found.row.keys()
+    assert not {"iou", "mistake", "gt_boxes_xyxy"} & found.row.keys()
     assert found.tokens_cut > 0 and "more were cut" in " ".join(found.lines())
     assert found.draw().width > 900
 
@@ -129,7 +129,7 @@ def test_overrides_reach_a_finished_run(quickstart_run, tested, tmp_path, capfd,
     assert run_tool(*command, "thermal_normalisation=clahe") == 0
     plain, changed = load_predictions(tested), load_predictions(tmp_path / "predictions.json")
     assert plain.keys() == changed.keys()
-    assert any(plain[name]["pred_boxes"] != changed[name]["pred_boxes"] for name in plain)
+    assert any(plain[name]["pred_boxes_xyxy"] != changed[name]["pred_boxes_xyxy"] for name in plain)
     assert run_tool(*command, "modality=ir") == 1
     assert "is a checkpoint of ReSC (rgbt)" in capfd.readouterr().err
     assert run_tool(*command, "dataset=rgbtvg_flir") == 1

@@ -21,8 +21,8 @@ SENTENCE = "the warm car"
 def test_a_box_in_pixels_of_the_image(inferencer, images, tmp_path):
     result = inferencer(*images, SENTENCE)
     assert result.expression == SENTENCE
-    assert result.boxes.shape == (1, 4) and result.scores.shape == (1,)
-    x0, y0, x1, y1 = result.boxes[0]
+    assert result.boxes_xyxy.shape == (1, 4) and result.scores.shape == (1,)
+    x0, y0, x1, y1 = result.boxes_xyxy[0]
     assert 0 <= x0 < x1 <= 90 and 0 <= y0 < y1 <= 60
     result.save(tmp_path / "answer.png")
     assert Image.open(tmp_path / "answer.png").width > 2 * 90
@@ -40,19 +40,19 @@ def test_building_an_inferencer_leaves_pytorch_as_it_was(inferencer, images):
 
 
 def test_paths_pictures_and_arrays_give_the_same(inferencer, images):
-    expected = inferencer(str(images[0]), str(images[1]), SENTENCE).boxes
+    expected = inferencer(str(images[0]), str(images[1]), SENTENCE).boxes_xyxy
     pictures = [Image.open(path) for path in images]
     for given in (pictures, [np.asarray(picture) for picture in pictures]):
-        assert np.array_equal(inferencer(*given, SENTENCE).boxes, expected)
-    assert np.array_equal(inferencer(pictures[0], np.asarray(pictures[1])[..., None], SENTENCE).boxes, expected)
+        assert np.array_equal(inferencer(*given, SENTENCE).boxes_xyxy, expected)
+    assert np.array_equal(inferencer(pictures[0], np.asarray(pictures[1])[..., None], SENTENCE).boxes_xyxy, expected)
 
 
 def test_inferencers_are_built_in_eight_threads_at_once(checkpoints, images, inferencer):
-    expected = inferencer(*images, SENTENCE).boxes
+    expected = inferencer(*images, SENTENCE).boxes_xyxy
     with ThreadPoolExecutor(8) as pool:
         built = list(pool.map(lambda _: rgbtvg.GroundingInferencer(checkpoints["rgbt"], device="cpu"), range(8)))
     for other in built:
-        np.testing.assert_allclose(other(*images, SENTENCE).boxes, expected, atol=1e-3)
+        np.testing.assert_allclose(other(*images, SENTENCE).boxes_xyxy, expected, atol=1e-3)
 
 
 def test_several_sentences_come_back_in_order(inferencer, images):
@@ -60,7 +60,7 @@ def test_several_sentences_come_back_in_order(inferencer, images):
     results = inferencer(*images, sentences)
     assert [result.expression for result in results] == sentences
     for result, sentence in zip(results[:4], sentences[:4], strict=True):
-        assert np.allclose(result.boxes, inferencer(*images, sentence).boxes, atol=1e-3)
+        assert np.allclose(result.boxes_xyxy, inferencer(*images, sentence).boxes_xyxy, atol=1e-3)
     assert inferencer(*images, []) == []
 
 
@@ -69,7 +69,7 @@ def test_one_camera_is_enough_for_its_model(checkpoints, images, modality, used)
     inferencer = rgbtvg.GroundingInferencer(checkpoints[modality], device="cpu")
     alone = [path if index == used else None for index, path in enumerate(images)]
     result = inferencer(*alone, SENTENCE)
-    assert np.array_equal(result.boxes, inferencer(*images, SENTENCE).boxes)
+    assert np.array_equal(result.boxes_xyxy, inferencer(*images, SENTENCE).boxes_xyxy)
     assert list(result.images) == [modality]
     with pytest.raises(DataError, match=f"no {('RGB', 'thermal')[used]} image was given"):
         inferencer(*reversed(alone), SENTENCE)
@@ -118,8 +118,8 @@ def test_pairs_in_one_call_are_answered_in_order_and_in_batches(inferencer, imag
     assert sizes == [16, 2]
     alone = inferencer(*turned, "the cold person")
     assert [result.expression for result in results[:2]] == [SENTENCE, "the cold person"]
-    assert np.allclose(results[1].boxes, alone.boxes, atol=1e-3) and np.allclose(
-        results[-1].boxes, alone.boxes, atol=1e-3
+    assert np.allclose(results[1].boxes_xyxy, alone.boxes_xyxy, atol=1e-3) and np.allclose(
+        results[-1].boxes_xyxy, alone.boxes_xyxy, atol=1e-3
     )
     assert len(inferencer([rgb] * 3, [thermal] * 3, SENTENCE)) == 3
     with pytest.raises(DataError, match="2 RGB images, 1 thermal images"):
@@ -131,14 +131,14 @@ def test_pairs_in_one_call_are_answered_in_order_and_in_batches(inferencer, imag
 def test_result_as_plain_data_table_and_picture(inferencer, images):
     result = inferencer(*images, SENTENCE)
     fields = json.loads(json.dumps(result.to_dict()))
-    assert fields["boxes"] == result.boxes.tolist() and fields["warnings"] == []
+    assert fields["boxes_xyxy"] == result.boxes_xyxy.tolist() and fields["warnings"] == []
     masked = dataclasses.replace(result, mask=np.eye(60, 90, dtype=bool)).to_dict()["mask"]
     assert np.array_equal(decode_union([masked], (60, 90)), np.eye(60, 90, dtype=bool))
     assert Image.open(io.BytesIO(result._repr_png_())).width > 90
     assert SENTENCE in repr(result) and "Image" not in repr(result)
     table = result.to_pandas()
     assert list(table.columns) == ["expression", "x0", "y0", "x1", "y1", "score"]
-    assert np.allclose(table.loc[0, ["x0", "y0", "x1", "y1"]].astype(float), result.boxes[0])
+    assert np.allclose(table.loc[0, ["x0", "y0", "x1", "y1"]].astype(float), result.boxes_xyxy[0])
 
 
 def test_an_inferencer_says_what_it_is(inferencer, checkpoints):
@@ -163,7 +163,7 @@ def test_an_inferencer_says_what_it_is(inferencer, checkpoints):
 def test_reasons_to_distrust_a_result_are_on_it(inferencer, images, change, warning):
     given = {"rgb": images[0], "thermal": images[1], "expression": SENTENCE, **change}
     result = inferencer(**given)
-    assert len(result.boxes) == 1
+    assert len(result.boxes_xyxy) == 1
     assert bool(result.warnings) == (warning is not None)
     assert warning is None or (warning in " ".join(result.warnings) and warning in result.summary())
 
@@ -173,7 +173,7 @@ def test_nan_weights_are_a_warning_and_no_box(checkpoints, images, caplog):
     with torch.no_grad():
         next(find.model.head.parameters()).fill_(float("nan"))
     result = find(*images, SENTENCE)
-    assert result.boxes.shape == (0, 4) and "output is NaN" in result.warnings[0]
+    assert result.boxes_xyxy.shape == (0, 4) and "output is NaN" in result.warnings[0]
     result.draw()
 
 
@@ -192,7 +192,7 @@ def test_prefixes_of_wrappers_are_stripped(checkpoints, images, inferencer, pref
     saved["state_dict"] = {f"{prefix}{name}": tensor for name, tensor in saved["state_dict"].items()}
     torch.save(saved, tmp_path / "wrapped.pth")
     find = rgbtvg.GroundingInferencer(tmp_path / "wrapped.pth", device="cpu")
-    assert np.array_equal(find(*images, SENTENCE).boxes, inferencer(*images, SENTENCE).boxes)
+    assert np.array_equal(find(*images, SENTENCE).boxes_xyxy, inferencer(*images, SENTENCE).boxes_xyxy)
 
 
 def test_the_test_command_strips_the_same_prefixes(quickstart_run, tmp_path):
@@ -205,9 +205,11 @@ def test_the_test_command_strips_the_same_prefixes(quickstart_run, tmp_path):
 def test_eight_threads_build_and_ask_at_once(checkpoints, images, inferencer):
     def answer(number):
         find = rgbtvg.GroundingInferencer(checkpoints["rgbt"], device="cpu")
-        return find(*images, SENTENCE).boxes, inferencer(*images, f"the {'warm' if number % 2 else 'cold'} car").boxes
+        return find(*images, SENTENCE).boxes_xyxy, inferencer(
+            *images, f"the {'warm' if number % 2 else 'cold'} car"
+        ).boxes_xyxy
 
-    expected = {number: inferencer(*images, f"the {'warm' if number else 'cold'} car").boxes for number in (0, 1)}
+    expected = {number: inferencer(*images, f"the {'warm' if number else 'cold'} car").boxes_xyxy for number in (0, 1)}
     with ThreadPoolExecutor(8) as threads:
         for number, (own, shared) in enumerate(threads.map(answer, range(16))):
             assert np.allclose(own, expected[1], atol=1e-3)
@@ -217,7 +219,7 @@ def test_eight_threads_build_and_ask_at_once(checkpoints, images, inferencer):
 def test_config_beside_checkpoint(checkpoints, images, tokenizer, inferencer):
     config = make_config("rgbt", tokenizer)
     result = rgbtvg.GroundingInferencer(config, checkpoints["rgbt"], device="cpu")(*images, SENTENCE)
-    assert np.array_equal(result.boxes, inferencer(*images, SENTENCE).boxes)
+    assert np.array_equal(result.boxes_xyxy, inferencer(*images, SENTENCE).boxes_xyxy)
 
 
 def test_options_change_how_thermal_is_normalised_and_shown(checkpoints, images, inferencer, tmp_path):
@@ -227,9 +229,9 @@ def test_options_change_how_thermal_is_normalised_and_shown(checkpoints, images,
     for name, picture in shown.items():
         expected = get_thermal_normalisation(name).to_8_bit(np.asarray(Image.open(images[1])), "image")
         assert np.array_equal(np.asarray(picture), expected)
-    assert not np.array_equal(changed(*images, SENTENCE).boxes, inferencer(*images, SENTENCE).boxes)
-    boxes = changed(*images, [SENTENCE, "the cold person"])[0].boxes
-    assert np.allclose(boxes, changed(*images, SENTENCE).boxes, atol=1e-3)
+    assert not np.array_equal(changed(*images, SENTENCE).boxes_xyxy, inferencer(*images, SENTENCE).boxes_xyxy)
+    boxes = changed(*images, [SENTENCE, "the cold person"])[0].boxes_xyxy
+    assert np.allclose(boxes, changed(*images, SENTENCE).boxes_xyxy, atol=1e-3)
 
 
 def test_a_config_alone_is_refused(tokenizer):

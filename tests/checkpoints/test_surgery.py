@@ -50,7 +50,7 @@ def batch(modality: str, size: int = IMAGE_SIZE) -> GroundingInputs:
 
 def boxes(model: nn.Module, inputs: GroundingInputs) -> torch.Tensor:
     with torch.no_grad():
-        return model.encode(inputs)["pred_boxes"]
+        return model.encode(inputs)["pred_boxes_cxcywh"]
 
 
 def test_merged_lora_gives_the_same_boxes_without_adapters():

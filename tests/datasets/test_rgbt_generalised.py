@@ -64,12 +64,12 @@ def test_boxes_and_masks_move_together_through_the_pipeline(root):
     for index, targets in enumerate((2, 0, 1)):
         np.random.seed(index)
         sample = dataset[index]["data_samples"]
-        assert sample.gt_boxes.shape == (targets, 4)
+        assert sample.gt_boxes_cxcywh.shape == (targets, 4)
         assert sample.gt_masks.shape == (targets, 64, 64)
         assert len(sample.gt_rles) == targets
         assert sample.expression == f"the thing number {index}"
         assert sample.conditions == {"lighting": "very weak"}
-        for box, mask in zip(sample.gt_boxes * 64, sample.gt_masks, strict=True):
+        for box, mask in zip(sample.gt_boxes_cxcywh * 64, sample.gt_masks, strict=True):
             rows, columns = mask.nonzero(as_tuple=True)
             cx, cy, w, h = box.tolist()
             assert abs(columns.float().mean() + 0.5 - cx) < 2.5 and abs(rows.float().mean() + 0.5 - cy) < 2.5
@@ -77,7 +77,7 @@ def test_boxes_and_masks_move_together_through_the_pipeline(root):
 
 
 def test_sentences_of_one_object_can_be_asked_for(root):
-    assert [len(make(root, targets="one")[i]["data_samples"].gt_boxes) for i in range(1)] == [1]
+    assert [len(make(root, targets="one")[i]["data_samples"].gt_boxes_cxcywh) for i in range(1)] == [1]
     assert len(make(root, targets="one")) == 1
 
 

@@ -70,8 +70,8 @@ class TinyRecords(BaseDataset):
         }
         sample = GroundingSample(metainfo=meta)
         sample.set_metainfo(dict(ori_shape=(64, 64), input_shape=(64, 64), frame=Frame()))
-        sample.gt_boxes_px = torch.tensor(record["boxes"])
-        sample.gt_boxes = sample.gt_boxes_px / 64
+        sample.gt_boxes_xyxy = torch.tensor(record["boxes"])
+        sample.gt_boxes_cxcywh = sample.gt_boxes_xyxy / 64
         return dict(inputs=picture, data_samples=sample)
 
 
@@ -107,14 +107,14 @@ class TinyGrounder(BaseModel):
         boxes = self.layers(torch.stack(inputs))  # (B, 4)
         if mode == "predict":
             for sample, box in zip(data_samples, boxes, strict=True):
-                sample.pred_boxes = sample.gt_boxes_px[:1] + box * 10
+                sample.pred_boxes_xyxy = sample.gt_boxes_xyxy[:1] + box * 10
                 sample.pred_scores = torch.ones(1)
             return data_samples
         self.steps += 1
         time.sleep(self.seconds)
         if self.steps == self.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        truth = torch.cat([sample.gt_boxes for sample in data_samples])
+        truth = torch.cat([sample.gt_boxes_cxcywh for sample in data_samples])
         poisoned = self.poison is True or any(sample.sample_id in (self.poison or ()) for sample in data_samples)
         return dict(loss_box=(boxes - truth).abs().mean() * (float("nan") if poisoned else 1.0))
 

@@ -24,8 +24,8 @@ def make_run(hits, lighting="weak", dataset="d", sentences=1):
             "conditions": {"lighting": lighting if i % 2 else "normal"},
             "expression": "the car",
             "image_paths": {"rgb": f"{i // sentences}.png"},
-            "gt_boxes": [[0.0, 0.0, 1.0, 1.0]],
-            "pred_boxes": [],
+            "gt_boxes_xyxy": [[0.0, 0.0, 1.0, 1.0]],
+            "pred_boxes_xyxy": [],
             "pred_scores": [],
             "iou": 0.9 if hit else 0.1,
         }
@@ -142,7 +142,7 @@ def test_runs_on_different_samples_are_refused():
 
 
 @pytest.mark.parametrize(
-    "field, value", [("expression", "the bus"), ("split", "val"), ("gt_boxes", [[0.0, 0.0, 1.0, 1.1]])]
+    "field, value", [("expression", "the bus"), ("split", "val"), ("gt_boxes_xyxy", [[0.0, 0.0, 1.0, 1.1]])]
 )
 def test_runs_that_were_asked_something_else_are_refused(field, value):
     other = make_run([True] * 4)

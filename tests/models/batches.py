@@ -48,5 +48,5 @@ def sample_of(row: int, boxes, corners, mask, generator: torch.Generator) -> Gro
         )
     )
     sample.token_ids, sample.token_mask = ids, torch.arange(MAX_LENGTH) < length
-    sample.gt_boxes, sample.gt_boxes_px, sample.gt_masks = boxes, corners, mask
+    sample.gt_boxes_cxcywh, sample.gt_boxes_xyxy, sample.gt_masks = boxes, corners, mask
     return sample

@@ -90,7 +90,7 @@ def clip_variant(modality: str, **kwargs) -> torch.nn.Module:
 @pytest.mark.parametrize("modality", ["rgb", "ir", "rgbt"])
 def test_clip_variant_fuses_patches_and_words_without_marks(modality):
     outputs = clip_variant(modality).encode(random_inputs(modality))
-    assert outputs["pred_boxes"].shape == (2, 4)
+    assert outputs["pred_boxes_cxcywh"].shape == (2, 4)
     assert outputs["text"].mask.sum(1).tolist() == [5, 5]  # six words, of which five fit
     patches = (IMAGE_SIZE // 16) ** 2 * len(MODALITY_STREAMS[modality])
     assert outputs["joint"].sequence.shape == (2, patches + 5, 32)

@@ -15,7 +15,7 @@ SIZE = 12
 def make_sample(width, height, offset, tokens=3, streams=("rgb", "ir"), **fields):
     generator = np.random.default_rng(width)
     sample = GroundingSample(metainfo=dict(input_shape=(SIZE, SIZE), pad_offset=offset))
-    sample.gt_boxes = torch.tensor([[0.5, 0.5, 0.2, 0.2]])
+    sample.gt_boxes_cxcywh = torch.tensor([[0.5, 0.5, 0.2, 0.2]])
     if tokens:
         sample.token_ids = torch.arange(1, tokens + 1)
         sample.token_mask = torch.ones(tokens, dtype=torch.bool)
@@ -57,8 +57,8 @@ def test_both_ways_to_collate_give_the_same_batch():
     one, other = (preprocessor(collate(make_samples())) for collate in (pseudo_collate, collate_grounding))
     assert torch.equal(one["inputs"].token_ids, other["inputs"].token_ids)
     for first, second in zip(one["data_samples"], other["data_samples"], strict=True):
-        assert isinstance(second.gt_boxes, torch.Tensor)
-        assert torch.equal(first.gt_boxes, second.gt_boxes)
+        assert isinstance(second.gt_boxes_cxcywh, torch.Tensor)
+        assert torch.equal(first.gt_boxes_cxcywh, second.gt_boxes_cxcywh)
 
 
 @pytest.mark.parametrize(("modality", "streams"), [("rgb", ["rgb"]), ("ir", ["ir"]), ("rgbt", ["rgb", "ir"])])

@@ -69,7 +69,7 @@ class ParityMethod:
                 metainfo=dict(input_shape=(height, width), ori_shape=(height, width), frame=Frame())
             )
             if "target_box" in case.inputs:
-                sample.gt_boxes = torch.from_numpy(case.inputs["target_box"][row]).float().reshape(-1, 4)
+                sample.gt_boxes_cxcywh = torch.from_numpy(case.inputs["target_box"][row]).float().reshape(-1, 4)
             if "target_mask" in case.inputs:
                 sample.gt_masks = torch.from_numpy(case.inputs["target_mask"][row]).reshape(-1, height, width)
             samples.append(sample)

@@ -20,8 +20,10 @@ def count(picture, colour):
 
 def test_truth_and_prediction_are_drawn_on_both_pictures():
     box = [100.0, 80.0, 200.0, 180.0]
-    one = draw_grounding({"rgb": pair()["rgb"]}, "a car", gt_boxes=[box], pred_boxes=[[120.0, 90.0, 220.0, 190.0]])
-    both = draw_grounding(pair(), "a car", gt_boxes=[box], pred_boxes=[[120.0, 90.0, 220.0, 190.0]])
+    one = draw_grounding(
+        {"rgb": pair()["rgb"]}, "a car", gt_boxes_xyxy=[box], pred_boxes_xyxy=[[120.0, 90.0, 220.0, 190.0]]
+    )
+    both = draw_grounding(pair(), "a car", gt_boxes_xyxy=[box], pred_boxes_xyxy=[[120.0, 90.0, 220.0, 190.0]])
     for colour in (TRUTH, PREDICTION):
         assert count(one, colour) > 300
         assert count(both, colour) == 2 * count(one, colour)
@@ -30,13 +32,15 @@ def test_truth_and_prediction_are_drawn_on_both_pictures():
 
 def test_a_perfect_prediction_does_not_hide_the_truth():
     box = [100.0, 80.0, 200.0, 180.0]
-    picture = draw_grounding(pair(), "a car", gt_boxes=[box], pred_boxes=[box])
+    picture = draw_grounding(pair(), "a car", gt_boxes_xyxy=[box], pred_boxes_xyxy=[box])
     assert count(picture, TRUTH) > 300
     assert count(picture, PREDICTION) > 300
 
 
 def test_boxes_lie_where_they_belong_after_enlarging():
-    picture = draw_grounding({"rgb": Image.new("RGB", (60, 40), GREY)}, "a car", pred_boxes=[[15.0, 10.0, 45.0, 30.0]])
+    picture = draw_grounding(
+        {"rgb": Image.new("RGB", (60, 40), GREY)}, "a car", pred_boxes_xyxy=[[15.0, 10.0, 45.0, 30.0]]
+    )
     assert picture.width == 480
     rows, columns = np.nonzero((np.asarray(picture) == PREDICTION).all(axis=-1))
     assert (columns.min(), columns.max()) == (15 * 8, 45 * 8)
@@ -53,7 +57,7 @@ def test_a_long_sentence_is_cut_and_a_wide_word_broken():
 def test_nothing_predicted_and_boxes_without_area_are_drawn():
     plain = draw_grounding(pair(), "a car")
     assert count(plain, PREDICTION) == count(plain, TRUTH) == 0
-    assert count(draw_grounding(pair(), "a car", pred_boxes=[[50.0, 50.0, 50.0, 50.0]]), PREDICTION) > 0
+    assert count(draw_grounding(pair(), "a car", pred_boxes_xyxy=[[50.0, 50.0, 50.0, 50.0]]), PREDICTION) > 0
 
 
 def test_masks_are_translucent():

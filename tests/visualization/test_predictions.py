@@ -19,8 +19,8 @@ def make_row(index, folder=None, **changes):
         "expression": f"the car number {index}",
         "image_paths": {stream: str(folder / f"{stream}.png") for stream in ("rgb", "ir")} if folder else {},
         "size": [60, 80],
-        "gt_boxes": [[10, 10, 30, 30]],
-        "pred_boxes": [[12, 12, 30, 30]],
+        "gt_boxes_xyxy": [[10, 10, 30, 30]],
+        "pred_boxes_xyxy": [[12, 12, 30, 30]],
         "pred_scores": [1.0],
         "iou": index / 10,
         **changes,
@@ -59,7 +59,7 @@ def test_a_pair_is_drawn_in_the_frame_of_the_boxes(image_folder):
     assert draw_row(row, width=200).width > 2 * 200
     assert draw_row(row, "ir", width=200).width == 200
     # Thermal of more than 8 bits is stretched: the ramp shows.
-    thermal = np.asarray(draw_row(row | {"gt_boxes": [], "pred_boxes": []}, "ir", width=80).convert("L"))
+    thermal = np.asarray(draw_row(row | {"gt_boxes_xyxy": [], "pred_boxes_xyxy": []}, "ir", width=80).convert("L"))
     assert thermal.min() < 40
 
 
@@ -68,11 +68,13 @@ def masks():
     truth, predicted = np.zeros((2, 60, 80), dtype=bool)
     truth[20:40, 20:40] = True
     predicted[30:50, 50:70] = True
-    return dict(gt_mask=encode_binary_mask(truth), pred_mask=encode_binary_mask(predicted), gt_boxes=[], pred_boxes=[])
+    return dict(
+        gt_mask=encode_binary_mask(truth), pred_mask=encode_binary_mask(predicted), gt_boxes_xyxy=[], pred_boxes_xyxy=[]
+    )
 
 
 def test_masks_of_a_row_are_drawn_on_both_cameras_and_the_truth_beside(image_folder):
-    plain = draw_row(make_row(0, image_folder, gt_boxes=[], pred_boxes=[]), width=160)
+    plain = draw_row(make_row(0, image_folder, gt_boxes_xyxy=[], pred_boxes_xyxy=[]), width=160)
     masked = draw_row(make_row(0, image_folder, **masks()), width=160)
     assert plain.width == 2 * 160 + 6 and masked.width == 3 * 160 + 2 * 6
     assert masked.height == plain.height
@@ -100,7 +102,7 @@ def test_tool_draws_mask_predictions(image_folder):
 
 def test_thermal_is_shown_as_it_is_normalised(image_folder):
     def thermal(name):
-        row = make_row(0, image_folder, gt_boxes=[], pred_boxes=[], iou=0.5)
+        row = make_row(0, image_folder, gt_boxes_xyxy=[], pred_boxes_xyxy=[], iou=0.5)
         return np.asarray(draw_row(row, "ir", 80, name))
 
     assert (thermal("dataset") != thermal("percentile")).any()

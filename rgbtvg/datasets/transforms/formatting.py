@@ -59,8 +59,8 @@ class PackGroundingInputs(BaseTransform):
                 setattr(sample, key, results[key])
         if results.get("boxes") is not None:
             boxes = torch.from_numpy(results["boxes"] + np.array([left, top] * 2, dtype=np.float32))  # (N, 4) xyxy
-            sample.gt_boxes = normalise_boxes(boxes, input_shape)
-            sample.gt_boxes_px = torch.from_numpy(results["gt_boxes_px"])
+            sample.gt_boxes_cxcywh = normalise_boxes(boxes, input_shape)
+            sample.gt_boxes_xyxy = torch.from_numpy(results["gt_boxes_xyxy"])
             if self.rectangle_masks:
                 sample.gt_masks = rectangles(boxes, input_shape)
         if results.get("encoded_masks") is not None:

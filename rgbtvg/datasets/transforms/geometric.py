@@ -38,7 +38,7 @@ class CheckBoxes(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         height, width = results["ori_shape"]
-        for box in results["gt_boxes_px"]:
+        for box in results["gt_boxes_xyxy"]:
             x0, y0, x1, y1 = box.tolist()
             fault = None
             if not (x1 > x0 and y1 > y0):

@@ -68,7 +68,7 @@ class LoadImages(BaseTransform):
 
     Reads ``image_paths``, ``size``, ``boxes`` and ``masks`` (the last three may be absent); an entry of ``images`` that
     is there already (PIL image or array) is converted instead of read. Adds ``images``, ``ori_shape``, ``frame``,
-    ``boxes``, ``gt_boxes_px``, ``warnings`` about images without content, ``thermal_normalisation`` where there is
+    ``boxes``, ``gt_boxes_xyxy``, ``warnings`` about images without content, ``thermal_normalisation`` where there is
     thermal; moves the annotation's masks to ``encoded_masks``.
 
     Boxes of an RGB file that has another size than annotated, with the same proportions, are scaled to the file.
@@ -120,7 +120,7 @@ class LoadImages(BaseTransform):
             boxes = np.asarray(results["boxes"], dtype=np.float32).reshape(-1, 4)
             if annotated is not None and tuple(annotated) != ori_shape:
                 boxes *= _annotation_scale(results, tuple(annotated), ori_shape)
-            results["gt_boxes_px"] = boxes
+            results["gt_boxes_xyxy"] = boxes
             results["boxes"] = boxes * np.float32(frame.scale_x)
         return results
 
@@ -192,7 +192,7 @@ class LoadMasks(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         height, width = results["ori_shape"]
         if self.rectangles:
-            corners = results["gt_boxes_px"].astype(np.float64)
+            corners = results["gt_boxes_xyxy"].astype(np.float64)
             boxes_xywh = np.concatenate((corners[:, :2], corners[:, 2:] - corners[:, :2]), axis=1)
             encoded = coco_mask.frPyObjects(boxes_xywh, height, width)
         else:

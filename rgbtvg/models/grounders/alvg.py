@@ -41,7 +41,7 @@ class ALVG(SimVG):
         outputs["attention"] = decoded.weights.unflatten(-1, grid)  # (S, B, Q, h, w)
         feature_map = (memory + positions).transpose(1, 2).unflatten(2, grid)  # (B, D, h, w)
         outputs.update(self.head(decoded.states, feature_map))
-        outputs["pred_boxes"] = self.head.answers(outputs)[1]
+        outputs["pred_boxes_cxcywh"] = self.head.answers(outputs)[1]
         return outputs
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:

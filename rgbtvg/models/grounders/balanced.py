@@ -100,7 +100,7 @@ class AttentionBalance(nn.Module):
         data_samples: list[GroundingSample],
     ) -> BalanceTerms:
         """Loss terms for outputs of ``encode(..., return_attention=True)``."""
-        boxes = outputs["pred_boxes"].float()
+        boxes = outputs["pred_boxes_cxcywh"].float()
         targets = single_targets(data_samples).to(boxes)
         region = target_regions(
             targets,

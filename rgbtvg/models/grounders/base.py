@@ -89,7 +89,7 @@ class BaseGrounder(BaseModel):
     def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
         """From a batch to everything that heads and their losses read, by name.
 
-        ``pred_boxes`` (B, 4) or (B, Q, 4) cxcywh in [0, 1] of the padded input is the usual last entry. Names of
+        ``pred_boxes_cxcywh`` (B, 4) or (B, Q, 4) cxcywh in [0, 1] of the padded input is the usual last entry. Names of
         intermediate features are the method's own; the parity cases read them too.
         """
 
@@ -141,17 +141,17 @@ class BaseGrounder(BaseModel):
         return losses
 
     def predict(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> list[GroundingSample]:
-        """The samples with ``pred_boxes`` (xyxy, pixels of the original image) and ``pred_scores`` added."""
+        """The samples with ``pred_boxes_xyxy`` (xyxy, pixels of the original image) and ``pred_scores`` added."""
         return self.predictions(self.encode(inputs), data_samples)
 
     def predictions(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> list[GroundingSample]:
         """The same on given outputs of :meth:`encode`."""
         for sample, prediction in zip(data_samples, self.head.predict(outputs), strict=True):
             # The reference protocol clips the corners to the padded input before anything is measured.
-            corners = cxcywh_to_xyxy(prediction.boxes.float()).clamp(0, 1)
+            corners = cxcywh_to_xyxy(prediction.boxes_cxcywh.float()).clamp(0, 1)
             height, width = sample.input_shape
             corners_px = corners * corners.new_tensor([width, height, width, height])
-            sample.pred_boxes = sample.frame.to_image(corners_px)
+            sample.pred_boxes_xyxy = sample.frame.to_image(corners_px)
             sample.pred_scores = prediction.scores.float()
             # A comparison with NaN is False: without this check a diverged model would predict an empty mask.
             if prediction.mask is not None and prediction.mask.isfinite().all():

@@ -162,8 +162,8 @@ class CLIPGrounder(TwoEncoderGrounder):
     def locate(
         self, image: ImageFeatures, words: TextFeatures, joint: JointFeatures, sentence: Tensor
     ) -> dict[str, Any]:
-        """``pred_boxes`` (B, 4) from the regression token."""
-        return {"pred_boxes": self.head(joint.regression)}
+        """``pred_boxes_cxcywh`` (B, 4) from the regression token."""
+        return {"pred_boxes_cxcywh": self.head(joint.regression)}
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
         """Attention of the regression token, and patch scores of a :class:`TokenAlignmentHead`."""

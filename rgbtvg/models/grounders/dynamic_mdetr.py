@@ -75,7 +75,7 @@ class DynamicMDETR(TwoEncoderGrounder):
             "text": text,
             "joint": joint,
             "stages": stages,
-            "pred_boxes": stages[-1].boxes,
+            "pred_boxes_cxcywh": stages[-1].boxes_cxcywh,
         }
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:

@@ -75,7 +75,7 @@ class FSVG(BaseGrounder):
             "text": text,
             "joined": joined,
             "token": token,
-            "pred_boxes": self.head(token),
+            "pred_boxes_cxcywh": self.head(token),
         }
 
     def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:

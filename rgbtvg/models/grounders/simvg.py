@@ -64,7 +64,7 @@ class SimVG(BaseGrounder):
         if self.class_proj is not None:
             outputs["token_queries"] = outputs["queries"] + self.class_proj(outputs["image"].tokens[:, :1])
         outputs.update(self.head(decoded.states, outputs.get("token_queries")))
-        outputs["pred_boxes"] = self.head.answers(outputs)[1]
+        outputs["pred_boxes_cxcywh"] = self.head.answers(outputs)[1]
         return outputs
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:

@@ -53,7 +53,7 @@ class TransVG(BalancedGrounder):
             "image": image,
             "text": text,
             "joint": joint,
-            "pred_boxes": self.head(joint.regression),
+            "pred_boxes_cxcywh": self.head(joint.regression),
         }
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:

@@ -42,7 +42,7 @@ class Candidates:
         """(B, N)."""
         return self.values[..., 4]
 
-    def boxes(self, index: Tensor) -> Tensor:
+    def boxes_cxcywh(self, index: Tensor) -> Tensor:
         """Boxes (B, 4) cxcywh in [0, 1] of one candidate (B,) per sample."""
         values = self.values[torch.arange(index.shape[0], device=index.device), index].float()
         centre = (values[:, :2].sigmoid() + self.cells[index]) / self.grids[index]
@@ -111,12 +111,12 @@ class AnchorHead(Head):
         """The inputs of :meth:`loss` and :meth:`predict`.
 
         Returns:
-            ``candidates``; ``pred_boxes`` (B, 4) cxcywh in [0, 1] of the most confident ones, and their shares of the
+            ``candidates``; ``pred_boxes_cxcywh`` (B, 4) in [0, 1] of the most confident ones, and their shares of the
             softmax ``pred_scores`` (B,).
         """
         candidates = self.candidates(maps)
         scores, index = candidates.logits.softmax(dim=1).max(dim=1)
-        return {"candidates": candidates, "pred_boxes": candidates.boxes(index), "pred_scores": scores}
+        return {"candidates": candidates, "pred_boxes_cxcywh": candidates.boxes_cxcywh(index), "pred_scores": scores}
 
     def confidence_maps(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
         """``confidence h x w`` -> shares of the softmax per cell (B, h, w), for every level of :meth:`forward`."""
@@ -162,5 +162,5 @@ class AnchorHead(Head):
 
     def predict(self, outputs: dict[str, Any]) -> list[Prediction]:
         """One box per sample with its share of the softmax."""
-        answers = zip(outputs["pred_boxes"], outputs["pred_scores"], strict=True)
+        answers = zip(outputs["pred_boxes_cxcywh"], outputs["pred_scores"], strict=True)
         return [Prediction(box[None], score[None]) for box, score in answers]

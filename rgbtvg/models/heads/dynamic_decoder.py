@@ -26,7 +26,7 @@ class DynamicStage:
         sampled, sampled_positions: features and position embeddings at the points, (B, S*K, D).
         memory: (B, S*K, D), the sampled features after they have looked at each other.
         words: (B, L, D), the words after they have looked at the memory.
-        boxes: (B, 4) cxcywh in [0, 1] of the padded input.
+        boxes_cxcywh: (B, 4) cxcywh in [0, 1] of the padded input.
     """
 
     query: Tensor
@@ -35,7 +35,7 @@ class DynamicStage:
     sampled_positions: Tensor
     memory: Tensor
     words: Tensor
-    boxes: Tensor
+    boxes_cxcywh: Tensor
 
 
 class PointTransformer(nn.Module):
@@ -158,7 +158,10 @@ class DynamicDecoder(nn.Module):
 
     def sampled_points(self, stages: list[DynamicStage]) -> list[Tensor]:
         """Points (B, K, 2) of every stage, (x, y) in [0, 1] of the padded input, where they do not lie outside."""
-        centres = [torch.full_like(stages[0].boxes[:, None, :2], 0.5), *(stage.boxes[:, None, :2] for stage in stages)]
+        centres = [
+            torch.full_like(stages[0].boxes_cxcywh[:, None, :2], 0.5),
+            *(stage.boxes_cxcywh[:, None, :2] for stage in stages),
+        ]
         return [
             centre + stage.offsets.unflatten(1, (-1, 2)) for centre, stage in zip(centres[:-1], stages, strict=True)
         ]

@@ -75,7 +75,7 @@ class SentenceMapHead(Head):
             return None
         if self.use_masks:
             return target_masks(data_samples)
-        masks = [box_mask(s.gt_boxes, tuple(s.input_shape)).any(0, keepdim=True) for s in data_samples]
+        masks = [box_mask(s.gt_boxes_cxcywh, tuple(s.input_shape)).any(0, keepdim=True) for s in data_samples]
         return torch.stack(masks).float()
 
     def weighted(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:

@@ -90,7 +90,7 @@ class SetHead(Head):
         """Target boxes (N, 4) of every sample, relative to the head's frame."""
         boxes = outputs["decoder"][1]
         return [
-            sample.gt_boxes.to(boxes) / scale
+            sample.gt_boxes_cxcywh.to(boxes) / scale
             for sample, scale in zip(data_samples, self._frame_scales(outputs), strict=True)
         ]
 
@@ -284,7 +284,7 @@ class TwoBranchHead(SetHead):
                 s[k] for s, k in zip(scores, kept, strict=True)
             ]
         pred = boxes[match.sample, match.query]
-        overlap = aligned_iou(cxcywh_to_xyxy(pred), cxcywh_to_xyxy(match.boxes), self.criterion.eps)
+        overlap = aligned_iou(cxcywh_to_xyxy(pred), cxcywh_to_xyxy(match.boxes_cxcywh), self.criterion.eps)
         sizes = match.sample.bincount(minlength=len(boxes)).tolist()
         return list(pred.split(sizes)), list((scores[match.sample, match.query] * overlap).split(sizes))
 

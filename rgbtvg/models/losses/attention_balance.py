@@ -22,7 +22,7 @@ PIXEL_ROUNDING = 2e-4
 
 
 def target_regions(
-    target_boxes: Tensor,
+    target_boxes_cxcywh: Tensor,
     input_shape: tuple[int, int],
     grids: Sequence[tuple[int, int]],
     num_streams: int = 1,
@@ -34,7 +34,7 @@ def target_regions(
     does.
 
     Args:
-        target_boxes: (B, 4) cxcywh in [0, 1] of the padded input.
+        target_boxes_cxcywh: (B, 4) cxcywh in [0, 1] of the padded input.
         input_shape: (H, W) in pixels.
         grids: (h, w) of each level, in the order of the tokens.
         num_streams: how many times the levels are repeated along the tokens.
@@ -45,18 +45,20 @@ def target_regions(
         (B, V) bool.
     """
     height, width = input_shape
-    size = target_boxes.new_tensor([width, height, width, height])
-    corners = cxcywh_to_xyxy(target_boxes.float()) * size
-    left, top, right, bottom = (corners.clamp(target_boxes.new_zeros(4), size) + PIXEL_ROUNDING).floor().unbind(-1)
+    size = target_boxes_cxcywh.new_tensor([width, height, width, height])
+    corners = cxcywh_to_xyxy(target_boxes_cxcywh.float()) * size
+    left, top, right, bottom = (
+        (corners.clamp(target_boxes_cxcywh.new_zeros(4), size) + PIXEL_ROUNDING).floor().unbind(-1)
+    )
     regions = []
     for rows, columns in grids:
-        y = (torch.arange(rows, device=target_boxes.device) * height).div(rows, rounding_mode="floor")
-        x = (torch.arange(columns, device=target_boxes.device) * width).div(columns, rounding_mode="floor")
+        y = (torch.arange(rows, device=target_boxes_cxcywh.device) * height).div(rows, rounding_mode="floor")
+        x = (torch.arange(columns, device=target_boxes_cxcywh.device) * width).div(columns, rounding_mode="floor")
         inside_y = (y >= top[:, None]) & (y < bottom[:, None])  # (B, h)
         inside_x = (x >= left[:, None]) & (x < right[:, None])  # (B, w)
         region = (inside_y[:, :, None] & inside_x[:, None]).flatten(1)
         if cover_small:
-            centre = target_boxes[:, :2].clamp(0, 1 - 1e-6) * target_boxes.new_tensor([columns, rows])
+            centre = target_boxes_cxcywh[:, :2].clamp(0, 1 - 1e-6) * target_boxes_cxcywh.new_tensor([columns, rows])
             cell = centre[:, 1].long() * columns + centre[:, 0].long()
             at_centre = torch.zeros_like(region).scatter(1, cell[:, None], True)
             region = region | (at_centre & ~region.any(1, keepdim=True))

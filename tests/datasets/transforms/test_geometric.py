@@ -48,7 +48,7 @@ def assert_moved_together(results, tolerance=1.5):
     box = results["boxes"][0]
     for picture in (results["images"]["rgb"][..., 1], results["images"]["ir"], results["masks"][0] * 255):
         np.testing.assert_allclose(white_box(picture), box, atol=tolerance)
-    from_frame = results["frame"].to_input(torch.from_numpy(results["gt_boxes_px"]))[0].numpy()
+    from_frame = results["frame"].to_input(torch.from_numpy(results["gt_boxes_xyxy"]))[0].numpy()
     height, width = results["images"]["ir"].shape
     np.testing.assert_allclose(np.clip(from_frame, 0, [width, height, width, height]), box, atol=1e-3)
 
@@ -296,15 +296,15 @@ def test_a_picture_that_does_not_fit_is_one_sentence():
 )
 def test_boxes_that_teach_nothing_are_refused(box, fault):
     results = make_results()
-    results["gt_boxes_px"] = np.array([box], np.float32)
+    results["gt_boxes_xyxy"] = np.array([box], np.float32)
     with pytest.raises(DataError, match=rf"^the box \(.*\) of x\.png {fault}$"):
         CheckBoxes()(results)
 
 
 def test_boxes_across_the_border_are_kept_as_they_are():
     results = make_results()
-    results["gt_boxes_px"] = np.array([[-20, 100, 30, 150]], np.float32)
-    assert CheckBoxes()(results)["gt_boxes_px"].tolist() == [[-20, 100, 30, 150]]
+    results["gt_boxes_xyxy"] = np.array([[-20, 100, 30, 150]], np.float32)
+    assert CheckBoxes()(results)["gt_boxes_xyxy"].tolist() == [[-20, 100, 30, 150]]
 
 
 def test_the_same_state_of_numpy_gives_the_same_sample():

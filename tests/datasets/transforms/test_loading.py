@@ -138,7 +138,7 @@ def test_thermal_alone_takes_the_size_of_its_annotation(file):
 def test_boxes_of_another_annotated_size_are_scaled_to_the_file_or_refused(file):
     path = file(Image.new("RGB", (50, 40)))
     results = load({"rgb": path}, size=(400, 500), boxes=[[0, 0, 500, 400]])
-    assert results["ori_shape"] == (40, 50) and results["gt_boxes_px"].tolist() == [[0, 0, 50, 40]]
+    assert results["ori_shape"] == (40, 50) and results["gt_boxes_xyxy"].tolist() == [[0, 0, 50, 40]]
     for size in ((500, 400), (400, 400)):
         with pytest.raises(DataError, match=r"has 50x40 pixels, its annotation gives .* another image"):
             load({"rgb": path}, size=size, boxes=[[0, 0, 40, 40]])
@@ -223,7 +223,7 @@ def test_reduced_decoding_keeps_boxes_and_frame_right(file, draft_size, factor):
     assert results["ori_shape"] == (480, 640)
     assert results["frame"].scale_x == results["frame"].scale_y == 1 / factor
     np.testing.assert_allclose(results["boxes"], np.array([[4, 4, 12, 10]]) / factor)
-    np.testing.assert_array_equal(results["gt_boxes_px"], [[4, 4, 12, 10]])
+    np.testing.assert_array_equal(results["gt_boxes_xyxy"], [[4, 4, 12, 10]])
     whole = np.asarray(Image.open(path).resize((640 // factor, 480 // factor), Image.Resampling.BOX), dtype=float)
     assert np.abs(picture - whole).mean() < 2
 

@@ -64,7 +64,7 @@ def test_a_certain_choice_reads_one_patch_and_its_place():
 
 def test_its_loss_falls_with_the_right_patch():
     sample = GroundingSample()
-    sample.gt_boxes = torch.tensor([[0.25, 0.25, 0.5, 0.5]])
+    sample.gt_boxes_cxcywh = torch.tensor([[0.25, 0.25, 0.5, 0.5]])
     right, wrong = torch.tensor([[9.0, 0, 0, 0]]), torch.tensor([[0, 9.0, 0, 0]])
     head = PatchChoiceHead(loss_weight=2.0)
     losses = [

@@ -74,7 +74,7 @@ class QueryParity(ParityMethod):
                 meant = torch.tensor([annotation["category_id"] != -1 for annotation in targets[row]])
                 corners = corners[meant]
             sample = GroundingSample(metainfo=dict(input_shape=shape, ori_shape=shape, frame=Frame()))
-            sample.gt_boxes = xyxy_to_cxcywh(corners) / torch.tensor([shape[1], shape[0]] * 2)
+            sample.gt_boxes_cxcywh = xyxy_to_cxcywh(corners) / torch.tensor([shape[1], shape[0]] * 2)
             if "gt_mask" in case.inputs:
                 sample.gt_masks = torch.from_numpy(np.stack(case.inputs["gt_mask"][row]))
             samples.append(sample)

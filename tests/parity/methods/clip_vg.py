@@ -56,7 +56,7 @@ class CLIPVGParity(ParityMethod):
             "joint_layer0": tapped["joint_layer0"],
             "joint_out": joint.sequence,
             "regression_token": joint.regression,
-            "pred_box": outputs["pred_boxes"],
+            "pred_box": outputs["pred_boxes_cxcywh"],
         }
 
 

@@ -80,7 +80,7 @@ class DynamicMDETRParity(ParityMethod):
             "vl_encoder_output": joint.sequence.transpose(0, 1),
             "bert_output": text.tokens,
             "clip_text_tokens": text.tokens,
-            "pred_box": outputs["pred_boxes"],
+            "pred_box": outputs["pred_boxes_cxcywh"],
         }
         suffixes = ("_rgb", "_ir") if len(streams) > 1 else ("",)
         for suffix, stream in zip(suffixes, streams.values(), strict=True):
@@ -98,7 +98,7 @@ class DynamicMDETRParity(ParityMethod):
                 f"stage{i}_sampled_pos": stage.sampled_positions.transpose(1, 2),
                 f"stage{i}_decoder_output": stage.words.transpose(0, 1),
                 f"stage{i}_memory": stage.memory.transpose(0, 1),
-                f"stage{i}_box": stage.boxes,
+                f"stage{i}_box": stage.boxes_cxcywh,
             }
         return named
 

@@ -89,7 +89,7 @@ class HiVGParity(ParityMethod):
             "vl_transformer": outputs["joint"].sequence.transpose(0, 1),
             "visu_token_mlp": alignment.mlp(alignment.norm(outputs["patches"])),
             "seg_features": upsampled(mask, outputs),
-            "pred_box": outputs["pred_boxes"],
+            "pred_box": outputs["pred_boxes_cxcywh"],
             "logits_per_text": next(iter(logits.values())),
             "visu_token_similarity": alignment(outputs),
             "seg_mask": mask(outputs),
@@ -111,7 +111,7 @@ class HiVGParity(ParityMethod):
                 token_mask=inputs.token_mask[one],
             )
             with torch.no_grad():
-                boxes.append(self.model.encode(sample)["pred_boxes"])
+                boxes.append(self.model.encode(sample)["pred_boxes_cxcywh"])
         return torch.cat(boxes)
 
     def losses(self, case, losses, outputs):

@@ -49,7 +49,7 @@ class MMCAParity(ParityMethod):
             "joint_out": joint.sequence,
             "joint_mask": joint.mask,
             "regression_token": joint.regression,
-            "pred_box": outputs["pred_boxes"],
+            "pred_box": outputs["pred_boxes_cxcywh"],
         }
         streams = outputs["streams"]
         prefixes = ("rgb_", "thermal_") if len(streams) > 1 else ("",)

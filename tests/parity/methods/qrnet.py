@@ -94,7 +94,7 @@ class QRNetParity(ParityMethod):
             else:
                 named[name] = value
         named["stage3_before_qdatt"] = named.get("stage3_before_qdatt")
-        boxes = outputs["pred_boxes"]
+        boxes = outputs["pred_boxes_cxcywh"]
         targets = self.targets(case).to(boxes)
         named |= {
             "text_proj": text.tokens,

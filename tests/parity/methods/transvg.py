@@ -58,7 +58,7 @@ class TransVGParity(ParityMethod):
             for name, stream in zip(("rgb", "thermal"), streams.values(), strict=True):
                 named[f"detr_mask[{name}]"] = stream.mask
                 named[f"detr_encoder[{name}]"] = stream.tokens.transpose(0, 1)
-        boxes = outputs["pred_boxes"]
+        boxes = outputs["pred_boxes_cxcywh"]
         targets = self.targets(case).to(boxes)
         named |= {
             "visu_proj": outputs["image"].tokens.transpose(0, 1),
