@@ -72,12 +72,16 @@ def training_pairs(config: Config) -> int:
 
 
 def gflops_per_pair(config: Config) -> float:
-    """Billions of operations of a training step per pair. The model has no memory and nothing is computed."""
+    """Billions of operations of a training step per pair, without memory for weights and without computing anything."""
     with torch.device("meta"):
-        model = MODELS.build(config.model.to_dict()).train()
+        model = MODELS.build(config.model.to_dict())
+    device = "meta"
+    if any(isinstance(part, nn.RNNBase) for part in model.modules()):
+        device, model = "cpu", MODELS.build(config.model.to_dict())  # packed sequences need the lengths' values
+    model.train()
     if "stages" in config:
         model.unfreeze_layers(config.stages[-1]["max_layer"])
-    inputs = random_inputs(model, config.image_size, config.max_length, 2, "meta")  # 2: batch norm refuses one row
+    inputs = random_inputs(model, config.image_size, config.max_length, 2, device)  # 2: batch norm refuses one row
 
     def step() -> None:
         outputs = model.encode(inputs)
