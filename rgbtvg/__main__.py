@@ -41,6 +41,10 @@ GROUPS = {
         "prepare-rgbt-ground": ("prepare_rgbt_ground", "unpack and check RGBT-Ground"),
         "convert-tokenizer": ("convert_tokenizer", "convert a SentencePiece model"),
     },
+    "Project": {
+        "configs": ("configs", "list, search and copy configs"),
+        "doctor": ("doctor", "versions, devices, and what is missing"),
+    },
 }
 """Group -> command -> (module in ``rgbtvg/commands``, what it does)."""
 COMMANDS = {name: module for group in GROUPS.values() for name, (module, _) in group.items()}

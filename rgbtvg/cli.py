@@ -85,7 +85,7 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except RGBTVGError as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
+        print(f"error: {error_message(error)}", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
         if error.filename is None:  # not about a file that the user names
@@ -97,7 +97,7 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
-def sentence(error: RGBTVGError) -> str:
+def error_message(error: RGBTVGError) -> str:
     """The sentence of an error, also where a data loader's worker process wrapped it in its traceback."""
     text = str(error).strip()
     if "Original Traceback" not in text:

@@ -1,4 +1,4 @@
-"""Serve a web page for a trained model: upload two images, type a sentence, see the box."""
+"""Serve a web page for a trained model: upload two images, type an expression, see the box."""
 
 from rgbtvg.cli import run
 from rgbtvg.commands import web_demo

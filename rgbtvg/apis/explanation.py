@@ -21,9 +21,9 @@ from rgbtvg.evaluation.grounding_metric import best_box_iou
 from rgbtvg.evaluation.sample_metric import make_row
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.models.losses.attention import box_regions
+from rgbtvg.structures import STREAM_TITLES as TITLES
 from rgbtvg.structures import GroundingInputs, GroundingSample
-from rgbtvg.visualization import draw_explanation, draw_grounding, overlay_heat, save_picture
-from rgbtvg.visualization.drawing import STREAM_TITLES as TITLES
+from rgbtvg.visualization import draw_explanation, draw_grounding, overlay_heat, save_image
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class StreamView:
     """The network's input of one stream.
 
     Args:
-        picture: the padded input, denormalised; padding has the mean colour.
+        image: the padded input, denormalised; padding has the mean colour.
         mean, std: of the normalisation, on [0, 1], one value per channel or one for all.
         low, high: smallest and largest input value outside the padding.
         name: name of the thermal normalisation; empty for RGB.
     """
 
-    picture: Image.Image
+    image: Image.Image
     mean: tuple[float, ...]
     std: tuple[float, ...]
     low: float
@@ -57,7 +57,7 @@ class Explanation:
     Args:
         row: as in a predictions file, with ``iou`` and ``mistake`` (:data:`rgbtvg.evaluation.MISTAKES`) where the truth
             is known; without ``gt_boxes_xyxy`` where it is not.
-        images: stream -> picture as it was loaded, in the frame of the row's boxes.
+        images: stream -> image as it was loaded, in the frame of the row's boxes.
         views: stream -> the network's input.
         gt_boxes_xyxy_input, pred_boxes_xyxy_input: (N, 4) xyxy in pixels of the network's input.
         tokens: tokens of the expression.
@@ -82,7 +82,7 @@ class Explanation:
     masks: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything but the pictures, as plain data: one line of JSON."""
+        """Everything but the images, as plain data: one line of JSON."""
         inputs = {
             stream: dict(mean=view.mean, std=view.std, low=round(view.low, 4), high=round(view.high, 4))
             | ({"thermal_normalisation": view.name} if view.name else {})
@@ -98,7 +98,7 @@ class Explanation:
         }
 
     def draw(self, width: int = 480) -> Image.Image:
-        """A page; `width` is that of one picture of the pair in pixels."""
+        """A page; `width` is that of one image of the pair in pixels."""
         row = self.row
         answer = draw_grounding(
             self.images,
@@ -112,17 +112,17 @@ class Explanation:
         )
         maps: dict[str, dict[str, Image.Image]] = {}
         for name, values in self.maps.items():
-            # A map of one camera goes over its picture, beside that of the other; any other map over both.
+            # A map of one stream goes over its own image, beside the other; any other map over both.
             stream = next((stream for stream in self.views if name.endswith(f" {stream}")), None)
             kind = name.removesuffix(f" {stream}")
             for own in [stream] if stream else self.views:
                 title = TITLES[own]
                 if "in_truth" in self.looked_at[name]:
                     title = f"{title}, {self.looked_at[name]['in_truth']:.0%} in the truth"
-                maps.setdefault(kind, {})[title] = overlay_heat(self.views[own].picture, values)
+                maps.setdefault(kind, {})[title] = overlay_heat(self.views[own].image, values)
         return draw_explanation(
             answer,
-            {TITLES[stream]: view.picture for stream, view in self.views.items()},
+            {TITLES[stream]: view.image for stream, view in self.views.items()},
             maps,
             self.lines(),
             width=width,
@@ -150,7 +150,7 @@ class Explanation:
 
     def save(self, path: str | Path) -> None:
         """Draw the page and write it."""
-        save_picture(self.draw(), path)
+        save_image(self.draw(), path)
 
     def json_line(self, **more: Any) -> str:
         """:meth:`as_json`, and `more`, on one line."""
@@ -169,9 +169,9 @@ def explain(
     Args:
         model: in evaluation mode.
         batch: of MMEngine's `pseudo_collate`.
-        images: stream -> picture as loaded.
+        images: stream -> image as loaded.
         tokenize: the transform that made the token ids; None where there is none.
-        others: boxes of other things in the picture, see :func:`rgbtvg.evaluation.mistake`.
+        others: boxes of other things in the image, see :func:`rgbtvg.evaluation.mistake`.
     """
     data = model.data_preprocessor(batch)
     inputs: GroundingInputs = data["inputs"]
@@ -228,7 +228,7 @@ def _tokens(sample: GroundingSample, tokenize: Tokenize | None) -> tuple[list[st
     """Tokens that were read, and the number of those that were not."""
     if tokenize is None:
         return [], 0
-    return tokenize.tokens(sample.token_ids[sample.token_mask].tolist()), tokenize.num_cut(sample.expression)
+    return tokenize.tokens(sample.token_ids[~sample.token_padding_mask].tolist()), tokenize.num_cut(sample.expression)
 
 
 def _to_input(sample: GroundingSample, boxes: list[list[float]]) -> list[list[float]]:

@@ -25,7 +25,7 @@ KEY = "rgbtvg"
 """Entry of a file's metadata with everything that running it needs beside the network, as JSON."""
 TOKENIZING = ("Tokenize", "MarkKeyWords")
 """Transforms with a tokenizer."""
-INPUTS = ("padding_mask", "token_ids", "token_mask")
+INPUTS = ("padding_mask", "token_ids", "token_padding_mask")
 
 
 class ExportedModel:
@@ -94,12 +94,12 @@ def network_inputs(batch: Mapping[str, Any], streams: Sequence[str], pad_id: int
     """The tensors that an exported network takes, by name, from a batch of `collate_grounding`."""
     samples = batch["data_samples"]
     ids = [torch.as_tensor(sample.token_ids) for sample in samples]
-    masks = [torch.as_tensor(sample.token_mask) for sample in samples]
+    masks = [torch.as_tensor(sample.token_padding_mask) for sample in samples]
     return {
         **{stream: batch["inputs"][stream] for stream in streams},
         "padding_mask": batch["padding_mask"],
         "token_ids": nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=pad_id),
-        "token_mask": nn.utils.rnn.pad_sequence(masks, batch_first=True),
+        "token_padding_mask": nn.utils.rnn.pad_sequence(masks, batch_first=True, padding_value=True),
     }
 
 

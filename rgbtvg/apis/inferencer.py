@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, overload
@@ -136,6 +137,18 @@ class GroundingInferencer:
             return self._results([(rgb, thermal, text) for text in expression])
         return self._results([(rgb, thermal, expression)])[0]
 
+    def stream(self, questions: Iterable[Question], batch_size: int = BATCH_SIZE) -> Iterator[GroundingResult]:
+        """Yield results of (rgb, thermal, expression) triples as they come, `batch_size` at a time.
+
+        Memory does not grow with the number of triples. Each of the three is as in a call.
+
+        Raises:
+            DataError: as in a call.
+        """
+        questions = iter(questions)
+        while batch := list(islice(questions, batch_size)):
+            yield from self._results(batch)
+
     @torch.inference_mode()
     def _results(self, questions: Sequence[Question]) -> list[GroundingResult]:
         """Answer in batches; consecutive questions about the same images load them once."""
@@ -149,7 +162,7 @@ class GroundingInferencer:
             for rgb, thermal, expression in questions[start : start + BATCH_SIZE]:
                 given = {"rgb": rgb, "ir": thermal}
                 if not images or any(given[stream] is not images[stream] for stream in given):
-                    opened = {stream: self._picture(stream, given[stream]) for stream in self.streams}
+                    opened = {stream: self._image(stream, given[stream]) for stream in self.streams}
                     loaded, images = self._load({**EMPTY_RECORD, "images": dict(opened)}), given
                     shown = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
                 samples.append(self._transformed({**loaded, "sample_id": expression, "expression": expression}))
@@ -178,7 +191,9 @@ class GroundingInferencer:
         """Why a box is where it is: what the network saw and read, where it looked, what kind of mistake it made.
 
         Args:
-            rgb, thermal, expression: as in a call.
+            rgb: as in a call.
+            thermal: as in a call.
+            expression: as in a call.
             truth: (N, 4) true boxes, xyxy in pixels of the image; empty where nothing is meant, None where unknown.
 
         Raises:
@@ -190,7 +205,7 @@ class GroundingInferencer:
             >>> explanation.save("why.png")
         """
         given = {"rgb": rgb, "ir": thermal}
-        images = {stream: self._picture(stream, given[stream]) for stream in self.streams}
+        images = {stream: self._image(stream, given[stream]) for stream in self.streams}
         return self.explain_record({**EMPTY_RECORD, "images": images, "expression": expression, "boxes": truth})
 
     @torch.inference_mode()
@@ -199,7 +214,7 @@ class GroundingInferencer:
 
         Args:
             record: its images are read from where it says.
-            others: boxes of other things in the picture, see :func:`rgbtvg.evaluation.mistake`.
+            others: boxes of other things in the image, see :func:`rgbtvg.evaluation.mistake`.
 
         Raises:
             DataError: an image is missing or unreadable.
@@ -219,11 +234,11 @@ class GroundingInferencer:
         loaded = self._load({**EMPTY_RECORD, "images": blank, "sample_id": "", "expression": "a car"})
         return collate_grounding([self._transformed(loaded) for _ in range(size)])
 
-    def _picture(self, stream: str, source: ImageSource | None) -> Image.Image:
+    def _image(self, stream: str, source: ImageSource | None) -> Image.Image:
         if source is None:
             reads = " and ".join(STREAM_TITLES[name] for name in self.streams)
             raise DataError(f"this model reads {reads}, but no {STREAM_TITLES[stream]} image was given")
-        return open_picture(source, stream)
+        return open_image(source, stream)
 
     def _transformed(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
         results = {**loaded, "images": dict(loaded["images"])}
@@ -232,7 +247,7 @@ class GroundingInferencer:
         return results
 
 
-def open_picture(source: ImageSource, stream: str) -> Image.Image:
+def open_image(source: ImageSource, stream: str) -> Image.Image:
     """Open a path, PIL image or array as an upright PIL image.
 
     Args:

@@ -51,7 +51,7 @@ def inspect_predictions(
         worst: as many samples of `predictions` with the lowest IoU, in place of `samples`.
         split, where: of which samples these are the worst, see :func:`select_rows`.
         out: folder.
-        width: of each picture in pixels.
+        width: of each image in pixels.
         device: of the model.
         options: overrides of the config.
 
@@ -87,7 +87,7 @@ def inspect_predictions(
         path = folder / f"{record['sample_id'].replace('/', '_')}.png"
         explanation.save(path)
         with open(folder / LINES, "a", encoding="utf-8") as lines:
-            lines.write(explanation.json_line(picture=str(path)) + "\n")
+            lines.write(explanation.json_line(image=str(path)) + "\n")
         yield path, explanation
 
 
@@ -98,13 +98,13 @@ def count_mistakes(predictions: str | Path, split: str | None = None, where: Map
     """
     everything = list(load_predictions(predictions).values())
     rows = select_rows(everything, split=split, where=where, order="first")
-    by_picture: dict[str, list] = {}
+    by_image: dict[str, list] = {}
     for row in everything:
-        by_picture.setdefault(str(row["image_paths"]), []).append(row)
+        by_image.setdefault(str(row["image_paths"]), []).append(row)
     kinds: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for row in rows:
-        kind = mistake(row, other_boxes(row, by_picture[str(row["image_paths"])]))
+        kind = mistake(row, other_boxes(row, by_image[str(row["image_paths"])]))
         kinds[kind] += 1
         examples.setdefault(kind, row["sample_id"])
     return text_table(
@@ -124,7 +124,7 @@ def records_of_predictions(
     split: str | None = None,
     where: Mapping[str, str] | None = None,
 ) -> list[tuple[dict[str, Any], list[list[float]]]]:
-    """Records of rows of a predictions file, with the other boxes known in the same picture."""
+    """Records of rows of a predictions file, with the other boxes known in the same image."""
     rows = load_predictions(predictions)
     if worst is not None:
         chosen = select_rows(rows.values(), worst, split=split, where=where, order="worst")
@@ -134,7 +134,7 @@ def records_of_predictions(
 
 
 def records_of(config: Config, samples: Sequence[str]) -> list[tuple[dict[str, Any], list[list[float]]]]:
-    """Records of the config's data sets by id, those of the test first, with the other boxes in the same picture.
+    """Records of the config's data sets by id, those of the test first, with the other boxes in the same image.
 
     Raises:
         DataError: no data set has the sample; the nearest id is named.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,11 @@ from PIL import Image
 
 from rgbtvg.datasets.masks import encode_binary_mask
 from rgbtvg.errors import ConfigError
-from rgbtvg.visualization import draw_grounding, save_picture
+from rgbtvg.visualization import draw_grounding, save_image
 
 if TYPE_CHECKING:
     import pandas
+    import supervision
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,7 +64,7 @@ class GroundingResult:
 
     def save(self, path: str | Path) -> None:
         """Draw the result and write it as an image file."""
-        save_picture(self.draw(), path)
+        save_image(self.draw(), path)
 
     def summary(self) -> str:
         """One line of text per box and per warning."""
@@ -81,6 +83,29 @@ class GroundingResult:
             "warnings": list(self.warnings),
         }
         return fields if self.mask is None else {**fields, "mask": encode_binary_mask(self.mask)}
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as JSON."""
+        return json.dumps(self.to_dict())
+
+    def to_supervision(self) -> supervision.Detections:
+        """The boxes, scores and mask as ``supervision.Detections``, all of class 0; the expression is in its data.
+
+        Raises:
+            ConfigError: supervision is not installed.
+        """
+        try:
+            import supervision
+        except ImportError:
+            raise ConfigError("to_supervision needs supervision: pip install supervision") from None
+        count = len(self.boxes_xyxy)
+        return supervision.Detections(
+            xyxy=self.boxes_xyxy,
+            mask=None if self.mask is None or count != 1 else self.mask[None],
+            confidence=self.scores,
+            class_id=np.zeros(count, dtype=int),
+            data={"expression": np.array([self.expression] * count, dtype=object)},
+        )
 
     def to_pandas(self) -> pandas.DataFrame:
         """One row per box: ``expression``, ``x0``, ``y0``, ``x1``, ``y1``, ``score``.

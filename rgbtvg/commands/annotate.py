@@ -10,7 +10,7 @@ import argparse
 import os
 from pathlib import Path
 
-BOX_HELP = "corners in the text as in the benchmark, a frame in the picture, or both (%(default)s)"
+BOX_HELP = "corners in the text as in the benchmark, a frame in the image, or both (%(default)s)"
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,7 +28,7 @@ def parse_args() -> argparse.Namespace:
     what = parser.add_argument_group("task")
     what.add_argument("--tasks", nargs="+", default=["lighting", "expression"], choices=["lighting", "expression"])
     what.add_argument("--box", default="both", choices=["described", "drawn", "both"], help=BOX_HELP)
-    what.add_argument("--thermal", action="store_true", help="show the thermal picture as well")
+    what.add_argument("--thermal", action="store_true", help="show the thermal image as well")
     what.add_argument("--min-words", type=int, default=3, help="minimum words of an expression (%(default)s)")
     what.add_argument("--max-words", type=int, default=40, help="maximum words of an expression (%(default)s)")
     what.add_argument(
@@ -111,7 +111,7 @@ def show_prompts(record: dict, settings) -> None:
         print(f"--- {PROMPTS[question.task].label}, for {record['sample_id']}")
         for turn in question.turns(settings):
             for image in turn.images:
-                print(f"[{turn.role}: a picture of {image.width} x {image.height} pixels]")
+                print(f"[{turn.role}: an image of {image.width} x {image.height} pixels]")
             print(f"[{turn.role}] {turn.text}")
 
 

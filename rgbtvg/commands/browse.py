@@ -1,4 +1,4 @@
-"""Look at data: a local page (search, RGB, thermal, blended), or with --sheet one picture of many pairs.
+"""Look at data: a local page (search, RGB, thermal, blended), or with --sheet one image of many pairs.
 
 Give a config with data loaders, a folder in the benchmark's format, an annotation file (.pth) or a canonical one
 (.jsonl), as for check.py. The page can be reached from this machine only; Ctrl-C ends it.
@@ -22,11 +22,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8008, help="port of the page; 0 takes a free one")
     add_cfg_options(parser)
     sheet = parser.add_argument_group("contact sheet")
-    sheet.add_argument("--sheet", metavar="FILE", help="write a picture (.png or .jpg) instead of serving a page")
+    sheet.add_argument("--sheet", metavar="FILE", help="write an image (.png or .jpg) instead of serving a page")
     sheet.add_argument("--num", type=int, default=16, help="number of records, chosen at random")
     sheet.add_argument("--columns", type=int, default=4, help="records side by side")
     sheet.add_argument("--width", type=int, default=360, help="width of each image in pixels")
-    sheet.add_argument("--search", default="", metavar="TEXT", help="only sentences with these words")
+    sheet.add_argument("--search", default="", metavar="TEXT", help="only expressions with these words")
     sheet.add_argument("--split", default="", help="only this split, subset or dataset")
     sheet.add_argument("--where", nargs="*", default=[], metavar="CONDITION=VALUE", help="only records of this kind")
     return parser.parse_args()

@@ -2,7 +2,7 @@
 
 python tools/data/convert.py RAW/M3FD_Detection --from m3fd --out m3fd.jsonl
 python tools/data/convert.py boxes.csv --from csv --out mine.jsonl --cfg-options rgb=colour ir=thermal
-python tools/data/convert.py sentences.jsonl --image-root RAW/M3FD_Detection --to coco --out m3fd_coco
+python tools/data/convert.py expressions.jsonl --image-root RAW/M3FD_Detection --to coco --out m3fd_coco
 python tools/data/convert.py data/rgbt_ground --split test --to label-studio --out tasks.json
 
 See docs/data_tools.md for the layouts that are relied on.

@@ -1,4 +1,4 @@
-"""Draw saved predictions: one page of pairs with sentence, truth (green), prediction (cyan) and IoU.
+"""Draw saved predictions: one page of pairs with expression, truth (green), prediction (cyan) and IoU.
 
 Masks are filled in the prediction's colour and outlined in the truth's, with the true mask beside the pair.
 Images are found by the paths that the test used, so run it in the folder that the test was run in.
@@ -16,12 +16,12 @@ from rgbtvg.cli import add_row_filters, conditions
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("predictions", help="predictions.json or mask_predictions.json, or a folder with one below it")
-    parser.add_argument("--out", default="predictions.png", help="picture to write (.png or .jpg)")
+    parser.add_argument("--out", default="predictions.png", help="image to write (.png or .jpg)")
     parser.add_argument("--num", type=int, default=16, help="number of samples")
     add_row_filters(parser)
     parser.add_argument("--order", default="random", choices=["random", "worst", "best", "first"])
     parser.add_argument("--seed", type=int, default=0, help="random seed of the choice")
-    parser.add_argument("--modality", default="rgbt", choices=["rgb", "ir", "rgbt"], help="which pictures to draw")
+    parser.add_argument("--modality", default="rgbt", choices=["rgb", "ir", "rgbt"], help="which images to draw")
     parser.add_argument(
         "--thermal-normalisation",
         default="dataset",
@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from rgbtvg.evaluation import load_predictions
-    from rgbtvg.visualization import draw_sheet, save_picture, select_rows
+    from rgbtvg.visualization import draw_sheet, save_image, select_rows
 
     rows = load_predictions(args.predictions)
     matching = select_rows(
@@ -56,5 +56,5 @@ def main() -> None:
         title=title,
         thermal_normalisation=args.thermal_normalisation,
     )
-    save_picture(sheet, args.out)
+    save_image(sheet, args.out)
     print(f"wrote {args.out}")

@@ -2,8 +2,8 @@
 
 python tools/data/measure_statistics.py configs/transvg/transvg_r50.py --cfg-options dataset=rgbtvg_m3fd
 
-Every image is read once, however many sentences share it. Prints what is measured beside what the config uses, and the
-line that makes a config use it.
+Every image is read once, however many expressions share it. Prints what is measured beside what the config uses, and
+the line that makes a config use it.
 """
 
 import argparse

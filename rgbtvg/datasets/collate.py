@@ -16,10 +16,10 @@ from rgbtvg.structures import GroundingSample
 
 @FUNCTIONS.register_module()
 def collate_grounding(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Paste the pictures of a batch at their ``pad_offset`` onto zeros.
+    """Paste the images of a batch at their ``pad_offset`` onto zeros.
 
     Every tensor that crosses from a worker to the trainer costs an open file and a round trip. With MMEngine's default,
-    which hands over each picture, id and box by itself, two workers with batches of 64 pass the usual limit of 1024
+    which hands over each image, id and box by itself, two workers with batches of 64 pass the usual limit of 1024
     open files and the run dies. Here the batch is one tensor per stream and one for the padding, and the fields of the
     samples travel as NumPy arrays. The preprocessor turns them back.
 
@@ -40,15 +40,15 @@ def collate_grounding(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     shape = shapes.pop()
 
     inputs = {
-        stream: torch.zeros((len(samples), picture.shape[0], *shape), dtype=torch.uint8)
-        for stream, picture in samples[0]["inputs"].items()
+        stream: torch.zeros((len(samples), image.shape[0], *shape), dtype=torch.uint8)
+        for stream, image in samples[0]["inputs"].items()
     }
     padding_mask = torch.ones((len(samples), *shape), dtype=torch.bool)
     for index, sample in enumerate(samples):
         left, top = data_samples[index].pad_offset
-        for stream, picture in sample["inputs"].items():
-            height, width = picture.shape[-2:]
-            inputs[stream][index, :, top : top + height, left : left + width] = picture
+        for stream, image in sample["inputs"].items():
+            height, width = image.shape[-2:]
+            inputs[stream][index, :, top : top + height, left : left + width] = image
         padding_mask[index, top : top + height, left : left + width] = False
 
     for sample in data_samples:

@@ -46,7 +46,7 @@ class Calibration:
             interpolation between fitted points.
         temperature: above 1 for overconfident scores.
         points: (score, calibrated score) pairs of ``isotonic``, by rising score.
-        threshold: score from which boxes are kept (GREC), in scores before calibration; None for one box per sentence.
+        threshold: score from which boxes are kept (GREC), before calibration; None for one box per expression.
         fitted_on: fingerprint of the predictions, split and number of samples.
     """
 

@@ -17,10 +17,10 @@ from rgbtvg.structures.boxes import aligned_giou, pairwise_iou
 class GRECMetric(SampleMetric):
     """Pr@(F1=1, IoU >= 0.5) as ``pr@f1``, N-acc as ``n_acc`` and T-acc as ``t_acc``, over the whole set.
 
-    Boxes with a score of at least `score_threshold` are kept. ``pr@f1`` is the share of sentences whose kept boxes
-    match all targets one to one, with none left over. ``n_acc`` is the share of sentences without target for which
-    nothing is kept, ``t_acc`` the share of sentences with targets for which something is; each is 0 where there are
-    no such sentences.
+    Boxes with a score of at least `score_threshold` are kept. ``pr@f1`` is the share of expressions whose kept boxes
+    match all targets one to one, with none left over. ``n_acc`` is the share of expressions without target for which
+    nothing is kept, ``t_acc`` the share of expressions with targets for which something is; each is 0 where there are
+    no such expressions.
 
     Args:
         score_threshold: compared in float64, so a float32 score of 0.7 (0.69999999) is below 0.7.
@@ -63,7 +63,7 @@ class GRECMetric(SampleMetric):
         return {"f1": f1, "presence": bool(kept) == bool(targets)}
 
     def score(self, rows: list[dict[str, Any]]) -> dict[str, Estimate]:
-        """Shares of right sentences."""
+        """Shares of right expressions."""
 
         def share(field: str, chosen: list[dict[str, Any]]) -> Estimate:
             return proportion([row[field] >= 1 for row in chosen], image_codes(chosen))

@@ -1,4 +1,4 @@
-"""Accuracy of referring expression comprehension: one box per sentence."""
+"""Accuracy of referring expression comprehension: one box per expression."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ MISTAKES = {
     "shifted": "the boxes overlap",
     "elsewhere": f"IoU below {NEAR}",
     "nothing found": "no box was predicted",
-    "nothing meant": "a box was predicted for a sentence without target",
+    "nothing meant": "a box was predicted for an expression without target",
     "invalid": "no prediction, or one with a NaN or infinite number",
     "unreadable": "the sample could not be read",
 }
@@ -36,7 +36,7 @@ def mistake(row: Mapping[str, Any], others: Sequence[Sequence[float]] = ()) -> s
 
     Args:
         row: a row of a predictions file, or at least its ``pred_boxes_xyxy`` and ``gt_boxes_xyxy``.
-        others: (N, 4) xyxy boxes of other sentences about the same image; see :func:`other_boxes`.
+        others: (N, 4) xyxy boxes of other expressions about the same image; see :func:`other_boxes`.
     """
     predicted, truth = row["pred_boxes_xyxy"][:1], row["gt_boxes_xyxy"]
     if "error" in row:

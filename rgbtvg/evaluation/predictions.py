@@ -33,7 +33,7 @@ ASKED = ("split", "expression", "gt_boxes_xyxy", "gt_mask")
 
 
 def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
-    """SHA-256 over the ids, splits, sentences, true boxes (to 0.01 px) and true masks of the rows, in any order."""
+    """SHA-256 over the ids, splits, expressions, true boxes (to 0.01 px) and true masks of the rows, in any order."""
     lines = sorted(json.dumps([row["sample_id"], *asked(row).values()], sort_keys=True) for row in rows)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -85,8 +85,8 @@ def read_predictions(path: str | Path) -> tuple[Rows, dict[str, Any]]:
         ) from error
     if found != expected:
         raise DataError(
-            f"The rows of {path} were changed after the evaluation: their ids, splits, sentences or true boxes do not "
-            "have the file's fingerprint. Test again."
+            f"The rows of {path} were changed after the evaluation: their ids, splits, expressions or true boxes do "
+            "not have the file's fingerprint. Test again."
         )
     return rows, metric
 

@@ -21,7 +21,7 @@ from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample
 class GroundingPreprocessor(BaseDataPreprocessor):
     """Move to the device, normalise per stream, pad with zeros, stack.
 
-    Pictures are pasted at the ``pad_offset`` of their sample and may differ in size; the padding is zero after
+    Images are pasted at the ``pad_offset`` of their sample and may differ in size; the padding is zero after
     normalising, which is the mean colour.
 
     Args:
@@ -72,8 +72,8 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         if "padding_mask" not in data:
             data = collate_grounding(
                 [
-                    {"inputs": dict(zip(data["inputs"], pictures, strict=True)), "data_samples": sample}
-                    for *pictures, sample in zip(*data["inputs"].values(), data["data_samples"], strict=True)
+                    {"inputs": dict(zip(data["inputs"], images, strict=True)), "data_samples": sample}
+                    for *images, sample in zip(*data["inputs"].values(), data["data_samples"], strict=True)
                 ]
             )
         missing = [stream for stream in self.streams if stream not in data["inputs"]]
@@ -86,14 +86,14 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         padding_mask = self.cast_data(data["padding_mask"])
         images = {stream: self._normalise(stream, data["inputs"][stream], padding_mask) for stream in self.streams}
         samples = [self._moved(sample) for sample in data["data_samples"]]
-        token_ids, token_mask = self._tokens(samples)
-        inputs = GroundingInputs(images, padding_mask, token_ids, token_mask)
+        token_ids, token_padding_mask = self._tokens(samples)
+        inputs = GroundingInputs(images, padding_mask, token_ids, token_padding_mask)
         return {"inputs": inputs, "data_samples": samples}
 
-    def _normalise(self, stream: str, pictures: Tensor, padding_mask: Tensor) -> Tensor:
+    def _normalise(self, stream: str, batch: Tensor, padding_mask: Tensor) -> Tensor:
         """uint8 (B, C', H, W) to float32 (B, C, H, W) on the device, zero where padded."""
         mean, std = getattr(self, f"{stream}_mean"), getattr(self, f"{stream}_std")  # (C', 1, 1) or (C, 1, 1)
-        batch = self.cast_data(pictures).expand(-1, max(len(mean), pictures.shape[1]), -1, -1)
+        batch = self.cast_data(batch).expand(-1, max(len(mean), batch.shape[1]), -1, -1)
         batch = batch.to(torch.float32, memory_format=torch.contiguous_format).div_(255).sub_(mean).div_(std)
         batch.masked_fill_(padding_mask[:, None], 0)
         return batch.expand(-1, self.channels[stream], -1, -1).contiguous()
@@ -113,14 +113,15 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         return sample
 
     def _tokens(self, samples: list[GroundingSample]) -> tuple[Tensor, Tensor]:
-        """Ids (B, L) and mask (B, L); L is 0 where the pipeline has no tokenizer."""
+        """Ids and padding mask (B, L), True where padded; L is 0 where the pipeline has no tokenizer."""
         empty = torch.zeros(0, dtype=torch.int64, device=self.device)
         ids = [sample.get("token_ids", empty) for sample in samples]
         masks = [
-            sample.get("token_mask", torch.ones_like(one, dtype=torch.bool))
+            sample.get("token_padding_mask", torch.zeros_like(one, dtype=torch.bool))
             for sample, one in zip(samples, ids, strict=True)
         ]
-        return pad_sequence(ids, batch_first=True, padding_value=self.pad_id), pad_sequence(masks, batch_first=True)
+        padded_ids = pad_sequence(ids, batch_first=True, padding_value=self.pad_id)
+        return padded_ids, pad_sequence(masks, batch_first=True, padding_value=True)
 
 
 def _per_channel(statistics: PixelStatistics, channels: int) -> tuple[Tensor, Tensor]:

@@ -32,7 +32,7 @@ class Frame:
         return replace(self, shift_x=self.shift_x + x, shift_y=self.shift_y + y)
 
     def mirrored(self, width: float) -> Frame:
-        """After a left-right flip of a picture `width` pixels wide."""
+        """After a left-right flip of an image `width` pixels wide."""
         return replace(self, scale_x=-self.scale_x, shift_x=width - self.shift_x)
 
     def to_input(self, boxes_xyxy: Tensor) -> Tensor:

@@ -44,9 +44,9 @@ def test_it_is_the_answer_of_the_test(explanation, tested):
 def test_the_views_are_what_went_into_the_network(explanation, quickstart_run):
     size = load_config(quickstart_run / "quickstart.py").image_size
     thermal = explanation.views["ir"]
-    assert {view.picture.size for view in explanation.views.values()} == {(size, size)}
+    assert {view.image.size for view in explanation.views.values()} == {(size, size)}
     assert thermal.name == "dataset"
-    pixels = np.asarray(thermal.picture) / 255
+    pixels = np.asarray(thermal.image) / 255
     assert thermal.low == pytest.approx((pixels.min() - thermal.mean[0]) / thermal.std[0], abs=0.05)
     assert thermal.high == pytest.approx((pixels.max() - thermal.mean[0]) / thermal.std[0], abs=0.05)
 
@@ -82,7 +82,7 @@ def test_the_tool_finds_weights_and_record_of_a_test(tested, tmp_path, capsys):
     (line,) = map(json.loads, (tmp_path / "explanations.jsonl").read_text().splitlines())
     assert line["sample_id"] == TEST and line["mistake"] in MISTAKES
     assert line["network_input"]["ir"]["thermal_normalisation"] == "dataset"
-    assert Image.open(line["picture"]).height > 900
+    assert Image.open(line["image"]).height > 900
     assert run_tool("analysis/inspect_prediction.py", "--predictions", tested, "--worst", 2, "--out", tmp_path) == 0
     assert len((tmp_path / "explanations.jsonl").read_text().splitlines()) == 3
     capsys.readouterr()

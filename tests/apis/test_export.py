@@ -23,7 +23,7 @@ pytest.importorskip("onnxruntime")
 from rgbtvg.apis.export import ExportedGrounder, _facts, export_model
 from rgbtvg.apis.exported import INPUTS, KEY, ExportedModel, network_inputs
 
-SENTENCES = ["the warm car", "the cold person", "the car"]
+EXPRESSIONS = ["the warm car", "the cold person", "the car"]
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,13 @@ def exported(checkpoints, tmp_path_factory):
 def test_an_onnx_file_answers_as_its_checkpoint_at_any_batch_size(exported, inferencer, images):
     find = rgbtvg.GroundingInferencer(exported, device="cpu")
     assert repr(find).startswith("GroundingInferencer(TransVG, modality='rgbt'")
-    expected = inferencer(*images, SENTENCES)
-    for result, wanted in zip(find(*images, SENTENCES), expected, strict=True):
+    expected = inferencer(*images, EXPRESSIONS)
+    for result, wanted in zip(find(*images, EXPRESSIONS), expected, strict=True):
         np.testing.assert_allclose(result.boxes_xyxy, wanted.boxes_xyxy, atol=1e-2)  # pixels of an image of 90 x 60
         np.testing.assert_allclose(result.scores, wanted.scores, atol=1e-4)
-    np.testing.assert_allclose(find(*images, SENTENCES[0]).boxes_xyxy, expected[0].boxes_xyxy, atol=1e-2)
+    np.testing.assert_allclose(find(*images, EXPRESSIONS[0]).boxes_xyxy, expected[0].boxes_xyxy, atol=1e-2)
     with pytest.raises(ConfigError, match="cannot be explained"):
-        find.explain(*images, SENTENCES[0])
+        find.explain(*images, EXPRESSIONS[0])
 
 
 def test_an_onnx_file_runs_without_models_and_engine(exported, images):

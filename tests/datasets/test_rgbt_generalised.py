@@ -1,4 +1,4 @@
-"""Sentences of any number of objects: the reader, the pipeline with masks, and clear refusals."""
+"""Expressions of any number of objects: the reader, the pipeline with masks, and clear refusals."""
 
 import json
 
@@ -15,7 +15,7 @@ PIPELINE = [
     dict(type="LoadMasks"),
     dict(type="LargeScaleJitter", size=64),
     dict(type="StretchToSquare", size=64),
-    dict(type="CleanSentence"),
+    dict(type="CleanExpression"),
     dict(type="PackGroundingInputs"),
 ]
 
@@ -76,7 +76,7 @@ def test_boxes_and_masks_move_together_through_the_pipeline(root):
             assert mask.sum().item() == pytest.approx(w * h, rel=0.3)
 
 
-def test_sentences_of_one_object_can_be_asked_for(root):
+def test_expressions_of_one_object_can_be_asked_for(root):
     assert [len(make(root, targets="one")[i]["data_samples"].gt_boxes_cxcywh) for i in range(1)] == [1]
     assert len(make(root, targets="one")) == 1
 

@@ -29,12 +29,12 @@ BASE = Path(__file__).parents[2] / "configs" / "_base_"
 
 @DATASETS.register_module()
 class TinyRecords(BaseDataset):
-    """Rows in memory; a sample's picture depends on its index and on every random generator that a transform may use.
+    """Rows in memory; a sample's image depends on its index and on every random generator that a transform may use.
 
     Args:
         rows: how many.
         unreadable: indices that raise.
-        noise: how much of the picture is random.
+        noise: how much of the image is random.
         split: as real datasets take it; every row is of the split 'test'.
     """
 
@@ -64,7 +64,7 @@ class TinyRecords(BaseDataset):
         if idx in self.unreadable:
             raise DataError(f"{record['sample_id']}: {record['image_paths']['rgb']} is truncated")
         drawn = random.random() + np.random.rand() + torch.rand(()).item()
-        picture = torch.full((6,), idx / self.rows) + self.noise * drawn * torch.linspace(0, 1, 6)
+        image = torch.full((6,), idx / self.rows) + self.noise * drawn * torch.linspace(0, 1, 6)
         meta = {
             key: record[key] for key in ("sample_id", "dataset", "split", "image_paths", "expression", "conditions")
         }
@@ -72,7 +72,7 @@ class TinyRecords(BaseDataset):
         sample.set_metainfo(dict(ori_shape=(64, 64), input_shape=(64, 64), frame=Frame()))
         sample.gt_boxes_xyxy = torch.tensor(record["boxes"])
         sample.gt_boxes_cxcywh = sample.gt_boxes_xyxy / 64
-        return dict(inputs=picture, data_samples=sample)
+        return dict(inputs=image, data_samples=sample)
 
 
 @MODELS.register_module()

@@ -46,7 +46,7 @@ def test_agrees_with_the_reference_sample_by_sample(reference_metrics):
         ([LEFT], [], [0.9], False),
     ],
 )
-def test_a_sentence_is_right_only_without_any_error(pred_boxes_xyxy, gt_boxes_xyxy, scores, right):
+def test_an_expression_is_right_only_without_any_error(pred_boxes_xyxy, gt_boxes_xyxy, scores, right):
     metrics = evaluate([predicted_sample(0, pred_boxes_xyxy, gt_boxes_xyxy, scores)])
     assert metrics["grec/pr@f1"] == float(right)
 

@@ -170,7 +170,7 @@ def test_table_has_the_splits_first_and_fits_the_screen():
     assert next(iter(metric.evaluate(40))) == "grounding/val/acc@0.5"
 
 
-def test_sentences_are_grouped_by_the_lengths_of_the_protocol(tmp_path):
+def test_expressions_are_grouped_by_the_lengths_of_the_protocol(tmp_path):
     words = [1, 5, 6, 7, 8, 10, 11, 30]
     samples = [predicted_sample(i, wide_box(1.0), expression=" ".join("a" * n)) for i, n in enumerate(words)]
     run(samples, out_dir=str(tmp_path))

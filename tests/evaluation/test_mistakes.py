@@ -38,7 +38,7 @@ def test_the_nearest_of_several_targets_counts():
     assert mistake(row) == "too large"
 
 
-def test_other_boxes_are_those_of_other_sentences_about_the_picture():
+def test_other_boxes_are_those_of_other_expressions_about_the_image():
     def row(name, path, box):
         return {"sample_id": name, "image_paths": {"rgb": path}, "gt_boxes_xyxy": [box]}
 

@@ -45,8 +45,8 @@ def test_options_leave_out_padding():
     model = build("fsvg", "rgb", selection=dict(layers=(1,), keep_rate=0.5, words_only=True)).eval()
     inputs = inputs_of(model)
     with torch.no_grad():
-        words = model.text_encoder(inputs.token_ids, inputs.token_mask)
-        assert torch.equal(model.word_weights(words).bool(), inputs.token_mask)
+        words = model.text_encoder(inputs.token_ids, inputs.token_padding_mask)
+        assert torch.equal(model.word_weights(words).bool(), ~inputs.token_padding_mask)
 
 
 def test_scores_are_the_mean_of_the_softmaxed_attention():

@@ -170,10 +170,10 @@ def test_more_patches_are_masked_inside_the_target():
 
 
 def test_key_words_are_masked_first_and_the_start_never():
-    tokens = torch.tensor([[True] * 6 + [False] * 2])
+    padding = torch.tensor([[False] * 6 + [True] * 2])
     for seed in range(20):
         torch.manual_seed(seed)
-        masked = referring_word_mask(tokens, [[3]], 0.4)
+        masked = referring_word_mask(padding, [[3]], 0.4)
         assert masked[0, 3] and not masked[0, 0] and not masked[0, 6:].any()
         assert masked.sum() == 2
 

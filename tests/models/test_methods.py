@@ -96,7 +96,7 @@ def test_prediction_is_the_same_alone_and_in_a_batch(method):
     model = build(method, "rgbt").eval()
     batch = collated_batch("rgbt", size=4)
     third = {
-        "inputs": {stream: pictures[2:3] for stream, pictures in batch["inputs"].items()},
+        "inputs": {stream: images[2:3] for stream, images in batch["inputs"].items()},
         "data_samples": [batch["data_samples"][2].clone()],
     }
     with torch.no_grad():

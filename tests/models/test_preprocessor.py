@@ -18,7 +18,7 @@ def make_sample(width, height, offset, tokens=3, streams=("rgb", "ir"), **fields
     sample.gt_boxes_cxcywh = torch.tensor([[0.5, 0.5, 0.2, 0.2]])
     if tokens:
         sample.token_ids = torch.arange(1, tokens + 1)
-        sample.token_mask = torch.ones(tokens, dtype=torch.bool)
+        sample.token_padding_mask = torch.zeros(tokens, dtype=torch.bool)
     for name, value in fields.items():
         setattr(sample, name, value)
     shapes = {"rgb": (3, height, width), "ir": (1, height, width)}
@@ -31,9 +31,9 @@ def make_samples(**kwargs):
 
 
 @pytest.mark.parametrize("collate", [pseudo_collate, collate_grounding])
-def test_pictures_are_normalised_pasted_and_padded_with_zeros(collate):
+def test_images_are_normalised_pasted_and_padded_with_zeros(collate):
     samples = make_samples()
-    given = [{stream: picture.clone() for stream, picture in sample["inputs"].items()} for sample in samples]
+    given = [{stream: image.clone() for stream, image in sample["inputs"].items()} for sample in samples]
     inputs = GroundingPreprocessor("rgbt", "rgbtvg_m3fd")(collate(samples))["inputs"]
 
     assert inputs.images.keys() == {"rgb", "ir"}
@@ -95,16 +95,16 @@ def test_sentences_are_filled_up():
     samples = [make_sample(12, 12, (0, 0), tokens=2), make_sample(12, 12, (0, 0), tokens=4)]
     inputs = GroundingPreprocessor("rgb", pad_id=9)(collate_grounding(samples))["inputs"]
     assert inputs.token_ids.tolist() == [[1, 2, 9, 9], [1, 2, 3, 4]]
-    assert inputs.token_mask.tolist() == [[True, True, False, False], [True] * 4]
+    assert inputs.token_padding_mask.tolist() == [[False, False, True, True], [False] * 4]
 
 
 def test_missing_token_fields():
     without = GroundingPreprocessor("rgb")(collate_grounding(make_samples(tokens=0)))["inputs"]
-    assert without.token_ids.shape == without.token_mask.shape == (2, 0)
+    assert without.token_ids.shape == without.token_padding_mask.shape == (2, 0)
     samples = make_samples()
     for sample in samples:
-        del sample["data_samples"].token_mask
-    assert GroundingPreprocessor("rgb")(collate_grounding(samples))["inputs"].token_mask.all()
+        del sample["data_samples"].token_padding_mask
+    assert not GroundingPreprocessor("rgb")(collate_grounding(samples))["inputs"].token_padding_mask.any()
 
 
 @pytest.mark.parametrize("collate", [pseudo_collate, collate_grounding])

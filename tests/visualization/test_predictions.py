@@ -29,7 +29,7 @@ def make_row(index, folder=None, **changes):
 
 @pytest.fixture
 def image_folder(tmp_path):
-    """A colour picture, and thermal of 16 bits and half the size."""
+    """A colour image, and thermal of 16 bits and half the size."""
     Image.new("RGB", (80, 60), (90, 120, 90)).save(tmp_path / "rgb.png")
     ramp = np.linspace(20_000, 21_000, 30 * 40).astype(np.uint16).reshape(30, 40)
     Image.fromarray(ramp).save(tmp_path / "ir.png")
@@ -73,22 +73,22 @@ def masks():
     )
 
 
-def test_masks_of_a_row_are_drawn_on_both_cameras_and_the_truth_beside(image_folder):
+def test_masks_of_a_row_are_drawn_on_both_streams_and_the_truth_beside(image_folder):
     plain = draw_row(make_row(0, image_folder, gt_boxes_xyxy=[], pred_boxes_xyxy=[]), width=160)
     masked = draw_row(make_row(0, image_folder, **masks()), width=160)
     assert plain.width == 2 * 160 + 6 and masked.width == 3 * 160 + 2 * 6
     assert masked.height == plain.height
     first_row = next(y for y in range(plain.height) if plain.getpixel((80, y)) == (90, 120, 90))
 
-    def at(x, y, picture):
-        return np.array(masked.getpixel((picture * 166 + 2 * x, first_row + 2 * y)), dtype=int)
+    def at(x, y, image):
+        return np.array(masked.getpixel((image * 166 + 2 * x, first_row + 2 * y)), dtype=int)
 
-    for picture in (0, 1):
-        inside, border, outside = at(60, 40, picture), at(50, 40, picture), at(10, 10, picture)
+    for image in (0, 1):
+        inside, border, outside = at(60, 40, image), at(50, 40, image), at(10, 10, image)
         assert inside[2] > inside[0] + 40 and inside[2] > outside[2]  # translucent cyan
         assert tuple(border) == PREDICTION
-        assert tuple(at(20, 30, picture)) == TRUTH  # outline only
-        assert at(30, 30, picture)[1] - at(30, 30, picture)[2] < 60
+        assert tuple(at(20, 30, image)) == TRUTH  # outline only
+        assert at(30, 30, image)[1] - at(30, 30, image)[2] < 60
     assert at(30, 30, 2)[1] > at(10, 10, 2)[1] + 20
     assert tuple(at(50, 40, 2)) != PREDICTION
 

@@ -1,4 +1,4 @@
-"""Draw saved predictions: one page of pairs with sentence, truth (green), prediction (cyan) and IoU."""
+"""Draw saved predictions: one page of pairs with expression, truth (green), prediction (cyan) and IoU."""
 
 from rgbtvg.cli import run
 from rgbtvg.commands import draw_predictions

@@ -1,4 +1,4 @@
-"""Look at data: a local page (search, RGB, thermal, blended), or with --sheet one picture of many pairs."""
+"""Look at data: a local page (search, RGB, thermal, blended), or with --sheet one image of many pairs."""
 
 from rgbtvg.cli import run
 from rgbtvg.commands import browse

@@ -35,7 +35,7 @@ class ALVG(SimVG):
         if self.enhancement is not None:
             memory, score = self.enhancement(memory, positions, outputs["sentence"])
             score = score.unflatten(1, grid)  # (B, h, w)
-        decoded = self.decoder(outputs["queries"], memory, positions, outputs["patch_mask"], need_weights=True)
+        decoded = self.decoder(outputs["queries"], memory, positions, outputs["patch_padding"], need_weights=True)
         outputs["memory"], outputs["score"] = memory, score
         outputs["decoder_states"] = decoded.states
         outputs["attention"] = decoded.weights.unflatten(-1, grid)  # (S, B, Q, h, w)

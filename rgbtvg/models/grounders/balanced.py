@@ -108,8 +108,8 @@ class AttentionBalance(nn.Module):
             *cell_layout(outputs["streams"], outputs["joint"].attention.shape[-1]),
             self.cover_small,
         )
-        picture = (~inputs.padding_mask).sum((1, 2))
-        box_share = targets[:, 2:].prod(-1) * inputs.padding_mask[0].numel() / picture
+        image = (~inputs.padding_mask).sum((1, 2))
+        box_share = targets[:, 2:].prod(-1) * inputs.padding_mask[0].numel() / image
         return balance_terms(
             outputs["joint"].attention.float(),
             momentum_attention.float(),

@@ -159,7 +159,7 @@ class BaseGrounder(BaseModel):
         return data_samples
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Where a method looked, for pictures of its answers: name -> (B, h, w), not negative, over the padded input.
+        """Where a method looked, for images of its answers: name -> (B, h, w), not negative, over the padded input.
 
         What it is, the name says: attention (shares of one, nothing on padding), likeness, confidence. Every method of
         this project has one.
@@ -224,7 +224,7 @@ def repeat_text(text: TextFeatures, count: int) -> TextFeatures:
     """The batch of sentences `count` times in a row, for as many streams stacked along the batch."""
     return TextFeatures(
         text.tokens.repeat(count, 1, 1),
-        text.mask.repeat(count, 1),
+        text.padding_mask.repeat(count, 1),
         tuple(level.repeat(count, 1, 1) for level in text.levels),
         None if text.pooled is None else text.pooled.repeat(count, 1),
     )
@@ -232,7 +232,7 @@ def repeat_text(text: TextFeatures, count: int) -> TextFeatures:
 
 def split_streams(features: ImageFeatures, count: int) -> list[ImageFeatures]:
     """Features of `count` streams stacked along the batch, taken apart again."""
-    tokens, masks = features.tokens.chunk(count), features.mask.chunk(count)
+    tokens, masks = features.tokens.chunk(count), features.padding_mask.chunk(count)
     levels = [level.chunk(count) for level in features.levels]
     pooled = [None] * count if features.pooled is None else features.pooled.chunk(count)
     return [

@@ -18,7 +18,7 @@ from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, Prediction
 
 ANCHOR_IMAGE_SIZE = 416
-"""Side of the picture that YOLOv3's anchors are measured in."""
+"""Side of the image that YOLOv3's anchors are measured in."""
 
 
 @dataclass
@@ -55,7 +55,7 @@ class AnchorHead(Head):
 
     Args:
         in_channels: of the maps.
-        anchors: for every level, (width, height) of its anchors in pixels of a picture of 416 x 416.
+        anchors: for every level, (width, height) of its anchors in pixels of an image of 416 x 416.
         hidden_channels: of the convolution before the last one; 0 for none.
         box_weight: of the four coordinate losses, beside the classification's 1.
         bn_momentum: see :class:`DenseFusion`.

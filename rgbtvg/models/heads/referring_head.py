@@ -127,7 +127,7 @@ class ReferringMaskHead(Head):
 
     Args:
         width: channels of the tower.
-        stacked_streams: put the streams' maps on top of each other instead and let the whole stand for the picture, as
+        stacked_streams: put the streams' maps on top of each other instead and let the whole stand for the image, as
             the RGB-T benchmark's code does; for its checkpoints.
     """
 

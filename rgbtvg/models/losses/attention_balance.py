@@ -112,7 +112,7 @@ def box_difficulty(last_terms: Tensor, box_share: Tensor | None) -> Tensor:
 
     Args:
         last_terms: (B,) constraint plus distillation of the last layer.
-        box_share: (B,) area of the target over the area of the unpadded picture, or None.
+        box_share: (B,) area of the target over the area of the unpadded image, or None.
     """
     difficulty = last_terms.sigmoid() + 0.5
     return difficulty if box_share is None else difficulty * (0.5 + (1 - box_share).sigmoid())
@@ -156,7 +156,7 @@ def balance_terms(
         momentum_attention: (depth, B, V), detached.
         region: (B, V) bool, tokens of the target.
         ious: (B,) IoU of the predicted boxes, detached.
-        box_share: (B,) area of the target over that of the picture; None leaves it out of the difficulty.
+        box_share: (B,) area of the target over that of the image; None leaves it out of the difficulty.
         alpha: share of the distillation.
         first_layer: first constrained layer, counted from 0.
         correlate_same_layers: take the correlation on the layers that it weights. The reference takes it `first_layer`

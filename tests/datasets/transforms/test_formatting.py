@@ -48,7 +48,7 @@ def test_the_frame_undoes_everything(extra):
     torch.testing.assert_close(sample.frame.to_image(corners), sample.gt_boxes_xyxy, atol=2e-4, rtol=0)
 
 
-def test_without_padding_the_picture_is_the_input():
+def test_without_padding_the_image_is_the_input():
     sample = pack([dict(type="ResizeLongSide", size=50)])["data_samples"]
     assert (sample.input_shape, sample.pad_offset) == ((40, 50), (0, 0))
 

@@ -37,7 +37,7 @@ def test_streams_add_up_before_and_after_the_fusion():
     joined = choice(pair, text, fused, sentence)
     halves = torch.cat((torch.arange(0, 7), torch.arange(1, 7) + 6))  # class token, RGB, class token again, thermal
     swapped = halves.new_tensor([0, *range(7, 13), *range(1, 7)])
-    other_order = ImageFeatures(pair.tokens[:, swapped], pair.mask, pair.grid, 1)
+    other_order = ImageFeatures(pair.tokens[:, swapped], pair.padding_mask, pair.grid, 1)
     again = choice(other_order, text, fused[:, swapped], sentence)
     for one, two in zip((*joined.logits, joined.token), (*again.logits, again.token), strict=True):
         torch.testing.assert_close(one, two)

@@ -25,12 +25,12 @@ def decoder(layout: str) -> DynamicDecoder:
 def run(layout: str, cells: torch.Tensor, grid: tuple[int, int]):
     words = torch.randn(1, 3, 8, generator=torch.Generator().manual_seed(1))
     positions = torch.zeros(1, cells.shape[1], 8)
-    mask = torch.tensor([[True, True, False]])
+    padding = torch.tensor([[False, False, True]])
 
     def middle(token):
         return token[:, :4].sigmoid()
 
-    return decoder(layout)(cells, positions, words, torch.zeros(1, 3, 8), mask, grid, middle)
+    return decoder(layout)(cells, positions, words, torch.zeros(1, 3, 8), padding, grid, middle)
 
 
 def test_each_stream_is_sampled_at_the_same_points():

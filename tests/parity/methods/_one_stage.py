@@ -18,8 +18,8 @@ class OneStageParity(ParityMethod):
 
     levels = 1
 
-    def token_mask(self, case, token_ids):
-        return token_ids != 0 if "lstm" in case.spec["config"]["text"] else super().token_mask(case, token_ids)
+    def token_padding_mask(self, case, token_ids):
+        return token_ids == 0 if "lstm" in case.spec["config"]["text"] else super().token_padding_mask(case, token_ids)
 
     def targets(self, case):
         size = case.spec["config"]["image_size"]

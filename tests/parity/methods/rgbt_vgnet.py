@@ -186,7 +186,7 @@ class RGBTVGNetParity(ParityMethod):
                 "text_pooled": tapped["text_last_hidden_state"][torch.arange(len(end)), end],
                 "vl_input": joint.inputs.transpose(0, 1),
                 "vl_transformer_out": joint.sequence.transpose(0, 1),
-                "vl_key_padding_mask": joint.mask,
+                "vl_key_padding_mask": joint.padding_mask,
                 "visu_fuse_out": outputs["image"].tokens,
                 "pred_box_cxcywh": outputs["pred_boxes_cxcywh"],
                 "logits_per_text": next(iter(logits.values())),

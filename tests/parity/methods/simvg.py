@@ -33,7 +33,7 @@ class SimVGParity(QueryParity):
                 type="TwoBranchHead",
                 width=head["embed_dim"],
                 single=self.is_single(case),
-                frame="picture",
+                frame="image",
                 supervise_layers=head["aux_loss"],
                 num_token_layers=head["num_token_mlp_layers"],
                 supervise_token_layers=head["mlp_aux_loss"],
