@@ -21,14 +21,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("thermal", help="thermal image, or -")
     parser.add_argument("expression", help="the expression")
     add_config(parser, "config; default: the one in the checkpoint")
-    parser.add_argument("--load-from", required=True, metavar="CHECKPOINT", help="checkpoint or ONNX file to load")
+    parser.add_argument("--load-from", metavar="CHECKPOINT", help="checkpoint or ONNX file; zero-shot models need none")
     parser.add_argument("--out", metavar="FILE", help="write the drawn result here (.png, .jpg; .mp4 for videos)")
     parser.add_argument("--video", action="store_true", help="the two files are videos whose frames belong together")
     parser.add_argument("--smoothing", type=float, default=0.0, help="of boxes in a video, 0 (none) to 1 (%(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON lines, one per image pair or frame")
     parser.add_argument("--device", help="such as cuda:1 or cpu; default: a GPU if there is one")
     add_cfg_options(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.config is None and args.load_from is None:
+        parser.error("name a checkpoint (--load-from CHECKPOINT), a config of a zero-shot model, or both")
+    return args
 
 
 def main() -> None:
@@ -36,7 +39,7 @@ def main() -> None:
     from rgbtvg import GroundingInferencer
     from rgbtvg.engine import parse_options
 
-    weights = [args.config, args.load_from] if args.config else [args.load_from]
+    weights = [path for path in (args.config, args.load_from) if path]
     inferencer = GroundingInferencer(*weights, device=args.device, options=parse_options(args.cfg_options))
     rgb, thermal = (None if path in ("-", "none") else path for path in (args.rgb, args.thermal))
     if args.video:
