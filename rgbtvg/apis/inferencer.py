@@ -319,11 +319,11 @@ def _test_pipeline(config: Config) -> list[dict[str, Any]]:
 
 def _result(sample: GroundingSample, images: dict[str, Image.Image]) -> GroundingResult:
     height, width = sample.ori_shape
+    warnings = list(sample.get("warnings") or ())
     if "pred_boxes_xyxy" not in sample:
         sample.pred_boxes_xyxy, sample.pred_scores = torch.zeros(0, 4), torch.zeros(0)
-        warnings = [*warnings, f"no prediction: {sample.no_prediction}"]
+        warnings.append(f"no prediction: {sample.no_prediction}")
     boxes, scores = sample.pred_boxes_xyxy.cpu().numpy(), sample.pred_scores.cpu().numpy()
-    warnings = list(sample.get("warnings") or ())
     finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
     if not finite.all():
         warnings.append("the model's output is NaN: its weights or the images are broken")
