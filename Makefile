@@ -10,13 +10,14 @@ export OMP_NUM_THREADS ?= 1
 # Without compiled files every start takes several times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test parity lint format clean
+.PHONY: help install demo test parity lint docs format clean
 
 help:
 	@echo "make demo    generate data, train, test and draw the quickstart model (about ten minutes on two CPU cores)"
 	@echo "make test    the test suite"
 	@echo "make parity  every reference case, full-size models too"
 	@echo "make lint    style, types, spelling"
+	@echo "make docs    the documentation site, in work_dirs/site"
 	@echo "make clean   remove the environment, the demo's data and its results"
 
 install: $(INSTALLED)
@@ -32,7 +33,7 @@ demo: $(INSTALLED)
 	$(PYTHON) tools/test.py --load-from $(DEMO_DIR)/best.pth --work-dir $(DEMO_DIR)/test
 	$(PYTHON) tools/analysis/draw_predictions.py $(DEMO_DIR)/test/predictions.json --split test --num 16 \
 	    --out $(DEMO_DIR)/predictions.png
-	@echo "The picture: $(DEMO_DIR)/predictions.png"
+	@echo "The image: $(DEMO_DIR)/predictions.png"
 
 test: $(INSTALLED)
 	$(PYTHON) -m pytest -n 2
@@ -45,6 +46,9 @@ lint: $(INSTALLED)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/codespell
+
+docs: $(INSTALLED)
+	$(VENV)/bin/mkdocs build --strict --quiet
 
 format: $(INSTALLED)
 	$(VENV)/bin/ruff check --fix .

@@ -27,9 +27,19 @@ def add_config(parser: argparse.ArgumentParser, text: str = "config file") -> No
 
 def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Parse the command line, for a command that needs the config of :func:`add_config`."""
-    args = parser.parse_args()
+    args = parse_overrides(parser)
     if args.config is None:
         parser.error("the following arguments are required: config")
+    return args
+
+
+def parse_overrides(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse the command line; every KEY=VALUE outside of an option is one of ``--cfg-options``."""
+    args, rest = parser.parse_known_args()
+    unknown = [word for word in rest if word.startswith("-") or "=" not in word]
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    args.cfg_options = [*args.cfg_options, *rest]
     return args
 
 
@@ -62,19 +72,32 @@ def conditions(words: Sequence[str]) -> dict[str, str]:
     return dict(word.split("=", 1) for word in words)
 
 
+def command_words() -> list[str]:
+    """The command line of this process, as it is typed again: ``rgbtvg train ...`` or ``python tools/train.py ...``."""
+    script, *words = sys.argv
+    if script.startswith("rgbtvg "):
+        return [*script.split(), *words]
+    return ["python", script, *words]
+
+
 def run(main: Callable[[], None]) -> None:
     """Call `main`; an error that the user can act on is printed as its one sentence, with exit status 1."""
     try:
         main()
     except RGBTVGError as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
+        print(f"error: {error_message(error)}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:  # not about a file that the user names
+            raise
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
 
 
-def sentence(error: RGBTVGError) -> str:
+def error_message(error: RGBTVGError) -> str:
     """The sentence of an error, also where a data loader's worker process wrapped it in its traceback."""
     text = str(error).strip()
     if "Original Traceback" not in text:

@@ -24,10 +24,10 @@ ASGIApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class Refused(Exception):
-    """A request that is answered with an HTTP status and a sentence."""
+    """A request that is answered with an HTTP status and an expression."""
 
-    def __init__(self, status: HTTPStatus, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, status: HTTPStatus, expression: str) -> None:
+        super().__init__(expression)
         self.status = status
 
 
@@ -157,7 +157,7 @@ class LocalServer(ThreadingHTTPServer):
 
 
 class LocalHandler(BaseHTTPRequestHandler):
-    """Answers the requests that :class:`SenderCheck` accepts. An error is ``{"error": sentence}``."""
+    """Answers the requests that :class:`SenderCheck` accepts. An error is ``{"error": expression}``."""
 
     server: LocalServer
     protocol_version = "HTTP/1.1"

@@ -98,7 +98,7 @@ def load_pickle(path: str | Path) -> Any:
 
 
 def _line(error: Exception) -> str:
-    """The first sentence of an error, on one line."""
+    """The first expression of an error, on one line."""
     return " ".join(str(error).split()).split(". ")[0] or type(error).__name__
 
 

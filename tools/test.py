@@ -1,36 +1,7 @@
 """Test a checkpoint on every split and condition: python tools/test.py [CONFIG] --load-from CHECKPOINT."""
 
-import argparse
-
-from rgbtvg.cli import add_cfg_options, add_config, run
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Test a checkpoint on every split and condition.")
-    add_config(parser, "config file (default: the config in the checkpoint)")
-    parser.add_argument("--load-from", required=True, metavar="CHECKPOINT", help="weights to test")
-    parser.add_argument("--work-dir", help="where results go (default: work_dirs/<config name>)")
-    parser.add_argument("--splits", nargs="+", default=[], help="splits to test, in place of the config's")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the predictions of another checkpoint in the work dir"
-    )
-    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
-    add_cfg_options(parser)
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse_args()
-    # Not before the arguments are known to be right: this takes seconds.
-    from rgbtvg.engine import config_from_checkpoint, load_config, parse_options, test
-
-    options = parse_options(args.cfg_options)
-    if args.config:
-        config = load_config(args.config, options, args.work_dir)
-    else:
-        config = config_from_checkpoint(args.load_from, options, args.work_dir)
-    test(config, args.load_from, args.splits, args.launcher, args.overwrite)
-
+from rgbtvg.cli import run
+from rgbtvg.commands import test
 
 if __name__ == "__main__":
-    run(main)
+    run(test.main)

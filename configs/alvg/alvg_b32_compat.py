@@ -7,5 +7,5 @@ truncated_positions = True
 model = dict(
     enhancement=dict(eps=0.0),
     decoder=dict(chained=False),
-    head=dict(frame="picture", mask_target="whole", double_sigmoid=True),
+    head=dict(frame="image", mask_target="whole", double_sigmoid=True),
 )

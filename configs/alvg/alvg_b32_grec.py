@@ -1,4 +1,4 @@
-"""ALVG where a sentence may mean several objects or none; the authors train it without the attention losses."""
+"""ALVG where an expression may mean several objects or none; the authors train it without the attention losses."""
 
 _base_ = [
     "../_base_/loaders/rgbt_ground.py",
@@ -11,7 +11,7 @@ _base_ = [
 dataset = "rgbtvg_synthetic"
 data_root = "data/synthetic"
 split_root = "data/synthetic/splits"
-targets = "any"  # sentences of several objects, one or none
+targets = "any"  # expressions of several objects, one or none
 with_masks = True
 num_queries = 10
 single = False

@@ -1,4 +1,4 @@
-"""ALVG with a mask head: boxes and masks of sentences that refer to exactly one object."""
+"""ALVG with a mask head: boxes and masks of expressions that refer to exactly one object."""
 
 _base_ = [
     "../_base_/loaders/rgbt_ground.py",

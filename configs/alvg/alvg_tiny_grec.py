@@ -1,4 +1,4 @@
-"""Tiny ALVG with masks, for sentences of several objects, one or none."""
+"""Tiny ALVG with masks, for expressions of several objects, one or none."""
 
 _base_ = ["alvg_tiny.py"]
 
@@ -13,7 +13,7 @@ train_pipeline = [
     dict(type="LoadMasks"),
     dict(type="LargeScaleJitter", size="$image_size", factors="$zoom"),
     dict(type="StretchToSquare", size="$image_size"),
-    dict(type="CleanSentence"),
+    dict(type="CleanExpression"),
     "$tokenize",
     dict(type="PackGroundingInputs"),
 ]

@@ -1,6 +1,6 @@
 """For checkpoints of AttBalance that the RGB-T benchmark trains: every deviation of its code.
 
-For ``modality=rgb`` with pictures of three channels add
+For ``modality=rgb`` with images of three channels add
 ``--cfg-options model.image_encoder.use_padding_mask=True``.
 """
 

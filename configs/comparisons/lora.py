@@ -1,4 +1,4 @@
-"""Adapters of the tiny RGBT-VGNet side by side: one camera, both with shared or own LoRA, without and with LAVS.
+"""Adapters of the tiny RGBT-VGNet side by side: one stream, both with shared or own LoRA, without and with LAVS.
 
 All rows begin with the same weights, trained on RGB pairs alone, which stay fixed; adapters, the joint Transformer
 and the head learn. Ranks are chosen so that shared, symmetric and asymmetric adapters of a pair have equally many
@@ -39,7 +39,7 @@ rows = dict(
     symmetric_lavs=dict(config=config, options={**adapters["symmetric"], **lavs, **pair}, against="symmetric"),
     asymmetric_lavs=dict(config=config, options={**adapters["asymmetric"], **lavs, **pair}, against="asymmetric"),
 )
-# The first 4,000 sentences once in batches of 16: 250 steps.
+# The first 4,000 expressions once in batches of 16: 250 steps.
 options = {
     "batch_size": 16,
     "num_workers": 0,

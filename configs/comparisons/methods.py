@@ -1,4 +1,4 @@
-"""Every method at tiny width, in three modalities, from scratch, with equal numbers of sentences and steps.
+"""Every method at tiny width, in three modalities, from scratch, with equal numbers of expressions and steps.
 
 A smoke of the protocol, not a claim about the methods: some hundred steps decide nothing between them.
 """

@@ -10,7 +10,7 @@ _base_ = [
 image_size = 256  # a multiple of 32
 max_epochs = 100
 weight_decay = 5e-4
-# Width and height in pixels of a picture of 416 x 416, one row per level, coarse to fine.
+# Width and height in pixels of an image of 416 x 416, one row per level, coarse to fine.
 anchors = [
     [[373, 326], [156, 198], [116, 90]],
     [[59, 119], [62, 45], [30, 61]],

@@ -1,4 +1,4 @@
-"""OneRef for segmentation: the mask head and its losses alone, on sentences that refer to exactly one object."""
+"""OneRef for segmentation: the mask head and its losses alone, on expressions that refer to exactly one object."""
 
 _base_ = [
     "../_base_/loaders/rgbt_ground.py",

@@ -1,7 +1,7 @@
 """The model that `make demo` trains: a small ReSC, from scratch, on the synthetic set, in minutes on a laptop.
 
-Few convolutions stand for the camera side and an LSTM for the sentence; four rounds of sub-queries join them. One
-camera alone is ``--cfg-options modality=rgb`` or ``modality=ir``.
+Few convolutions stand for the image side and an LSTM for the sentence; four rounds of sub-queries join them. One
+stream alone is ``--cfg-options modality=rgb`` or ``modality=ir``.
 """
 
 _base_ = [

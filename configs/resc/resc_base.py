@@ -11,7 +11,7 @@ image_size = 256  # a multiple of 32
 batch_size = 8
 max_epochs = 100
 weight_decay = 5e-4
-# Width and height in pixels of a picture of 416 x 416; every cell has all nine.
+# Width and height in pixels of an image of 416 x 416; every cell has all nine.
 anchors = [
     [
         [373, 326],

@@ -1,9 +1,9 @@
 """A small RGBT-VGNet from scratch on the synthetic set: a CLIP of three layers that learns along with everything else.
 
-`modality=rgb` or `modality=ir` is one camera alone; `neck`, `guide`, `adapter` and `patch_choice` are one value each.
+`modality=rgb` or `modality=ir` is one stream alone; `neck`, `guide`, `adapter` and `patch_choice` are one value each.
 
 The published auxiliary losses expect a CLIP that is pre-trained. From scratch they teach such a model for long only
-what stands out in a picture; here the choice among the patches binds picture and sentence first (docs/results.md).
+what stands out in an image; here the choice among the patches binds image and sentence first (docs/results.md).
 """
 
 _base_ = [
@@ -23,7 +23,7 @@ image_size = 64
 max_length = 24
 batch_size = 32
 num_workers = 1
-find_unused_parameters = True  # without a contrastive loss nothing reads CLIP's own projection of the picture
+find_unused_parameters = True  # without a contrastive loss nothing reads CLIP's own projection of the image
 stages = [dict(epochs=12, lr=1e-3, max_layer=3)]  # 2e-3 diverges in the third epoch
 weight_decay = 0.01
 

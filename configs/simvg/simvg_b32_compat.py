@@ -4,4 +4,4 @@ _base_ = ["simvg_b32.py"]
 
 sentence = "last_places"
 truncated_positions = True
-model = dict(head=dict(frame="picture"))
+model = dict(head=dict(frame="image"))

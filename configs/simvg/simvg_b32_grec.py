@@ -1,4 +1,4 @@
-"""SimVG for sentences of several objects, one or none: ten queries, every box scored."""
+"""SimVG for expressions of several objects, one or none: ten queries, every box scored."""
 
 _base_ = [
     "../_base_/loaders/rgbt_ground.py",

@@ -1,4 +1,4 @@
-"""SimVG, pre-training on a mixture: the decoder branch alone at 512 px, pictures as they are."""
+"""SimVG, pre-training on a mixture: the decoder branch alone at 512 px, images as they are."""
 
 _base_ = ["simvg_b32.py"]
 

@@ -1,4 +1,4 @@
-"""Tiny SimVG for sentences of several objects, one or none."""
+"""Tiny SimVG for expressions of several objects, one or none."""
 
 _base_ = ["simvg_tiny.py"]
 

@@ -2,11 +2,12 @@
 
 from rgbtvg.annotation.annotator import AnnotationResult, AnnotationSettings, annotate, describe, make_questions
 from rgbtvg.annotation.journal import Journal
-from rgbtvg.annotation.models import Answer, EndpointModel, LocalModel, NoAnswer, Stopped, VisionLanguageModel
-from rgbtvg.annotation.prompts import PROMPTS, Prompt, Turn
+from rgbtvg.annotation.models import LocalModel
+from rgbtvg.annotation.prompts import PROMPTS, Prompt
 from rgbtvg.annotation.review import Review
-from rgbtvg.annotation.rules import Rejected, parse_expression, parse_lighting, sentence_problem
+from rgbtvg.annotation.rules import Rejected, expression_problem, parse_expression, parse_lighting
 from rgbtvg.annotation.server import ReviewServer
+from rgbtvg.models.general.client import Answer, EndpointModel, NoAnswer, Stopped, Turn, VisionLanguageModel
 
 __all__ = [
     "PROMPTS",
@@ -26,8 +27,8 @@ __all__ = [
     "VisionLanguageModel",
     "annotate",
     "describe",
+    "expression_problem",
     "make_questions",
     "parse_expression",
     "parse_lighting",
-    "sentence_problem",
 ]

@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from rgbtvg.annotation.journal import Journal
-from rgbtvg.annotation.models import NoAnswer, Stopped, VisionLanguageModel
 from rgbtvg.annotation.prompts import (
     BOX_MODES,
     PROMPTS,
-    Turn,
     correction_turns,
     expression_turns,
     lighting_turns,
@@ -28,6 +26,7 @@ from rgbtvg.annotation.rules import MAX_WORDS, MIN_WORDS, Rejected, parse_expres
 from rgbtvg.datasets.canonical import category_of
 from rgbtvg.datasets.conditions import condition_name
 from rgbtvg.errors import ConfigError, DataError
+from rgbtvg.models.general.client import NoAnswer, Stopped, Turn, VisionLanguageModel
 
 Record = dict[str, Any]
 
@@ -40,11 +39,11 @@ class AnnotationSettings:
     """What is asked, and how.
 
     Args:
-        tasks: of ``'lighting'`` (one answer per picture, for all of its rows) and ``'expression'`` (one per record).
+        tasks: of ``'lighting'`` (one answer per image, for all of its rows) and ``'expression'`` (one per record).
         box: how the prompt says which object is meant, one of `BOX_MODES`.
-        thermal: show the thermal picture beside RGB.
+        thermal: show the thermal image beside RGB.
         attempts: questions per row; after the first, the model hears why its answer was refused.
-        min_words, max_words: of a sentence.
+        min_words, max_words: of an expression.
         small_area: boxes of fewer square pixels of the image file get the size label ``'small'``. The benchmark never
             said what it calls small; this is COCO's threshold, and the rule is written into every row.
 
@@ -72,7 +71,7 @@ class AnnotationSettings:
 
 @dataclass(frozen=True)
 class Question:
-    """One thing to ask: the light of a picture, or a sentence for a record. `key` names it in the journal."""
+    """One thing to ask: the light of an image, or an expression for a record. `key` names it in the journal."""
 
     task: str
     key: str
@@ -117,13 +116,13 @@ class AnnotationResult:
 def make_questions(
     records: Sequence[Record], settings: AnnotationSettings, image_root: str | Path = ""
 ) -> list[Question]:
-    """What has to be asked about records, in their order; the light of a picture once.
+    """What has to be asked about records, in their order; the light of an image once.
 
-    A question's key follows from what it is about, so that records may be added between two runs. Pictures count by
+    A question's key follows from what it is about, so that records may be added between two runs. Images count by
     their path from `image_root`.
 
     Raises:
-        DataError: a sentence is wanted for a record without a box, or with several; two records share an id.
+        DataError: an expression is wanted for a record without a box, or with several; two records share an id.
     """
     questions: dict[str, Question] = {}
     for record in records:
@@ -131,7 +130,7 @@ def make_questions(
             question = Question(task, _key(task, record, image_root), record)
             if task == "expression":
                 if len(record["boxes"]) != 1:
-                    raise DataError(f"{record['sample_id']} has {len(record['boxes'])} boxes, a sentence needs one")
+                    raise DataError(f"{record['sample_id']} has {len(record['boxes'])} boxes, an expression needs one")
                 if question.key in questions:
                     raise DataError(f"the sample id {record['sample_id']} stands twice; ids must be unique")
             questions.setdefault(question.key, question)
@@ -154,11 +153,11 @@ def annotate(
     refused answers gets only its remaining attempts.
 
     Args:
-        records: with ``extra['category']`` and one box each, where sentences are wanted.
+        records: with ``extra['category']`` and one box each, where expressions are wanted.
         model: who answers.
         journal_path: file of the answers; made where it does not exist.
         settings: see there.
-        image_root: folder that the journal names pictures from, so that it may be moved together with them.
+        image_root: folder that the journal names images from, so that it may be moved together with them.
         concurrency: questions under way at a time.
         progress: called with (finished, all) questions after each.
 
@@ -277,10 +276,10 @@ class _Run:
 def _key(task: str, record: Record, image_root: str | Path) -> str:
     """Task, id, and a digest of what the answer depends on."""
     path = record["image_paths"].get("rgb") or record["image_paths"].get("ir")
-    picture = Path(os.path.relpath(path, image_root or os.curdir)).as_posix()
+    image = Path(os.path.relpath(path, image_root or os.curdir)).as_posix()
     if task == "lighting":
-        return f"lighting {picture}"
-    about = json.dumps([picture, record["boxes"], category_of(record)])
+        return f"lighting {image}"
+    about = json.dumps([image, record["boxes"], category_of(record)])
     return f"expression {record['sample_id']} {hashlib.sha256(about.encode()).hexdigest()[:12]}"
 
 

@@ -1,8 +1,8 @@
 """What a vision-language model is asked: the benchmark's two questions in our own wording.
 
-The benchmark's annotation knew two prompts: one for the class of lighting, which sees a picture and answers with a
+The benchmark's annotation knew two prompts: one for the class of lighting, which sees an image and answers with a
 digit, and one for the referring expression, which is given the category and the numbers of the box (RGBT-Ground, arXiv
-2512.24561). Ours may also draw the box on a copy of the picture and show the thermal view beside it.
+2512.24561). Ours may also draw the box on a copy of the image and show the thermal view beside it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from PIL import Image, ImageDraw
 from rgbtvg.datasets.canonical import category_of
 from rgbtvg.datasets.transforms import LoadImages
 from rgbtvg.errors import ConfigError
+from rgbtvg.models.general.client import Turn
 from rgbtvg.structures import MODALITY_STREAMS
 
 BOX_MODES = ("described", "drawn", "both")
-"""How a prompt says which object is meant: corners in the text (as the benchmark did), a frame in the picture, both."""
+"""How a prompt says which object is meant: corners in the text (as the benchmark did), a frame in the image, both."""
 
 FRAME_COLOUR = (255, 0, 255)
 """Magenta: hardly any object of a street has it, so that no sentence about a real thing names it."""
@@ -54,7 +55,7 @@ class Prompt:
 LIGHTING = Prompt(
     "lighting",
     1,
-    """You are an expert on the light in photographs. Judge how well the whole picture is lit and choose one class:
+    """You are an expert on the light in photographs. Judge how well the whole image is lit and choose one class:
 
 0 - no light: practically black, nothing can be made out
 1 - very weak: mostly dark, some things are barely visible
@@ -68,12 +69,12 @@ Answer with the digit alone.""",
 EXPRESSION = Prompt(
     "expression",
     1,
-    """You write referring expressions: a reader who has only the picture must find one object from your sentence.
+    """You write referring expressions: a reader who has only the image must find one object from your sentence.
 
-The picture is {width} pixels wide and {height} high. {thermal}The object is of the category "{category}". {place}
+The image is {width} pixels wide and {height} high. {thermal}The object is of the category "{category}". {place}
 
-Write about this object, and make sure that what you write fits nothing else in the picture:
-1. Give the details that the eye sees: where in the picture it is, its look, colour, shape, texture, size or posture.
+Write about this object, and make sure that what you write fits nothing else in the image:
+1. Give the details that the eye sees: where in the image it is, its look, colour, shape, texture, size or posture.
 2. Say how it stands to other objects or to the background.
 3. If there are similar objects, set this one apart from them by the strength of its colour, its place or its state.
 4. One sentence, rich but in simple words, without enumerating.
@@ -87,21 +88,12 @@ PLACES = {
     "described": "It fills the box from ({x0}, {y0}) at its top left to ({x1}, {y1}) at its bottom right, in pixels.",
     "drawn": "It is the one inside the magenta frame, which was drawn for you and is not part of the scene.",
 }
-THERMAL_NOTE = "A second picture shows the same scene in thermal infrared: brighter is warmer. "
+THERMAL_NOTE = "A second image shows the same scene in thermal infrared: brighter is warmer. "
 CORRECTION = "This answer cannot be used: {reason}. Answer again and keep to the instructions."
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One message of a conversation: ``role`` is ``'user'`` or ``'assistant'``."""
-
-    role: str
-    text: str
-    images: tuple[Image.Image, ...] = ()
-
-
 def lighting_turns(record: dict[str, Any]) -> list[Turn]:
-    """The question about the light of a record's picture: RGB, or thermal where there is no RGB."""
+    """The question about the light of a record's image: RGB, or thermal where there is no RGB."""
     images = _read_images(record, thermal=False)
     return [Turn("user", LIGHTING.text, (Image.fromarray(next(iter(images.values()))),))]
 
@@ -112,7 +104,7 @@ def expression_turns(record: dict[str, Any], box: str = "both", thermal: bool = 
     Args:
         record: with one box (xyxy, pixels) and the category in ``extra``.
         box: one of `BOX_MODES`.
-        thermal: show the thermal picture as well.
+        thermal: show the thermal image as well.
 
     Raises:
         ConfigError: unknown `box`.
@@ -131,10 +123,10 @@ def expression_turns(record: dict[str, Any], box: str = "both", thermal: bool = 
         category=category_of(record),
         place=" ".join(places),
     )
-    pictures = [Image.fromarray(image) for image in images.values()]
+    shown = [Image.fromarray(image) for image in images.values()]
     if box != "described":
-        pictures = [draw_frame(picture, (x0, y0, x1, y1)) for picture in pictures]
-    return [Turn("user", text, tuple(pictures))]
+        shown = [draw_frame(image, (x0, y0, x1, y1)) for image in shown]
+    return [Turn("user", text, tuple(shown))]
 
 
 def correction_turns(answer: str, reason: str) -> list[Turn]:
@@ -153,7 +145,7 @@ def draw_frame(image: Image.Image, box_xyxy: Sequence[float]) -> Image.Image:
 
 
 def _read_images(record: dict[str, Any], thermal: bool) -> dict[str, np.ndarray]:
-    """Upright 8-bit pictures by stream, thermal stretched to its own range and brought to the size of RGB."""
+    """Upright 8-bit images by stream, thermal stretched to its own range and brought to the size of RGB."""
     present = [stream for stream in MODALITY_STREAMS["rgbt"] if stream in record["image_paths"]]
     modality = "rgbt" if thermal and len(present) == 2 else present[0]
     return LoadImages(modality)({**record, "images": {}, "masks": None})["images"]

@@ -1,4 +1,4 @@
-"""What a person says of sentences: accepted, edited or rejected."""
+"""What a person says of expressions: accepted, edited or rejected."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from rgbtvg.annotation.journal import Journal
-from rgbtvg.annotation.rules import sentence_problem
+from rgbtvg.annotation.rules import expression_problem
 from rgbtvg.datasets.canonical import category_of
-from rgbtvg.datasets.records import check_sentence
+from rgbtvg.datasets.records import check_expression
 from rgbtvg.errors import DataError
 
 Record = dict[str, Any]
@@ -23,7 +23,7 @@ class Review:
     """Decisions about records, each durable before it counts.
 
     Args:
-        records: with sentences; ids are unique.
+        records: with expressions; ids are unique.
         journal: opened, with the decisions so far. A later one about a record replaces an earlier one, an undo
             takes the last one back that still stands.
 
@@ -41,14 +41,14 @@ class Review:
         for entry in journal.entries:
             self._apply(entry)
 
-    def decide(self, index: int, decision: str, sentence: str = "") -> str | None:
-        """Note a decision; `sentence` is the new one where it is ``'edit'``.
+    def decide(self, index: int, decision: str, expression: str = "") -> str | None:
+        """Note a decision; `expression` is the new one where it is ``'edit'``.
 
         Returns:
-            What the rules for answers of a model have against an edited sentence, as advice.
+            What the rules for answers of a model have against an edited expression, as advice.
 
         Raises:
-            DataError: no such record or decision, or an edited sentence is empty or holds a lone surrogate.
+            DataError: no such record or decision, or an edited expression is empty or holds a lone surrogate.
         """
         if not 0 <= index < len(self.records) or decision not in DECISIONS:
             raise DataError(f"there is no decision {decision!r} about record {index}")
@@ -56,11 +56,11 @@ class Review:
         entry = {"sample_id": record["sample_id"], "decision": decision, "was": record["expression"], "time": _now()}
         advice = None
         if decision == "edit":
-            entry["sentence"] = " ".join(sentence.split())
-            if not entry["sentence"]:
-                raise DataError("an edited sentence must not be empty; reject it instead")
-            check_sentence(entry["sentence"])
-            advice = sentence_problem(entry["sentence"], category_of(record, ""))
+            entry["expression"] = " ".join(expression.split())
+            if not entry["expression"]:
+                raise DataError("an edited expression must not be empty; reject it instead")
+            check_expression(entry["expression"])
+            advice = expression_problem(entry["expression"], category_of(record, ""))
         self._note(entry)
         return advice
 
@@ -89,7 +89,7 @@ class Review:
             review = {"decision": entry["decision"], "time": entry["time"]}
             expression = record["expression"]
             if entry["decision"] == "edit":
-                review["was"], expression = expression, entry["sentence"]
+                review["was"], expression = expression, entry["expression"]
             extra = {**(record.get("extra") or {}), "review": review}
             kept.append({**record, "expression": expression, "extra": extra})
         return kept
@@ -109,7 +109,7 @@ class Review:
                 self.decisions[sample_id] = before
             return
         self._history.append((sample_id, self.decisions.get(sample_id)))
-        # A record whose sentence has changed since has to be looked at again.
+        # A record whose expression has changed since has to be looked at again.
         if index is None or self.records[index]["expression"] == entry["was"]:
             self.decisions[sample_id] = entry
 

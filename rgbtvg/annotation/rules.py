@@ -1,15 +1,15 @@
-"""Which answers of a model are taken: strict parsing, and the sentences that no dataset should have.
+"""Which answers of a model are taken: strict parsing, and the expressions that no dataset should have.
 
-The released benchmark holds sentences that talk about boxes, say that nothing is visible, or are a bare number plate;
+The released benchmark holds expressions that talk about boxes, say that nothing is visible, or are a bare number plate;
 these rules keep them out of a set that is annotated anew. They are stricter than the data doctor's, whose patterns they
-contain: a model can be asked again, so that a good sentence refused costs little.
+contain: a model can be asked again, so that a good expression refused costs little.
 """
 
 from __future__ import annotations
 
 import re
 
-from rgbtvg.inspection.checks.sentences import NOT_VISIBLE, TOOL_LANGUAGE
+from rgbtvg.inspection.checks.expressions import NOT_VISIBLE, TOOL_LANGUAGE
 
 MIN_WORDS = 3
 MAX_WORDS = 40
@@ -65,35 +65,35 @@ def parse_lighting(answer: str) -> int:
 
 
 def parse_expression(answer: str, category: str, min_words: int = MIN_WORDS, max_words: int = MAX_WORDS) -> str:
-    """The sentence of an answer, without white space or quotation marks around it.
+    """The expression of an answer, without white space or quotation marks around it.
 
     Raises:
-        Rejected: it breaks a rule, see :func:`sentence_problem`.
+        Rejected: it breaks a rule, see :func:`expression_problem`.
     """
-    sentence = _without_thoughts(answer).strip()
-    if len(sentence) > 1 and (sentence[0], sentence[-1]) in (('"', '"'), ("'", "'"), ("“", "”"), ("`", "`")):
-        sentence = sentence[1:-1].strip()
-    problem = sentence_problem(sentence, category, min_words, max_words)
+    expression = _without_thoughts(answer).strip()
+    if len(expression) > 1 and (expression[0], expression[-1]) in (('"', '"'), ("'", "'"), ("“", "”"), ("`", "`")):
+        expression = expression[1:-1].strip()
+    problem = expression_problem(expression, category, min_words, max_words)
     if problem:
         raise Rejected(problem)
-    return " ".join(sentence.split())
+    return " ".join(expression.split())
 
 
-def sentence_problem(
-    sentence: str, category: str = "", min_words: int = MIN_WORDS, max_words: int = MAX_WORDS
+def expression_problem(
+    expression: str, category: str = "", min_words: int = MIN_WORDS, max_words: int = MAX_WORDS
 ) -> str | None:
-    """Why a sentence is no good referring expression, or None. The first rule that it breaks counts."""
-    words = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", sentence)
+    """Why an expression is no good referring expression, or None. The first rule that it breaks counts."""
+    words = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", expression)
     meaningful = [word.lower() for word in words if word.lower() not in ARTICLES]
     categories = [word.lower() for word in re.findall(r"\w+", category)]
     rules = (
         ("it is empty", not words),
-        ("it refuses to answer", REFUSAL.search(sentence)),
-        ("it says that the object is absent or not visible", _finds(sentence, NOT_VISIBLE, ABSENCE)),
-        ("it talks about the task", ABOUT_THE_TASK.search(sentence)),
-        ("it mentions a box, coordinates or the annotation", _finds(sentence, TOOL_LANGUAGE, ANNOTATION_LANGUAGE)),
-        ("it is a list", LIST.search(sentence)),
-        ("it is more than one sentence", "\n" in sentence.strip() or SENTENCE_END.search(sentence)),
+        ("it refuses to answer", REFUSAL.search(expression)),
+        ("it says that the object is absent or not visible", _finds(expression, NOT_VISIBLE, ABSENCE)),
+        ("it talks about the task", ABOUT_THE_TASK.search(expression)),
+        ("it mentions a box, coordinates or the annotation", _finds(expression, TOOL_LANGUAGE, ANNOTATION_LANGUAGE)),
+        ("it is a list", LIST.search(expression)),
+        ("it is more than one sentence", "\n" in expression.strip() or SENTENCE_END.search(expression)),
         ("it only repeats the category", meaningful and _singular(meaningful) == _singular(categories)),
         ("it is a number or a name plate", not any(re.fullmatch(r"[^\W\d_]*[a-z][^\W\d_]*", word) for word in words)),
         (f"it has fewer than {min_words} words", len(words) < min_words),
@@ -102,8 +102,8 @@ def sentence_problem(
     return next((reason for reason, broken in rules if broken), None)
 
 
-def _finds(sentence: str, *patterns: re.Pattern[str]) -> bool:
-    return any(pattern.search(sentence) for pattern in patterns)
+def _finds(expression: str, *patterns: re.Pattern[str]) -> bool:
+    return any(pattern.search(expression) for pattern in patterns)
 
 
 def _singular(words: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A local page on which a person accepts, edits or rejects sentences by keyboard."""
+"""A local page on which a person accepts, edits or rejects expressions by keyboard."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from rgbtvg.annotation.review import Record, Review
-from rgbtvg.annotation.rules import sentence_problem
+from rgbtvg.annotation.rules import expression_problem
 from rgbtvg.datasets.canonical import category_of, write_records
 from rgbtvg.datasets.image_files import read_image
 from rgbtvg.errors import DataError
+from rgbtvg.jpeg import encode_jpeg
 from rgbtvg.local_server import LocalHandler, LocalServer, Refused, place_of
 from rgbtvg.visualization.drawing import displayed
-from rgbtvg.visualization.jpeg import encode_jpeg
 
 LONGEST_BODY = 20_000
-"""Bytes of a decision; a sentence is far shorter."""
+"""Bytes of a decision; an expression is far shorter."""
 JPEG_QUALITY = 92
 
 
@@ -64,7 +64,7 @@ class _Handler(LocalHandler):
             case ["record", place]:
                 self.send_json(self._describe(self._place(place)))
             case ["image", place, stream]:
-                self.send(picture(records[self._place(place)], stream), "image/jpeg")
+                self.send(image_jpeg(records[self._place(place)], stream), "image/jpeg")
             case _:
                 raise Refused(HTTPStatus.NOT_FOUND, "there is no such page")
 
@@ -72,10 +72,10 @@ class _Handler(LocalHandler):
         body, review = self._read_json(), self.server.review
         match parts:
             case ["decide"]:
-                index, sentence = body.get("index"), body.get("sentence", "")
-                if not isinstance(index, int) or not isinstance(sentence, str):
-                    raise Refused(HTTPStatus.BAD_REQUEST, "a decision has an index and a sentence")
-                advice = review.decide(index, str(body.get("decision")), sentence)
+                index, expression = body.get("index"), body.get("expression", "")
+                if not isinstance(index, int) or not isinstance(expression, str):
+                    raise Refused(HTTPStatus.BAD_REQUEST, "a decision has an index and an expression")
+                advice = review.decide(index, str(body.get("decision")), expression)
                 self.send_json({"advice": advice, "progress": review.progress()})
             case ["undo"]:
                 self.send_json({"index": review.undo(), "progress": review.progress()})
@@ -95,11 +95,11 @@ class _Handler(LocalHandler):
             "width": width,
             "height": height,
             "boxes": record["boxes"],
-            "sentence": record["expression"],
+            "expression": record["expression"],
             "category": category_of(record, ""),
             "conditions": record.get("conditions") or {},
             "model": story.get("model", ""),
-            "advice": sentence_problem(record["expression"], category_of(record, "")),
+            "advice": expression_problem(record["expression"], category_of(record, "")),
             "decision": self.server.review.decisions.get(record["sample_id"]),
         }
 
@@ -127,13 +127,13 @@ class _Handler(LocalHandler):
         return page.replace("{{nonce}}", nonce)
 
 
-def picture(record: Record, stream: str) -> bytes:
-    """The JPEG of one picture as a browser can show it: upright, 8 bits, thermal in its own range.
+def image_jpeg(record: Record, stream: str) -> bytes:
+    """The JPEG of one image as a browser can show it: upright, 8 bits, thermal in its own range.
 
     Raises:
         DataError: the record has no such stream, or the file is missing or unreadable.
     """
     if stream not in record["image_paths"]:
-        raise DataError(f"{record['sample_id']} has no {stream[:20]} picture")
+        raise DataError(f"{record['sample_id']} has no {stream[:20]} image")
     image, _, _ = read_image(record["image_paths"][stream], stream=stream)
     return encode_jpeg(displayed(image, stream), JPEG_QUALITY)

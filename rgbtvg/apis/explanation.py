@@ -22,7 +22,7 @@ from rgbtvg.evaluation.sample_metric import make_row
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.models.losses.attention import box_regions
 from rgbtvg.structures import GroundingInputs, GroundingSample
-from rgbtvg.visualization import draw_explanation, draw_grounding, overlay_heat, save_picture
+from rgbtvg.visualization import draw_explanation, draw_grounding, overlay_heat, save_image
 from rgbtvg.visualization.drawing import STREAM_TITLES as TITLES
 
 
@@ -31,13 +31,13 @@ class StreamView:
     """The network's input of one stream.
 
     Args:
-        picture: the padded input, denormalised; padding has the mean colour.
+        image: the padded input, denormalised; padding has the mean colour.
         mean, std: of the normalisation, on [0, 1], one value per channel or one for all.
         low, high: smallest and largest input value outside the padding.
         name: name of the thermal normalisation; empty for RGB.
     """
 
-    picture: Image.Image
+    image: Image.Image
     mean: tuple[float, ...]
     std: tuple[float, ...]
     low: float
@@ -56,10 +56,10 @@ class Explanation:
 
     Args:
         row: as in a predictions file, with ``iou`` and ``mistake`` (:data:`rgbtvg.evaluation.MISTAKES`) where the truth
-            is known; without ``gt_boxes`` where it is not.
-        images: stream -> picture as it was loaded, in the frame of the row's boxes.
+            is known; without ``gt_boxes_xyxy`` where it is not.
+        images: stream -> image as it was loaded, in the frame of the row's boxes.
         views: stream -> the network's input.
-        gt_boxes_input, pred_boxes_input: (N, 4) xyxy in pixels of the network's input.
+        gt_boxes_xyxy_input, pred_boxes_xyxy_input: (N, 4) xyxy in pixels of the network's input.
         tokens: tokens of the expression.
         tokens_cut: number of tokens that did not fit.
         maps: name -> (h, w), where the method looked, over the network's input; see :meth:`BaseGrounder.relevance`.
@@ -72,8 +72,8 @@ class Explanation:
     row: dict[str, Any]
     images: dict[str, Image.Image]
     views: dict[str, StreamView]
-    gt_boxes_input: list[list[float]]
-    pred_boxes_input: list[list[float]]
+    gt_boxes_xyxy_input: list[list[float]]
+    pred_boxes_xyxy_input: list[list[float]]
     tokens: list[str]
     tokens_cut: int
     maps: dict[str, NDArray[np.float32]]
@@ -82,7 +82,7 @@ class Explanation:
     masks: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything but the pictures, as plain data: one line of JSON."""
+        """Everything but the images, as plain data: one line of JSON."""
         inputs = {
             stream: dict(mean=view.mean, std=view.std, low=round(view.low, 4), high=round(view.high, 4))
             | ({"thermal_normalisation": view.name} if view.name else {})
@@ -98,13 +98,13 @@ class Explanation:
         }
 
     def draw(self, width: int = 480) -> Image.Image:
-        """A page; `width` is that of one picture of the pair in pixels."""
+        """A page; `width` is that of one image of the pair in pixels."""
         row = self.row
         answer = draw_grounding(
             self.images,
             row["expression"],
-            gt_boxes=row.get("gt_boxes", ()),
-            pred_boxes=row["pred_boxes"],
+            gt_boxes_xyxy=row.get("gt_boxes_xyxy", ()),
+            pred_boxes_xyxy=row["pred_boxes_xyxy"],
             iou=row.get("iou"),
             note=row.get("mistake", ""),
             width=width,
@@ -112,23 +112,23 @@ class Explanation:
         )
         maps: dict[str, dict[str, Image.Image]] = {}
         for name, values in self.maps.items():
-            # A map of one camera goes over its picture, beside that of the other; any other map over both.
+            # A map of one stream goes over its own image, beside the other; any other map over both.
             stream = next((stream for stream in self.views if name.endswith(f" {stream}")), None)
             kind = name.removesuffix(f" {stream}")
             for own in [stream] if stream else self.views:
                 title = TITLES[own]
                 if "in_truth" in self.looked_at[name]:
                     title = f"{title}, {self.looked_at[name]['in_truth']:.0%} in the truth"
-                maps.setdefault(kind, {})[title] = overlay_heat(self.views[own].picture, values)
+                maps.setdefault(kind, {})[title] = overlay_heat(self.views[own].image, values)
         return draw_explanation(
             answer,
-            {TITLES[stream]: view.picture for stream, view in self.views.items()},
+            {TITLES[stream]: view.image for stream, view in self.views.items()},
             maps,
             self.lines(),
             width=width,
             title=row["sample_id"],
-            gt_boxes=self.gt_boxes_input,
-            pred_boxes=self.pred_boxes_input,
+            gt_boxes_xyxy=self.gt_boxes_xyxy_input,
+            pred_boxes_xyxy=self.pred_boxes_xyxy_input,
         )
 
     def lines(self) -> list[str]:
@@ -136,9 +136,9 @@ class Explanation:
         row = self.row
         lines = []
         if "iou" in row:
-            lines.append(f"{row['mistake']} (IoU {row['iou']:.3f}): true {_boxes(row['gt_boxes'])}")
+            lines.append(f"{row['mistake']} (IoU {row['iou']:.3f}): true {_boxes(row['gt_boxes_xyxy'])}")
         scores = ", ".join(f"{score:.3f}" for score in row["pred_scores"])
-        lines.append(f"predicted {_boxes(row['pred_boxes'])}, score {scores or 'none'}")
+        lines.append(f"predicted {_boxes(row['pred_boxes_xyxy'])}, score {scores or 'none'}")
         lines += [str(view) for view in self.views.values()]
         tokens = list(self.tokens)
         if self.word_weights:
@@ -150,7 +150,7 @@ class Explanation:
 
     def save(self, path: str | Path) -> None:
         """Draw the page and write it."""
-        save_picture(self.draw(), path)
+        save_image(self.draw(), path)
 
     def json_line(self, **more: Any) -> str:
         """:meth:`as_json`, and `more`, on one line."""
@@ -169,9 +169,9 @@ def explain(
     Args:
         model: in evaluation mode.
         batch: of MMEngine's `pseudo_collate`.
-        images: stream -> picture as loaded.
+        images: stream -> image as loaded.
         tokenize: the transform that made the token ids; None where there is none.
-        others: boxes of other things in the picture, see :func:`rgbtvg.evaluation.mistake`.
+        others: boxes of other things in the image, see :func:`rgbtvg.evaluation.mistake`.
     """
     data = model.data_preprocessor(batch)
     inputs: GroundingInputs = data["inputs"]
@@ -185,8 +185,8 @@ def explain(
         row=row,
         images=images,
         views={stream: _view(model, inputs, stream) for stream in model.streams},
-        gt_boxes_input=_to_input(sample, row.get("gt_boxes", [])),
-        pred_boxes_input=_to_input(sample, row["pred_boxes"]),
+        gt_boxes_xyxy_input=_to_input(sample, row.get("gt_boxes_xyxy", [])),
+        pred_boxes_xyxy_input=_to_input(sample, row["pred_boxes_xyxy"]),
         tokens=tokens,
         tokens_cut=cut,
         maps={name: values.numpy() for name, values in maps.items()},
@@ -199,10 +199,13 @@ def explain(
 def _row(sample: GroundingSample, others: Sequence[Sequence[float]]) -> dict[str, Any]:
     """The row of a predictions file, with the IoU and the kind of mistake where the truth is known."""
     fields = sample.to_dict()
-    row = make_row({"gt_boxes_px": torch.zeros(0, 4), **fields})
-    if "gt_boxes_px" in fields:
-        return row | {"iou": best_box_iou(row["pred_boxes"], row["gt_boxes"]), "mistake": mistake(row, others)}
-    return {name: value for name, value in row.items() if name != "gt_boxes"}
+    row = make_row({"gt_boxes_xyxy": torch.zeros(0, 4), **fields})
+    if "gt_boxes_xyxy" in fields:
+        return row | {
+            "iou": best_box_iou(row["pred_boxes_xyxy"], row["gt_boxes_xyxy"]),
+            "mistake": mistake(row, others),
+        }
+    return {name: value for name, value in row.items() if name != "gt_boxes_xyxy"}
 
 
 def _view(model: BaseGrounder, inputs: GroundingInputs, stream: str) -> StreamView:
@@ -225,7 +228,7 @@ def _tokens(sample: GroundingSample, tokenize: Tokenize | None) -> tuple[list[st
     """Tokens that were read, and the number of those that were not."""
     if tokenize is None:
         return [], 0
-    return tokenize.tokens(sample.token_ids[sample.token_mask].tolist()), tokenize.num_cut(sample.expression)
+    return tokenize.tokens(sample.token_ids[~sample.token_padding_mask].tolist()), tokenize.num_cut(sample.expression)
 
 
 def _to_input(sample: GroundingSample, boxes: list[list[float]]) -> list[list[float]]:
@@ -239,8 +242,8 @@ def _looked_at(values: Tensor, sample: GroundingSample) -> dict[str, Any]:
     x, y = (column + 0.5) * width / columns, (row + 0.5) * height / rows
     peak = sample.frame.to_image(torch.tensor([x, y, x, y]))[:2].tolist()
     found: dict[str, Any] = {"peak": [round(value, 1) for value in peak]}
-    if "gt_boxes" in sample and len(sample.gt_boxes):
-        covered = box_regions(sample.gt_boxes.cpu().float(), (height, width), (rows, columns)).amax(0)  # (h, w)
+    if "gt_boxes_cxcywh" in sample and len(sample.gt_boxes_cxcywh):
+        covered = box_regions(sample.gt_boxes_cxcywh.cpu().float(), (height, width), (rows, columns)).amax(0)  # (h, w)
         found["in_truth"] = round(((values * covered).sum() / values.sum().clamp(min=1e-12)).item(), 4)
     return found
 

@@ -31,7 +31,7 @@ class ExportedGrounder(nn.Module):
         self.model = model
 
     def forward(
-        self, images: dict[str, Tensor], padding_mask: Tensor, token_ids: Tensor, token_mask: Tensor
+        self, images: dict[str, Tensor], padding_mask: Tensor, token_ids: Tensor, token_padding_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Boxes (B, Q, 4) xyxy in [0, 1] of the padded input, and scores (B, Q).
 
@@ -39,7 +39,7 @@ class ExportedGrounder(nn.Module):
             images: stream -> uint8 (B, C, H, W), C being 3 for RGB and 1 for thermal.
             padding_mask: (B, H, W) bool, True where padded.
             token_ids: (B, L) int64.
-            token_mask: (B, L) bool, True at tokens.
+            token_padding_mask: (B, L) bool, True where padded.
         """
         from rgbtvg.models.heads.set_head import SetHead
 
@@ -47,12 +47,12 @@ class ExportedGrounder(nn.Module):
         normalised = {
             stream: model.data_preprocessor._normalise(stream, image, padding_mask) for stream, image in images.items()
         }
-        outputs = model.encode(GroundingInputs(normalised, padding_mask, token_ids, token_mask))
+        outputs = model.encode(GroundingInputs(normalised, padding_mask, token_ids, token_padding_mask))
         if isinstance(model.head, SetHead):
             logits, boxes = model.head.answers(outputs)
             scores, boxes = logits.float().softmax(-1)[..., 0], model.head.input_boxes(outputs, boxes)
         else:
-            boxes = outputs["pred_boxes"][:, None]
+            boxes = outputs["pred_boxes_cxcywh"][:, None]
             scores = outputs["pred_scores"][:, None] if "pred_scores" in outputs else boxes.new_ones(boxes.shape[:2])
         return cxcywh_to_xyxy(boxes.float()).clamp(0, 1), scores.float()
 

@@ -25,7 +25,7 @@ KEY = "rgbtvg"
 """Entry of a file's metadata with everything that running it needs beside the network, as JSON."""
 TOKENIZING = ("Tokenize", "MarkKeyWords")
 """Transforms with a tokenizer."""
-INPUTS = ("padding_mask", "token_ids", "token_mask")
+INPUTS = ("padding_mask", "token_ids", "token_padding_mask")
 
 
 class ExportedModel:
@@ -65,7 +65,7 @@ class ExportedModel:
         return steps
 
     def test_step(self, batch: Mapping[str, Any]) -> list[GroundingSample]:
-        """The samples of a batch of `collate_grounding` with ``pred_boxes`` and ``pred_scores``."""
+        """The samples of a batch of `collate_grounding` with ``pred_boxes_xyxy`` and ``pred_scores``."""
         inputs = network_inputs(batch, self.streams)
         boxes, scores = self._run(inputs)
         samples = batch["data_samples"]
@@ -73,7 +73,7 @@ class ExportedModel:
             kept, order = self._ranked(sample_boxes, sample_scores)
             height, width = sample.input_shape
             corners = torch.from_numpy(kept) * torch.tensor([width, height, width, height])
-            sample.pred_boxes = sample.frame.to_image(corners)
+            sample.pred_boxes_xyxy = sample.frame.to_image(corners)
             sample.pred_scores = torch.from_numpy(order)
         return samples
 

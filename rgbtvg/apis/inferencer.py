@@ -63,7 +63,7 @@ class GroundingInferencer:
     Example:
         >>> find = GroundingInferencer("work_dirs/quickstart/best.pth")
         >>> result = find("rgb/000123.png", "ir/000123.png", "the warm car left of the bus")
-        >>> result.boxes, result.scores
+        >>> result.boxes_xyxy, result.scores
         >>> result.save("answer.png")
     """
 
@@ -151,7 +151,7 @@ class GroundingInferencer:
             for rgb, thermal, expression in questions[start : start + BATCH_SIZE]:
                 given = {"rgb": rgb, "ir": thermal}
                 if not images or any(given[stream] is not images[stream] for stream in given):
-                    opened = {stream: self._picture(stream, given[stream]) for stream in self.streams}
+                    opened = {stream: self._image(stream, given[stream]) for stream in self.streams}
                     loaded, images = self._load({**EMPTY_RECORD, "images": dict(opened)}), given
                     warnings = image_warnings(opened, loaded["images"])
                     shown = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
@@ -181,7 +181,9 @@ class GroundingInferencer:
         """Why a box is where it is: what the network saw and read, where it looked, what kind of mistake it made.
 
         Args:
-            rgb, thermal, expression: as in a call.
+            rgb: as in a call.
+            thermal: as in a call.
+            expression: as in a call.
             truth: (N, 4) true boxes, xyxy in pixels of the image; empty where nothing is meant, None where unknown.
 
         Raises:
@@ -193,7 +195,7 @@ class GroundingInferencer:
             >>> explanation.save("why.png")
         """
         given = {"rgb": rgb, "ir": thermal}
-        images = {stream: self._picture(stream, given[stream]) for stream in self.streams}
+        images = {stream: self._image(stream, given[stream]) for stream in self.streams}
         return self.explain_record({**EMPTY_RECORD, "images": images, "expression": expression, "boxes": truth})
 
     @torch.inference_mode()
@@ -202,7 +204,7 @@ class GroundingInferencer:
 
         Args:
             record: its images are read from where it says.
-            others: boxes of other things in the picture, see :func:`rgbtvg.evaluation.mistake`.
+            others: boxes of other things in the image, see :func:`rgbtvg.evaluation.mistake`.
 
         Raises:
             DataError: an image is missing or unreadable.
@@ -222,11 +224,11 @@ class GroundingInferencer:
         loaded = self._load({**EMPTY_RECORD, "images": blank, "sample_id": "", "expression": "a car"})
         return collate_grounding([self._transformed(loaded) for _ in range(size)])
 
-    def _picture(self, stream: str, source: ImageSource | None) -> Image.Image:
+    def _image(self, stream: str, source: ImageSource | None) -> Image.Image:
         if source is None:
             reads = " and ".join(STREAM_TITLES[name] for name in self.streams)
             raise DataError(f"this model reads {reads}, but no {STREAM_TITLES[stream]} image was given")
-        return open_picture(source, stream)
+        return open_image(source, stream)
 
     def _transformed(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
         results = {**loaded, "images": dict(loaded["images"])}
@@ -235,7 +237,7 @@ class GroundingInferencer:
         return results
 
 
-def open_picture(source: ImageSource, stream: str) -> Image.Image:
+def open_image(source: ImageSource, stream: str) -> Image.Image:
     """Open a path, PIL image or array as an upright PIL image.
 
     Args:
@@ -296,7 +298,7 @@ def _test_pipeline(config: Config) -> list[dict[str, Any]]:
 
 def _result(sample: GroundingSample, images: dict[str, Image.Image], warnings: Sequence[str]) -> GroundingResult:
     height, width = sample.ori_shape
-    boxes, scores = sample.pred_boxes.cpu().numpy(), sample.pred_scores.cpu().numpy()
+    boxes, scores = sample.pred_boxes_xyxy.cpu().numpy(), sample.pred_scores.cpu().numpy()
     finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
     if not finite.all():
         warnings = [*warnings, "the model's output is NaN: its weights or the images are broken"]

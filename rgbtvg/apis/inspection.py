@@ -51,7 +51,7 @@ def inspect_predictions(
         worst: as many samples of `predictions` with the lowest IoU, in place of `samples`.
         split, where: of which samples these are the worst, see :func:`select_rows`.
         out: folder.
-        width: of each picture in pixels.
+        width: of each image in pixels.
         device: of the model.
         options: overrides of the config.
 
@@ -87,7 +87,7 @@ def inspect_predictions(
         path = folder / f"{record['sample_id'].replace('/', '_')}.png"
         explanation.save(path)
         with open(folder / LINES, "a", encoding="utf-8") as lines:
-            lines.write(explanation.json_line(picture=str(path)) + "\n")
+            lines.write(explanation.json_line(image=str(path)) + "\n")
         yield path, explanation
 
 
@@ -98,13 +98,13 @@ def count_mistakes(predictions: str | Path, split: str | None = None, where: Map
     """
     everything = list(load_predictions(predictions).values())
     rows = select_rows(everything, split=split, where=where, order="first")
-    by_picture: dict[str, list] = {}
+    by_image: dict[str, list] = {}
     for row in everything:
-        by_picture.setdefault(str(row["image_paths"]), []).append(row)
+        by_image.setdefault(str(row["image_paths"]), []).append(row)
     kinds: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for row in rows:
-        kind = mistake(row, other_boxes(row, by_picture[str(row["image_paths"])]))
+        kind = mistake(row, other_boxes(row, by_image[str(row["image_paths"])]))
         kinds[kind] += 1
         examples.setdefault(kind, row["sample_id"])
     return text_table(
@@ -124,7 +124,7 @@ def records_of_predictions(
     split: str | None = None,
     where: Mapping[str, str] | None = None,
 ) -> list[tuple[dict[str, Any], list[list[float]]]]:
-    """Records of rows of a predictions file, with the other boxes known in the same picture."""
+    """Records of rows of a predictions file, with the other boxes known in the same image."""
     rows = load_predictions(predictions)
     if worst is not None:
         chosen = select_rows(rows.values(), worst, split=split, where=where, order="worst")
@@ -134,7 +134,7 @@ def records_of_predictions(
 
 
 def records_of(config: Config, samples: Sequence[str]) -> list[tuple[dict[str, Any], list[list[float]]]]:
-    """Records of the config's data sets by id, those of the test first, with the other boxes in the same picture.
+    """Records of the config's data sets by id, those of the test first, with the other boxes in the same image.
 
     Raises:
         DataError: no data set has the sample; the nearest id is named.
@@ -145,7 +145,7 @@ def records_of(config: Config, samples: Sequence[str]) -> list[tuple[dict[str, A
             continue
         dataset = DATASETS.build({**config[loader].dataset.to_dict(), "pipeline": [], "serialize_data": False})
         records = [dataset.get_data_info(index) for index in range(len(dataset))]
-        rows = [{**record, "gt_boxes": record["boxes"]} for record in records]
+        rows = [{**record, "gt_boxes_xyxy": record["boxes"]} for record in records]
         ids += [row["sample_id"] for row in rows]
         for row in rows:
             if row["sample_id"] in wanted and wanted[row["sample_id"]] is None:
@@ -161,7 +161,7 @@ def config_of_test(predictions: str | Path) -> Path | None:
 
 def _record(row: Mapping[str, Any]) -> dict[str, Any]:
     """A record of a data set from a row of predictions."""
-    return {**row, "boxes": row["gt_boxes"], "masks": [row["gt_mask"]] if "gt_mask" in row else None}
+    return {**row, "boxes": row["gt_boxes_xyxy"], "masks": [row["gt_mask"]] if "gt_mask" in row else None}
 
 
 def _named(rows: Mapping[str, Any], sample: str, ids: Sequence[str] | None = None) -> Any:

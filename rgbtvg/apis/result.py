@@ -14,7 +14,7 @@ from PIL import Image
 
 from rgbtvg.datasets.masks import encode_binary_mask
 from rgbtvg.errors import ConfigError
-from rgbtvg.visualization import draw_grounding, save_picture
+from rgbtvg.visualization import draw_grounding, save_image
 from rgbtvg.visualization.drawing import STREAM_TITLES
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class GroundingResult:
 
     Args:
         expression: the expression.
-        boxes: (N, 4) float32 xyxy in pixels of the image (of RGB if there is one), best first; N may be 0.
+        boxes_xyxy: (N, 4) float32 xyxy in pixels of the image (of RGB if there is one), best first; N may be 0.
         scores: (N,) float32 in [0, 1].
         images: stream (``rgb``, ``ir``) -> the image in 8 bits as the model loaded it, thermal after its
             `thermal_normalisation`, before resizing.
@@ -37,17 +37,17 @@ class GroundingResult:
     """
 
     expression: str
-    boxes: NDArray[np.float32]
+    boxes_xyxy: NDArray[np.float32]
     scores: NDArray[np.float32]
     images: dict[str, Image.Image]
     mask: NDArray[np.bool_] | None = None
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        boxes = ", ".join(f"[{', '.join(f'{value:.1f}' for value in box)}]" for box in self.boxes)
+        boxes = ", ".join(f"[{', '.join(f'{value:.1f}' for value in box)}]" for box in self.boxes_xyxy)
         scores = ", ".join(f"{score:.3f}" for score in self.scores)
         warnings = f", warnings={self.warnings}" if self.warnings else ""
-        return f"GroundingResult({self.expression!r}, boxes=[{boxes}], scores=[{scores}]{warnings})"
+        return f"GroundingResult({self.expression!r}, boxes_xyxy=[{boxes}], scores=[{scores}]{warnings})"
 
     def _repr_png_(self) -> bytes:
         """The drawn result, as notebooks display it."""
@@ -59,18 +59,18 @@ class GroundingResult:
         """RGB and thermal side by side with the boxes, the expression above; `width` of each image in pixels."""
         note = f"score {self.scores[0]:.2f}" if len(self.scores) else "nothing found"
         return draw_grounding(
-            self.images, self.expression, pred_boxes=self.boxes, pred_mask=self.mask, note=note, width=width
+            self.images, self.expression, pred_boxes_xyxy=self.boxes_xyxy, pred_mask=self.mask, note=note, width=width
         )
 
     def save(self, path: str | Path) -> None:
         """Draw the result and write it as an image file."""
-        save_picture(self.draw(), path)
+        save_image(self.draw(), path)
 
     def summary(self) -> str:
         """One line of text per box and per warning."""
         lines = [
             f"box x0 y0 x1 y1: {' '.join(f'{value:.1f}' for value in box)}  score {score:.3f}"
-            for box, score in zip(self.boxes, self.scores, strict=True)
+            for box, score in zip(self.boxes_xyxy, self.scores, strict=True)
         ]
         return "\n".join([*(lines or ["nothing found"]), *(f"warning: {text}" for text in self.warnings)])
 
@@ -78,7 +78,7 @@ class GroundingResult:
         """The result without its images, as plain data for JSON; a mask is in COCO's run-length encoding."""
         fields: dict[str, Any] = {
             "expression": self.expression,
-            "boxes": self.boxes.tolist(),
+            "boxes_xyxy": self.boxes_xyxy.tolist(),
             "scores": self.scores.tolist(),
             "warnings": list(self.warnings),
         }
@@ -94,7 +94,7 @@ class GroundingResult:
             import pandas
         except ImportError:
             raise ConfigError("to_pandas needs pandas: pip install pandas") from None
-        table = pandas.DataFrame(self.boxes, columns=["x0", "y0", "x1", "y1"])
+        table = pandas.DataFrame(self.boxes_xyxy, columns=["x0", "y0", "x1", "y1"])
         table.insert(0, "expression", self.expression)
         table["score"] = self.scores
         return table

@@ -1,4 +1,4 @@
-"""The demo page: upload a pair of images, type a sentence, see the box."""
+"""The demo page: upload a pair of images, type an expression, see the box."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rgbtvg.apis.inferencer import GroundingInferencer, open_picture
+from rgbtvg.apis.inferencer import GroundingInferencer, open_image
 from rgbtvg.errors import ConfigError, RGBTVGError
 from rgbtvg.local_server import GuardedApp, SenderCheck, listen
 from rgbtvg.visualization import displayed
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 LONGEST_UPLOAD = 64 * 2**20
 FILE_HEIGHT = 120
-"""Pixels on the page; both files, the sentence and the button fit on one screen."""
+"""Pixels on the page; both files, the expression and the button fit on one screen."""
 WIDTH = 640
-"""Pixels of each drawn image; the sentence above stays readable on a phone."""
+"""Pixels of each drawn image; the expression above stays readable on a phone."""
 
 
 def build_page(find: GroundingInferencer) -> gradio.Blocks:
@@ -45,7 +45,7 @@ def build_page(find: GroundingInferencer) -> gradio.Blocks:
         if path is None:
             return None
         try:
-            return displayed(open_picture(path, stream), stream)
+            return displayed(open_image(path, stream), stream)
         except RGBTVGError as error:
             raise shown_error(error, path) from None
 
@@ -65,20 +65,22 @@ def build_page(find: GroundingInferencer) -> gradio.Blocks:
                 for stream in find.streams:
                     with gradio.Row():
                         file = gradio.File(label=f"{STREAM_TITLES[stream]} image", height=FILE_HEIGHT, scale=2)
-                        # A label would cover the picture, and so would the buttons.
+                        # A label would cover the image, and so would the buttons.
                         shown = gradio.Image(
                             interactive=False, show_label=False, height=FILE_HEIGHT, buttons=[], min_width=100
                         )
                     show = partial(preview, stream)
                     file.change(show, file, shown, show_progress="hidden", api_visibility="private")
                     files.append(file)
-                sentence = gradio.Textbox(label="sentence", placeholder="the warm person left of the bus", max_lines=2)
+                expression = gradio.Textbox(
+                    label="expression", placeholder="the warm person left of the bus", max_lines=2
+                )
                 button = gradio.Button("Find", variant="primary")
             with gradio.Column(scale=2):
-                picture = gradio.Image(interactive=False, show_label=False, format="png", buttons=[])
+                image = gradio.Image(interactive=False, show_label=False, format="png", buttons=[])
                 text = gradio.Textbox(label="result", interactive=False)
-        for trigger in (button.click, sentence.submit):
-            trigger(answer, [sentence, *files], [picture, text], api_name="find")
+        for trigger in (button.click, expression.submit):
+            trigger(answer, [expression, *files], [image, text], api_name="find")
     return page
 
 

@@ -122,7 +122,7 @@ def _inference(model: BaseGrounder, inputs: GroundingInputs, device: str, rounds
 
     clip = PlainCLIP(device)
     figures = {"gflops": gflops(run), "C1_gflops": gflops(clip.inference)}
-    apart = run()["pred_boxes"]
+    apart = run()["pred_boxes_cxcywh"]
     times = timed({"C1": clip.inference, "inference": run}, rounds)
     figures |= {f"{name}_ms": ms for name, ms in times.items()}
     figures["inference_in_C1"] = times["inference"] / times["C1"]
@@ -131,8 +131,8 @@ def _inference(model: BaseGrounder, inputs: GroundingInputs, device: str, rounds
         model.merge_adapters()
         times = timed({"C1": clip.inference, "inference": run}, rounds)
         figures |= {"merged_ms": times["inference"], "merged_in_C1": times["inference"] / times["C1"]}
-        figures["merged_box_difference"] = (run()["pred_boxes"] - apart).abs().max().item()
+        figures["merged_box_difference"] = (run()["pred_boxes_cxcywh"] - apart).abs().max().item()
     with torch.autocast(device, torch.bfloat16):
         times = timed({"bf16": run}, rounds)
-        difference = (run()["pred_boxes"].float() - apart).abs().max().item()
+        difference = (run()["pred_boxes_cxcywh"].float() - apart).abs().max().item()
     return figures | {"bf16_ms": times["bf16"], "bf16_box_difference": difference}

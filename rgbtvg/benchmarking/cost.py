@@ -24,7 +24,7 @@ WORDS = 9
 def random_inputs(
     model: BaseGrounder, image_size: int, max_length: int, batch_size: int, device: str = "cpu"
 ) -> GroundingInputs:
-    """A batch of noise with sentences of nine tokens, which their largest id ends, as in CLIP.
+    """A batch of noise with expressions of nine tokens, which their largest id ends, as in CLIP.
 
     The ids are small enough for every table of the model but those of a few rows (kinds of tokens, regression tokens).
     """
@@ -37,20 +37,20 @@ def random_inputs(
     ids[:, : WORDS - 1] = torch.randint(1, vocabulary - 2, (batch_size, WORDS - 1), generator=generator)
     ids[:, WORDS - 1] = vocabulary - 1
     padding = torch.zeros(batch_size, image_size, image_size, dtype=torch.bool)
-    return GroundingInputs(images, padding.to(device), ids.to(device), (ids > 0).to(device))
+    return GroundingInputs(images, padding.to(device), ids.to(device), (ids == 0).to(device))
 
 
 def random_samples(inputs: GroundingInputs) -> list[GroundingSample]:
-    """A target in the middle of every picture."""
+    """A target in the middle of every image."""
     samples = []
-    for ids, mask in zip(inputs.token_ids, inputs.token_mask, strict=True):
+    for ids, mask in zip(inputs.token_ids, inputs.token_padding_mask, strict=True):
         sample = GroundingSample(
             metainfo=dict(input_shape=inputs.input_shape, ori_shape=inputs.input_shape, frame=Frame())
         )
         device = inputs.padding_mask.device
-        sample.gt_boxes = torch.tensor([[0.5, 0.5, 0.3, 0.4]], device=device)
+        sample.gt_boxes_cxcywh = torch.tensor([[0.5, 0.5, 0.3, 0.4]], device=device)
         sample.gt_masks = torch.ones(1, *inputs.input_shape, dtype=torch.uint8, device=device)
-        sample.token_ids, sample.token_mask = ids, mask
+        sample.token_ids, sample.token_padding_mask = ids, mask
         samples.append(sample)
     return samples
 

@@ -28,10 +28,10 @@ COMPARED_PAIRS = 20
 RESIZED = "resized copy"
 DRAFT_SIZES = (448, 320)
 KINDS = {"jpeg": ((1280, 960), ".jpg"), "png": ((1024, 768), ".png")}
-"""Format -> (width, height) and suffix: MFAD's and M3FD's pictures."""
+"""Format -> (width, height) and suffix: MFAD's and M3FD's images."""
 AUTHORS = {"jpeg": 0.15, "png": 0.6}
 """What the benchmark's own code reaches, as a share of C3."""
-SENTENCES = (
+EXPRESSIONS = (
     "the white car parked behind the tree",
     "a pedestrian on the left of the crossing in a dark coat",
     "the bus in the middle of the road",
@@ -39,7 +39,7 @@ SENTENCES = (
     "the bright lamp above the entrance of the building",
 )
 JPEG_QUALITY = 75
-"""Gives files of about 110 KB in colour and 60 KB of thermal, as cameras of 1280 x 1024 do."""
+"""Gives files of about 110 KB in colour and 60 KB of thermal, as sensors of 1280 x 1024 do."""
 
 
 def make_pairs(folder: Path, kind: str, count: int = NUM_PAIRS, seed: int = 0) -> list[dict[str, Any]]:
@@ -57,11 +57,11 @@ def make_pairs(folder: Path, kind: str, count: int = NUM_PAIRS, seed: int = 0) -
         layout = generator.integers(1 << 31)
         for stream, path in paths.items():
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            picture = _scene(generator, np.random.default_rng(layout), width, height, stream)
+            image = _scene(generator, np.random.default_rng(layout), width, height, stream)
             if kind == "jpeg":
-                Image.fromarray(picture).convert("RGB").save(path, quality=JPEG_QUALITY)
+                Image.fromarray(image).convert("RGB").save(path, quality=JPEG_QUALITY)
             else:
-                Image.fromarray(picture).save(path)
+                Image.fromarray(image).save(path)
         x, y = generator.uniform(0, 0.8, 2) * (width, height)
         records.append(
             {
@@ -70,7 +70,7 @@ def make_pairs(folder: Path, kind: str, count: int = NUM_PAIRS, seed: int = 0) -
                 "split": "train",
                 "subsets": [],
                 "image_paths": paths,
-                "expression": SENTENCES[index % len(SENTENCES)],
+                "expression": EXPRESSIONS[index % len(EXPRESSIONS)],
                 "boxes": [[x, y, x + 0.1 * width, y + 0.15 * height]],
                 "masks": None,
                 "size": (height, width),
@@ -85,21 +85,21 @@ def _scene(
 ) -> np.ndarray:
     """uint8 (H, W, 3) of RGB or (H, W) of thermal; `layout` places the same shapes in both."""
     channels = 3 if stream == "rgb" else 1
-    picture = np.full((height, width, channels), 110.0, np.float32)
+    image = np.full((height, width, channels), 110.0, np.float32)
     cells = 4
     while cells * 4 < width:
         noise = generator.normal(0, 1, (max(cells * height // width, 2), cells, 1)).astype(np.float32)
         tint = generator.normal(0, 0.3, (*noise.shape[:2], channels)).astype(np.float32)
         octave = torch.from_numpy(noise + tint).permute(2, 0, 1)[None]
         grown = torch.nn.functional.interpolate(octave, (height, width), mode="bilinear")[0].permute(1, 2, 0).numpy()
-        picture += grown * (110 / cells**0.5 if stream == "rgb" else 110 / cells**0.7)
+        image += grown * (110 / cells**0.5 if stream == "rgb" else 110 / cells**0.7)
         cells *= 2
     for _ in range(30):
         x, y = layout.integers(0, width - 8), layout.integers(0, height - 8)
         shape_width, shape_height = layout.integers(8, width // 6), layout.integers(8, height // 6)
-        picture[y : y + shape_height, x : x + shape_width] += layout.normal(0, 40, 3)[:channels]
-    picture += generator.normal(0, 2.0 if stream == "rgb" else 1.0, picture.shape)
-    pixels = np.clip(picture, 0, 255).astype(np.uint8)
+        image[y : y + shape_height, x : x + shape_width] += layout.normal(0, 40, 3)[:channels]
+    image += generator.normal(0, 2.0 if stream == "rgb" else 1.0, image.shape)
+    pixels = np.clip(image, 0, 255).astype(np.uint8)
     return pixels if stream == "rgb" else pixels[..., 0]
 
 

@@ -164,7 +164,7 @@ def double_image_rows(state: Mapping[str, Tensor]) -> State:
 def widen_projections(state: Mapping[str, Tensor]) -> State:
     """Let the first projections of FAOA or ReSC take two streams side by side in the channels.
 
-    Each stream gets half of the weight, so that two equal pictures give what one gave.
+    Each stream gets half of the weight, so that two equal images give what one gave.
     """
     widened = dict(state)
     for name, tensor in state.items():

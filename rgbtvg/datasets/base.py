@@ -28,7 +28,7 @@ class GroundingDataset(BaseDataset):
     A subclass turns files into records: :meth:`available_splits` and :meth:`load_split`. Splits are concatenated; each
     record names its own, so that one pass of an evaluation covers them all.
 
-    Every row is checked on the way (:mod:`rgbtvg.datasets.records`). Rows without a sentence, and those whose box or
+    Every row is checked on the way (:mod:`rgbtvg.datasets.records`). Rows without an expression, and those whose box or
     mask cannot be read, are left out with one warning per kind; training also leaves out boxes without area or wholly
     outside the image, which evaluation counts as published. A fault of the whole set is an error.
 
@@ -39,7 +39,7 @@ class GroundingDataset(BaseDataset):
         split_root: folder of the annotations.
         modality: ``'rgb'``, ``'ir'`` or ``'rgbt'``: the streams whose image folders must exist.
         pipeline: transforms, as configs or callables.
-        targets: ``'any'``, or ``'one'`` for the sentences that mean exactly one object.
+        targets: ``'any'``, or ``'one'`` for the expressions that mean exactly one object.
         truncate_boxes: cut the four numbers of every box to integers first, as the RGB-T benchmark's reader does; this
             moves corners by up to two pixels.
         box_format: ``'xywh'``, ``'xyxy'`` or ``'cxcywh'`` where the files have another order of numbers than their
@@ -101,7 +101,7 @@ class GroundingDataset(BaseDataset):
         self.read_box = BoxReader(box_format, box_unit, truncate_boxes)
         self.part = part
         self.intake = Intake(dataset, strict)
-        self.sentence_counts: dict[str, int | None] = {}
+        self.expression_counts: dict[str, int | None] = {}
         super().__init__(data_root=str(data_root), pipeline=build_transforms(pipeline), **kwargs)
 
     def available_splits(self) -> list[str]:
@@ -112,8 +112,8 @@ class GroundingDataset(BaseDataset):
         """Records of one split; may be empty."""
         raise NotImplementedError
 
-    def count_sentences(self, records: list[dict[str, Any]]) -> int | None:
-        """Number of sentences of a split, as published counts have them; None where these do not apply."""
+    def count_expressions(self, records: list[dict[str, Any]]) -> int | None:
+        """Number of expressions of a split, as published counts have them; None where these do not apply."""
         return len(records)
 
     def load_data_list(self) -> list[dict[str, Any]]:
@@ -125,8 +125,8 @@ class GroundingDataset(BaseDataset):
         records = []
         for split in self.splits:
             of_split = self.load_split(split)
-            count = self.count_sentences(of_split)
-            self.sentence_counts[split] = count = None if count is None else count + self.intake.left_out[split]
+            count = self.count_expressions(of_split)
+            self.expression_counts[split] = count = None if count is None else count + self.intake.left_out[split]
             if count is not None:
                 report_rows(self.dataset, split, count)
             records += of_split
@@ -149,11 +149,11 @@ class GroundingDataset(BaseDataset):
         boxes, sizes, owners = boxes_of(records)
         found = diagnose_boxes(boxes, sizes, self.box_format, self.read_box)
         if found is not None:
-            sentence = f"{self.dataset}: {found.reason}: {found.remedy}"
+            message = f"{self.dataset}: {found.reason}: {found.remedy}"
             if found.proven or not self.intake.strict:
-                self.intake.refuse_set(sentence, "boxes")
+                self.intake.refuse_set(message, "boxes")
             else:
-                print_log(sentence, logger="current", level=logging.WARNING)
+                print_log(message, logger="current", level=logging.WARNING)
         self.intake.check_paths(records)
         if self.intake.strict:
             records = self.intake.usable(records, boxes, sizes, owners, training=not self.test_mode)

@@ -12,7 +12,7 @@ from typing import Any
 
 from rgbtvg.datasets.base import GroundingDataset
 from rgbtvg.datasets.masks import text_rle
-from rgbtvg.datasets.records import LeftOut, check_sentence, open_text
+from rgbtvg.datasets.records import LeftOut, check_expression, open_text
 from rgbtvg.datasets.records.names import cached_name
 from rgbtvg.errors import DataError
 from rgbtvg.files import replacing
@@ -329,7 +329,7 @@ class JSONLinesDataset(GroundingDataset):
         kept = []
         for record in chosen:
             try:
-                check_sentence(record["expression"])
+                check_expression(record["expression"])
             except LeftOut as error:
                 self.intake.refuse(f"{record['sample_id']} of {self.path}", error, split)
                 continue
@@ -338,8 +338,8 @@ class JSONLinesDataset(GroundingDataset):
             return chosen
         if chosen and not kept:
             raise DataError(
-                f"none of the {len(chosen)} records of {split} in {self.path} has a sentence: tools/data/annotate.py "
-                "writes them"
+                f"none of the {len(chosen)} records of {split} in {self.path} has an expression: "
+                "tools/data/annotate.py writes them"
             )
         return kept
 

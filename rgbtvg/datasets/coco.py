@@ -1,4 +1,4 @@
-"""Sentences beside COCO annotations: the referring datasets' own release, MDETR's files, and sets of one's own."""
+"""Expressions beside COCO annotations: the referring datasets' own release, MDETR's files, and sets of one's own."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from rgbtvg.datasets.records import (
     LeftOut,
     check_id,
     check_size,
+    expression_list,
     index_by_id,
     read_json,
     read_json_rows,
     relative_name,
-    sentence_list,
 )
 from rgbtvg.errors import CheckpointError, DataError
 from rgbtvg.registry import DATASETS
@@ -78,7 +78,7 @@ class COCOAnnotations(GroundingDataset):
     def boxes_and_masks(
         self, annotations: Sequence[Mapping[str, Any]], size: tuple[int, int] | None
     ) -> tuple[list[list[float]], list[dict[str, Any]] | None]:
-        """Boxes and, with `with_masks`, masks of the annotations that a sentence means.
+        """Boxes and, with `with_masks`, masks of the annotations that an expression means.
 
         Raises:
             LeftOut: one of them cannot be read.
@@ -138,7 +138,7 @@ class COCORefs(COCOAnnotations):
         return records
 
     def load_split(self, split: str) -> list[dict[str, Any]]:
-        """Records of one split, one per sentence, in the order of the file."""
+        """Records of one split, one per expression, in the order of the file."""
         folders = self.folders()
         records: list[dict[str, Any]] = []
         path = str(self._path(self.refs))
@@ -159,7 +159,7 @@ class COCORefs(COCOAnnotations):
         folders: Mapping[str, ImageFolders],
         where: tuple[int, str],
     ) -> None:
-        """Append the records of a reference, one per sentence."""
+        """Append the records of a reference, one per expression."""
         if not ref.keys() >= _NEEDED:
             raise DataError(f"it lacks {', '.join(sorted(_NEEDED - ref.keys()))}; it has {', '.join(map(str, ref))}")
         image_id = check_id(ref["image_id"], "image_id")
@@ -170,12 +170,12 @@ class COCORefs(COCOAnnotations):
         size = check_size(image.get("height"), image.get("width"))
         boxes, masks = self.boxes_and_masks(meant, size)
         paths = self._paths(image, folders)
-        sentences, is_single = sentence_list(ref["sentences"])
+        expressions, is_single = expression_list(ref["sentences"])
         if is_single:
             self.intake.repair("references with one sentence in place of a list", _reference(*where))
-        for sentence in sentences:
+        for expression in expressions:
             try:
-                text = self.intake.sentence(_sentence_text(sentence))
+                text = self.intake.expression(_expression_text(expression))
             except LeftOut as error:
                 self.intake.refuse(_reference(*where), error, split)
                 continue
@@ -253,7 +253,7 @@ class COCORefs(COCOAnnotations):
 
     def _index(self) -> None:
         """Images, annotations and categories by id."""
-        self._known_paths: dict[int, dict[str, str]] = {}  # one search for the many sentences of an image
+        self._known_paths: dict[int, dict[str, str]] = {}  # one search for the many expressions of an image
         path = self._path(self.instances)
         content = self._read_instances(path)
         self.intake.files += [path, self._path(self.refs)]
@@ -298,22 +298,22 @@ def _reference(index: int, path: str) -> str:
     return f"reference {index} of {path}"
 
 
-def _sentence_text(sentence: Any) -> Any:
+def _expression_text(expression: Any) -> Any:
     """The text of an element of ``sentences``: an object with ``sent`` or ``raw``, or the text itself."""
-    if not isinstance(sentence, dict):
-        return sentence
-    if "sent" not in sentence and "raw" not in sentence:
-        raise DataError(f"a sentence must be an object with sent, got {sentence!r:.80}")
-    return sentence.get("sent", sentence.get("raw"))
+    if not isinstance(expression, dict):
+        return expression
+    if "sent" not in expression and "raw" not in expression:
+        raise DataError(f"an expression must be an object with sent, got {expression!r:.80}")
+    return expression.get("sent", expression.get("raw"))
 
 
 @DATASETS.register_module()
 class CaptionedCOCO(COCOAnnotations):
-    """MDETR's files, in which gRefCOCO's box annotations are released: one "image" per sentence.
+    """MDETR's files, in which gRefCOCO's box annotations are released: one "image" per expression.
 
     ``<split_root>/<folder>/<pattern>`` is a COCO file per split whose images have ``caption``, ``height``, ``width``
     and ``file_name`` (or ``original_id``, the number of a COCO image), and annotations a ``bbox`` xywh; one of category
-    -1 stands for a sentence that means nothing.
+    -1 stands for an expression that means nothing.
 
     Args:
         pattern: name of a split's file.
@@ -362,14 +362,14 @@ class CaptionedCOCO(COCOAnnotations):
                 name = image.get("file_name") or image_name("coco", _original(image))
                 boxes, masks = self.boxes_and_masks(meant[check_id(image["id"])], size)
                 paths = {stream: each.place(name) for stream, each in folders.items()}
-                caption = self.intake.sentence(image["caption"])
+                caption = self.intake.expression(image["caption"])
                 records.append(self.record(split, index, caption, boxes, paths, size, masks))
             except DataError as error:
                 self.intake.refuse(f"image {index} of {path}", error, split)
         return records
 
     def _meant(self, annotations: Sequence[Any], path: Path) -> dict[int | str, list[Mapping[str, Any]]]:
-        """Image id -> the annotations of its sentence."""
+        """Image id -> the annotations of its expression."""
         meant: dict[int | str, list[Mapping[str, Any]]] = defaultdict(list)
         for index, annotation in enumerate(annotations):
             if not isinstance(annotation, dict) or "image_id" not in annotation:

@@ -14,16 +14,16 @@ from torch import Tensor
 from rgbtvg.errors import ConfigError
 from rgbtvg.structures import GroundingSample
 
-JOINED = ("gt_boxes", "gt_masks")
+JOINED = ("gt_boxes_cxcywh", "gt_masks")
 """Fields of the samples that losses read: their rows travel as one tensor."""
 
 
 @FUNCTIONS.register_module()
 def collate_grounding(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Paste the pictures of a batch at their ``pad_offset`` onto zeros, and join what the device needs.
+    """Paste the images of a batch at their ``pad_offset`` onto zeros, and join what the device needs.
 
     Every tensor costs an open file and a round trip between a worker and the trainer, and a copy to the device. With
-    MMEngine's default, which hands over each picture, id and box by itself, two workers with batches of 64 pass the
+    MMEngine's default, which hands over each image, id and box by itself, two workers with batches of 64 pass the
     usual limit of 1024 open files and the run dies. Here the batch is a few tensors, however many samples it has, and
     what stays on the host travels as NumPy arrays in the samples. The preprocessor gives the samples their rows back.
 
@@ -32,7 +32,7 @@ def collate_grounding(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     Returns:
         - ``inputs`` {stream: uint8 (B, C, H, W)} and ``padding_mask`` (B, H, W) bool, True where padded;
-        - ``token_ids`` (B, L) int64 and ``token_mask`` (B, L) bool; L is 0 where the pipeline has no tokenizer;
+        - ``token_ids`` (B, L) int64 and ``token_padding_mask`` (B, L) bool; L is 0 where the pipeline has no tokenizer;
         - ``rows`` {name in `JOINED`: the samples' rows, one after another} and ``counts`` {name: rows of each sample,
           None for one without the field};
         - ``data_samples``, a list, without the fields in ``rows``.
@@ -47,7 +47,7 @@ def collate_grounding(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     inputs, padding_mask = _pasted(samples, shapes.pop())
 
     batch: dict[str, Any] = dict(inputs=inputs, padding_mask=padding_mask, data_samples=data_samples)
-    for name in ("token_ids", "token_mask"):
+    for name in ("token_ids", "token_padding_mask"):
         dtype = torch.int64 if name == "token_ids" else torch.bool
         empty = torch.zeros(0, dtype=dtype)
         batch[name] = torch.stack([torch.as_tensor(sample.get(name, empty)) for sample in data_samples])
@@ -66,16 +66,16 @@ def collate_grounding(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _pasted(samples: Sequence[dict[str, Any]], shape: tuple[int, int]) -> tuple[dict[str, Tensor], Tensor]:
-    """Pictures of every stream (B, C, H, W) and the padding mask (B, H, W)."""
+    """Images of every stream (B, C, H, W) and the padding mask (B, H, W)."""
     inputs = {
-        stream: torch.zeros((len(samples), picture.shape[0], *shape), dtype=torch.uint8)
-        for stream, picture in samples[0]["inputs"].items()
+        stream: torch.zeros((len(samples), image.shape[0], *shape), dtype=torch.uint8)
+        for stream, image in samples[0]["inputs"].items()
     }
     padding_mask = torch.ones((len(samples), *shape), dtype=torch.bool)
     for index, sample in enumerate(samples):
         left, top = sample["data_samples"].pad_offset
-        for stream, picture in sample["inputs"].items():
-            height, width = picture.shape[-2:]
-            inputs[stream][index, :, top : top + height, left : left + width] = picture
+        for stream, image in sample["inputs"].items():
+            height, width = image.shape[-2:]
+            inputs[stream][index, :, top : top + height, left : left + width] = image
         padding_mask[index, top : top + height, left : left + width] = False
     return inputs, padding_mask

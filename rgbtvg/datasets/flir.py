@@ -53,7 +53,7 @@ def read_flir_raw(data: bytes) -> np.ndarray | None:
 
 
 def _flir_chunks(data: bytes) -> list[tuple[int, int, bytes]]:
-    """(number, number of the last one, content) of every FLIR segment before the picture itself."""
+    """(number, number of the last one, content) of every FLIR segment before the image itself."""
     chunks, position = [], 2
     while position + 4 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
@@ -111,7 +111,7 @@ def _raw_image(record: bytes) -> np.ndarray:
 
 
 def _in_right_order(values: np.ndarray) -> np.ndarray:
-    """Most cameras write the two bytes of a PNG's values the wrong way round; a picture is smoother the right way."""
+    """Most cameras write the two bytes of a PNG's values the wrong way round; an image is smoother the right way."""
     swapped = values.byteswap()
     return values if _roughness(values) < _roughness(swapped) else swapped
 

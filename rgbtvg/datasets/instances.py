@@ -11,7 +11,7 @@ import numpy as np
 from rgbtvg.datasets.base import NO_TARGET, GroundingDataset
 from rgbtvg.datasets.image_places import PublishedImages, image_name
 from rgbtvg.datasets.masks import encode_mask, encode_segmentations
-from rgbtvg.datasets.records import LeftOut, check_id, check_size, read_json, sentence_list
+from rgbtvg.datasets.records import LeftOut, check_id, check_size, expression_list, read_json
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import DATASETS
 
@@ -33,25 +33,25 @@ FILE_NAMES = ("instances.json", "instance.json", "instances_nogoogle_withid.json
 
 @DATASETS.register_module()
 class SeqTRInstances(GroundingDataset):
-    """Sentences of ``<split_root>/<folder>/instances.json``.
+    """Expressions of ``<split_root>/<folder>/instances.json``.
 
     The file maps splits to entries with ``image_id``, ``height``, ``width``, ``expressions`` and ``bbox`` (xywh), and
     perhaps ``mask`` (polygons or a run-length encoding). All expressions of an entry mean its one box; in the gRefCOCO
-    files ``bbox`` and ``annotations`` have one list per sentence, with any number of targets. The merged file has
+    files ``bbox`` and ``annotations`` have one list per expression, with any number of targets. The merged file has
     ``data_source`` too.
 
     Args:
         dataset: ``unc``, ``unc+``, ``gref``, ``gref_umd``, ``referit``, ``flickr``, ``grefcoco``, ``simvg_mixed``, or a
             name of one's own with a `folder`, on COCO's images.
         folder: of the file; the authors' name by default.
-        sentences: ``'each'``: a sample per sentence. ``'drawn'``: a sample per entry, with one of its sentences drawn
+        expressions: ``'each'``: a sample per expression. ``'drawn'``: a sample per entry, one of its expressions drawn
             at every access, as SimVG trains, so that an epoch is shorter; evaluation always takes each.
         data_sources: of a merged file, only entries whose ``data_source`` contains one of these.
         with_masks: also give the masks. They cost memory, so only where they are used.
         **kwargs: see :class:`GroundingDataset`.
 
     Raises:
-        ConfigError: unknown `sentences`, or a dataset without a folder.
+        ConfigError: unknown `expressions`, or a dataset without a folder.
         DataError: see :class:`GroundingDataset`; also an entry of another form, naming it.
     """
 
@@ -60,17 +60,17 @@ class SeqTRInstances(GroundingDataset):
         dataset: str,
         *args: Any,
         folder: str | None = None,
-        sentences: str = "each",
+        expressions: str = "each",
         data_sources: Sequence[str] | None = None,
         with_masks: bool = False,
         **kwargs: Any,
     ) -> None:
-        if sentences not in ("each", "drawn"):
-            raise ConfigError(f"sentences must be 'each' or 'drawn', got {sentences!r}")
+        if expressions not in ("each", "drawn"):
+            raise ConfigError(f"expressions must be 'each' or 'drawn', got {expressions!r}")
         if folder is None and dataset not in FOLDERS:
             raise ConfigError(f"name the folder of {dataset}'s instances.json; known are {', '.join(FOLDERS)}")
         self.folders = FOLDERS[dataset] if folder is None else (folder,)
-        self.drawn = sentences == "drawn" and not kwargs.get("test_mode", False)
+        self.drawn = expressions == "drawn" and not kwargs.get("test_mode", False)
         self.data_sources = data_sources
         self.with_masks = with_masks
         self._splits: dict[str, list] | None = None
@@ -112,14 +112,14 @@ class SeqTRInstances(GroundingDataset):
         self._splits = None
         return records
 
-    def count_sentences(self, records: list[dict[str, Any]]) -> int | None:
-        """Number of sentences of all entries; None where some are left out."""
+    def count_expressions(self, records: list[dict[str, Any]]) -> int | None:
+        """Number of expressions of all entries; None where some are left out."""
         if self.data_sources is not None:
             return None
         return sum(len(record.get("extra", {}).get("expressions", [None])) for record in records)
 
     def draw(self, record: dict[str, Any]) -> dict[str, Any]:
-        """The record with one of its entry's sentences."""
+        """The record with one of its entry's expressions."""
         expressions = record.get("extra", {}).get("expressions")
         return dict(record, expression=expressions[np.random.randint(len(expressions))]) if expressions else record
 
@@ -140,27 +140,27 @@ class SeqTRInstances(GroundingDataset):
             raise DataError(f"it lacks {', '.join(missing)}; it has {', '.join(map(str, entry))}")
         size = check_size(entry.get("height"), entry.get("width"))
         image_paths = {"rgb": self._image(entry, images)}
-        expressions, is_single = sentence_list(entry["expressions"])
+        expressions, is_single = expression_list(entry["expressions"])
         if is_single:
             self.intake.repair("entries with one sentence in place of a list", where)
-        kept = self._sentences(expressions, split, where)
+        kept = self._expressions(expressions, split, where)
         targets = self._all_targets(entry, len(expressions), size)
         if self.drawn and "annotations" not in entry:
             boxes, masks = targets[0]
-            sentences = list(kept.values())
-            record = self.record(split, first, sentences[0], boxes, image_paths, size, masks) if kept else None
-            return [dict(record, extra={"expressions": sentences})] if record else []
+            texts = list(kept.values())
+            record = self.record(split, first, texts[0], boxes, image_paths, size, masks) if kept else None
+            return [dict(record, extra={"expressions": texts})] if record else []
         return [
             self.record(split, first + offset, expression, targets[place][0], image_paths, size, targets[place][1])
             for offset, (place, expression) in enumerate(kept.items())
         ]
 
-    def _sentences(self, expressions: Sequence[Any], split: str, where: str) -> dict[int, str]:
-        """Place -> sentence, without those that are empty."""
+    def _expressions(self, expressions: Sequence[Any], split: str, where: str) -> dict[int, str]:
+        """Place -> expression, without those that are empty."""
         kept = {}
         for place, expression in enumerate(expressions):
             try:
-                kept[place] = self.intake.sentence(expression)
+                kept[place] = self.intake.expression(expression)
             except LeftOut as error:
                 self.intake.refuse(where, error, split)
         return kept
@@ -168,12 +168,12 @@ class SeqTRInstances(GroundingDataset):
     def _all_targets(
         self, entry: Mapping[str, Any], count: int, size: tuple[int, int] | None
     ) -> list[tuple[list[list[float]], list[dict[str, Any]] | None]]:
-        """Boxes and masks of each of an entry's sentences."""
+        """Boxes and masks of each of an entry's expressions."""
         if "annotations" in entry:
             boxes, annotations = entry["bbox"], entry["annotations"]
             lists = [each for each in (boxes, annotations) if isinstance(each, list) and len(each) == count]
             if len(lists) < 2:
-                raise DataError(f"bbox and annotations must be lists with an element for each of {count} sentences")
+                raise DataError(f"bbox and annotations must be lists with an element for each of {count} expressions")
             return [self._targets(*pair, size) for pair in zip(boxes, annotations, strict=True)]
         mask = entry.get("mask")
         masks = [encode_mask(mask, *size)] if self.with_masks and mask is not None and size is not None else None
@@ -184,7 +184,7 @@ class SeqTRInstances(GroundingDataset):
     ) -> tuple[list[list[float]], list[dict[str, Any]] | None]:
         """Boxes and masks of one sentence; none where it means nothing."""
         if not (isinstance(boxes, list) and isinstance(annotations, list) and len(boxes) == len(annotations)):
-            raise DataError("a sentence must have a list of boxes and one of as many annotations")
+            raise DataError("an expression must have a list of boxes and one of as many annotations")
         if not all(isinstance(annotation, dict) for annotation in annotations):
             raise DataError("its annotations must be objects")
         if any(annotation.get("category_id") == NO_TARGET for annotation in annotations):

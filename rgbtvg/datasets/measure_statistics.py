@@ -27,7 +27,7 @@ Counted = tuple[int, dict[str, np.ndarray]]
 
 
 def image_files(records: Iterable[Mapping[str, Any]], streams: Sequence[str]) -> dict[tuple[str, str], None]:
-    """(stream, path) of every image of the records, each once however many sentences share it, in their order."""
+    """(stream, path) of every image of the records, each once however many expressions share it, in their order."""
     return {
         (stream, record["image_paths"][stream]): None
         for record in records

@@ -58,7 +58,7 @@ class DatasetMixture(ConcatDataset):
 
     def _report_rows(self) -> None:
         """As a dataset does, for splits that all sources have."""
-        counts = [source.sentence_counts for source in self.datasets]
+        counts = [source.expression_counts for source in self.datasets]
         for split in counts[0]:
             of_split = [count.get(split) for count in counts]
             if None not in of_split:

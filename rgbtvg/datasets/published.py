@@ -38,8 +38,9 @@ PUBLISHED_ROWS: dict[str, dict[str, dict[str, int]]] = {
         "coco_all": {"train": 321327},
     },
 }
-"""Revision -> dataset -> split -> sentences. Those of RGBT-Ground differ in M3FD only, whose results cannot be compared
-between revisions. ``mixup`` and ``coco_all`` are sums of the others (``gref`` is in neither: its training images are in
+"""Revision -> dataset -> split -> expressions. Those of RGBT-Ground differ in M3FD only, whose results are not
+comparable between revisions. ``mixup`` and ``coco_all`` are sums of the others (``gref`` is in neither: its training
+images are in
 the test parts of the other COCO sets)."""
 
 LABELLED_REVISION = "former README"
@@ -51,14 +52,14 @@ PUBLISHED_LIGHTING: dict[str, dict[str, int]] = {
     "rgbtvg_mfad": {"very weak": 141, "weak": 12369, "normal": 8948, "strong": 48},
     "rgbtvg_mixup": {"very weak": 318, "weak": 16651, "normal": 15826, "strong": 6807},
 }
-"""Dataset -> lighting class -> sentences of train, val and test in :data:`LABELLED_REVISION`."""
+"""Dataset -> lighting class -> expressions of train, val and test in :data:`LABELLED_REVISION`."""
 PUBLISHED_SMALL: dict[str, dict[str, int]] = {
     "rgbtvg_flir": {"train": 4157, "val": 350, "test": 986, "testA": 0, "testB": 333, "testC": 986},
     "rgbtvg_m3fd": {"train": 2210, "val": 111, "test": 2243, "testA": 0, "testB": 512, "testC": 2243},
     "rgbtvg_mfad": {"train": 9445, "val": 779, "test": 2550, "testA": 0, "testB": 1541, "testC": 2550},
     "rgbtvg_mixup": {"train": 15812, "val": 1240, "test": 5779, "testA": 0, "testB": 2386, "testC": 5779},
 }
-"""Dataset -> split -> sentences about small objects in :data:`LABELLED_REVISION`."""
+"""Dataset -> split -> expressions about small objects in :data:`LABELLED_REVISION`."""
 
 
 def published_revisions(dataset: str, split: str, rows: int) -> list[str]:
@@ -82,7 +83,7 @@ def mismatch(dataset: str, split: str, rows: int) -> str | None:
 
 
 def label_mismatches(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Sentences for lighting classes and small objects that are not as often as published.
+    """Expressions for lighting classes and small objects that are not as often as published.
 
     Splits are compared where they have as many rows as in :data:`LABELLED_REVISION`, lighting where all three do.
 

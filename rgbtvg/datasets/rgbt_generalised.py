@@ -1,4 +1,4 @@
-"""RGBT-Ground images with sentences that mean any number of objects, with masks."""
+"""RGBT-Ground images with expressions that mean any number of objects, with masks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RGBTGeneralised(RGBTGround):
         names = sorted(path.stem.removeprefix(FILE_PREFIX) for path in folder.glob(f"{FILE_PREFIX}*.json"))
         if not names:
             raise DataError(
-                f"there is no {FILE_PREFIX}<split>.json in {folder}: it holds the sentences of any number of targets"
+                f"there is no {FILE_PREFIX}<split>.json in {folder}: it holds the expressions of any number of targets"
             )
         return names
 
@@ -52,8 +52,8 @@ class RGBTGeneralised(RGBTGround):
                 self.intake.refuse(f"row {index} of {path}", error, split)
         return records
 
-    def count_sentences(self, records: list[dict[str, Any]]) -> int | None:
-        """None: the published counts are those of other sentences."""
+    def count_expressions(self, records: list[dict[str, Any]]) -> int | None:
+        """None: the published counts are those of other expressions."""
         return None
 
     def _record(
@@ -65,7 +65,7 @@ class RGBTGeneralised(RGBTGround):
                 "must have file_name, height, width, expression, boxes_xywh and a mask per box (or no masks), "
                 f"got {str(row)[:200]}"
             )
-        expression = self.intake.sentence(row["expression"])
+        expression = self.intake.expression(row["expression"])
         size = check_size(row["height"], row["width"])
         boxes = [self.read_box(box, self.box_format, size) for box in row["boxes_xywh"]]
         masks, codes = row.get("masks"), row.get("conditions", {})

@@ -125,7 +125,7 @@ class RGBTGround(GroundingDataset):
                 record = self.record(
                     split,
                     index,
-                    self.intake.sentence(row.expression),
+                    self.intake.expression(row.expression),
                     [self.read_box(row.box, self.box_format, row.size)],
                     dict(known[row.file_name]),
                     size=row.size,
@@ -173,7 +173,7 @@ class RGBTGround(GroundingDataset):
         return rows
 
     def compare_subsets(self) -> list[str]:
-        """A sentence for every file of a test subset that holds other rows than the labels of `test` say."""
+        """An expression for every file of a test subset that holds other rows than the labels of `test` say."""
         test = self._rows(self.dataset, "test")
         messages = []
         for split in (*TEST_SUBSETS, *(f"test_{tag}" for tag in TAGS)):

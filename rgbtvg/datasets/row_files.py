@@ -93,7 +93,7 @@ class RowFiles(GroundingDataset):
                 raise TypeError
         except (TypeError, ValueError, KeyError, IndexError) as error:
             raise DataError(f"must be {self.row_form}, got {row!r:.200}") from error
-        expression = self.intake.sentence(expression)
+        expression = self.intake.expression(expression)
         image_paths = {"rgb": images.path(source, file_name)}
         corners = self.read_box(box, self.box_format, size)
         masks = None
@@ -117,10 +117,10 @@ class RowFiles(GroundingDataset):
 class RefCOCO(RowFiles):
     """RefCOCO (``unc``), RefCOCO+ (``unc+``) and RefCOCOg (``gref`` by Google's split, ``gref_umd``).
 
-    Rows are (file name, size or name of a mask file, box xywh, sentence, polygons or attributes).
+    Rows are (file name, size or name of a mask file, box xywh, expression, polygons or attributes).
     """
 
-    row_form = "(file name, size or mask file, box xywh, sentence, ...)"
+    row_form = "(file name, size or mask file, box xywh, expression, ...)"
 
     def parse(self, row: Sequence[Any]) -> Row:
         """See :meth:`RowFiles.parse`."""
@@ -129,10 +129,10 @@ class RefCOCO(RowFiles):
 
 @DATASETS.register_module()
 class ReferItGame(RowFiles):
-    """ReferItGame (``referit``): rows (file name, name of a mask file, box **xyxy**, sentence, attributes)."""
+    """ReferItGame (``referit``): rows (file name, name of a mask file, box **xyxy**, expression, attributes)."""
 
     box_format = "xyxy"
-    row_form = "(file name, mask file, box xyxy, sentence, ...)"
+    row_form = "(file name, mask file, box xyxy, expression, ...)"
 
     def parse(self, row: Sequence[Any]) -> Row:
         """See :meth:`RowFiles.parse`."""
@@ -142,10 +142,10 @@ class ReferItGame(RowFiles):
 
 @DATASETS.register_module()
 class Flickr30kEntities(RowFiles):
-    """Flickr30k Entities (``flickr``): rows (file name, box **xyxy**, sentence)."""
+    """Flickr30k Entities (``flickr``): rows (file name, box **xyxy**, expression)."""
 
     box_format = "xyxy"
-    row_form = "(file name, box xyxy, sentence)"
+    row_form = "(file name, box xyxy, expression)"
 
     def parse(self, row: Sequence[Any]) -> Row:
         """See :meth:`RowFiles.parse`."""
@@ -160,7 +160,7 @@ class MixedRows(RowFiles):
     For a mixture of one's own, :class:`DatasetMixture` joins the sets without a new file.
     """
 
-    row_form = "(file name, size or 'referit' or 'flickr', box xywh, sentence, ...)"
+    row_form = "(file name, size or 'referit' or 'flickr', box xywh, expression, ...)"
 
     def parse(self, row: Sequence[Any]) -> Row:
         """See :meth:`RowFiles.parse`."""

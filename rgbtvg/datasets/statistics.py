@@ -1,7 +1,7 @@
 """Named pixel statistics: what the preprocessor subtracts and divides by, per dataset and stream.
 
 Values are on [0, 1]. Those of the RGBT-Ground sets are the benchmark's published ones, pixel-weighted over train, val
-and test together; those of the synthetic set are its training pictures' own. The benchmark itself leaves thermal
+and test together; those of the synthetic set are its training images' own. The benchmark itself leaves thermal
 undefined for ``rgbtvg_mixup`` alone and for the classic sets, and falls back to ImageNet for ``rgbtvg_mixup`` in
 colour; here every name has every stream.
 """
@@ -19,7 +19,7 @@ from rgbtvg.errors import ConfigError
 class PixelStatistics:
     """Mean and standard deviation of a stream: three values for colour, one for thermal.
 
-    A thermal picture that goes through a three-channel encoder without statistics of its own has three values too:
+    A thermal image that goes through a three-channel encoder without statistics of its own has three values too:
     its copies are then normalised as red, green and blue.
     """
 

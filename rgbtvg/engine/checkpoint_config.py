@@ -84,7 +84,7 @@ NAME = re.compile(r"[\w+-][\w.+-]{0,99}", re.ASCII)
 MAX_STRING = 2000
 MAX_NUMBER = 1_000_000
 MAX_PIXELS = 8192
-"""Largest whole number in a pipeline: the side of a picture, or a number of tokens."""
+"""Largest whole number in a pipeline: the side of an image, or a number of tokens."""
 BOUNDS = {"batch_size": (1, 4096), "num_workers": (0, 64)}
 
 

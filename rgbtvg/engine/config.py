@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from mmengine.utils import import_modules_from_strings
 
 from rgbtvg.engine.arguments import check_arguments
 from rgbtvg.engine.assignments import check_assignments
+from rgbtvg.engine.config_files import find_config
 from rgbtvg.engine.config_text import check_plain, format_config
 from rgbtvg.engine.dataset_configs import put_dataset
 from rgbtvg.engine.options import apply_options
@@ -72,7 +72,8 @@ def load_config(
     """Load a config file.
 
     Args:
-        path: the file. Python configs are programs: load only files that you trust.
+        path: the file, or the name of a config of the project such as ``hivg_b16``. Python configs are programs: load
+            only files that you trust.
         options: overrides, dotted key -> value, see :func:`~rgbtvg.engine.options.apply_options`.
         work_dir: output folder; by default the config's own, or ``work_dirs/<config name>``.
 
@@ -80,9 +81,7 @@ def load_config(
         ConfigError: there is no such file (the nearest names are given), it is not a valid config, an option is
             unknown, or an argument does not belong to its class.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ConfigError(f"no such config: {path}{_nearest(path)}")
+    path = find_config(path)
     try:
         values = Config.fromfile(str(path)).to_dict()
     except Exception as error:
@@ -225,11 +224,3 @@ def _put(values: Values, place: tuple[Any, ...], value: Any) -> None:
 
 def _unreadable(path: str | Path, error: Exception) -> ConfigError:
     return ConfigError(f"{path} cannot be read: {type(error).__name__}: {error}".splitlines()[0])
-
-
-def _nearest(path: Path) -> str:
-    """'; did you mean ...?' with existing configs of a similar name."""
-    known = [*path.parent.glob("*.py"), *Path("configs").rglob("*.py")]
-    names = {file.stem: str(file) for file in sorted(known) if "_base_" not in file.parts}
-    close = difflib.get_close_matches(path.stem, names, 3, cutoff=0.5)
-    return f"; did you mean {' or '.join(names[name] for name in close)}?" if close else ""

@@ -7,7 +7,6 @@ import json
 import platform
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from importlib import metadata
@@ -17,6 +16,7 @@ from typing import Any
 import torch
 
 import rgbtvg
+from rgbtvg.cli import command_words
 from rgbtvg.datasets.published import mismatch, published_revisions
 from rgbtvg.errors import ConfigError
 
@@ -36,7 +36,7 @@ def code_and_command() -> dict[str, Any]:
     versions["torch"] = str(torch.__version__)  # with the CUDA version it was built for
     return dict(
         time=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        command=shlex.join([Path(sys.executable).name, *sys.argv]),
+        command=shlex.join(command_words()),
         versions=versions,
         gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         git=git_commit(),

@@ -139,7 +139,7 @@ def unanswered(record: dict[str, Any], error: str) -> GroundingSample:
     sample.set_metainfo(dict(ori_shape=tuple(record.get("size") or (0, 0)), error=error))
     if record.get("masks") is not None:
         sample.set_metainfo(dict(gt_rles=record["masks"]))
-    sample.gt_boxes_px = torch.tensor(record["boxes"], dtype=torch.float32).reshape(-1, 4)
+    sample.gt_boxes_xyxy = torch.tensor(record["boxes"], dtype=torch.float32).reshape(-1, 4)
     return sample
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
+from rgbtvg.cli import command_words
 from rgbtvg.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
 from rgbtvg.engine.work_dir import BEST, noted_checkpoint
 
@@ -43,13 +43,14 @@ def say_end(runner: Runner, done: bool) -> None:
 
 def test_command(checkpoint: Path | None) -> str:
     """Tests a checkpoint."""
-    return shlex.join(["python", "tools/test.py", "--load-from", str(checkpoint)])
+    program = ["rgbtvg", "test"] if command_words()[0] == "rgbtvg" else ["python", "tools/test.py"]
+    return shlex.join([*program, "--load-from", str(checkpoint)])
 
 
 def resume_command() -> str:
     """The command of this process with ``--resume``."""
-    script, *words = sys.argv
-    if Path(script).name != "train.py":
+    program, script, *words = command_words()
+    if Path(script).stem != "train":
         return "the same call with resume=True"
     if "--launcher" in words:
         return "the same command with --resume"
@@ -60,7 +61,7 @@ def resume_command() -> str:
         and before != "--load-from"
         and not (before == "--resume" and word.endswith(".pth"))
     ]
-    return shlex.join(["python", script, *kept, "--resume"])
+    return shlex.join([program, script, *kept, "--resume"])
 
 
 def _chooses_best(hook: object) -> bool:

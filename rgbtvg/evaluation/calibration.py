@@ -46,7 +46,7 @@ class Calibration:
             interpolation between fitted points.
         temperature: above 1 for overconfident scores.
         points: (score, calibrated score) pairs of ``isotonic``, by rising score.
-        threshold: score from which boxes are kept (GREC), in scores before calibration; None for one box per sentence.
+        threshold: score from which boxes are kept (GREC), before calibration; None for one box per expression.
         fitted_on: fingerprint of the predictions, split and number of samples.
     """
 
@@ -97,7 +97,7 @@ def scores_and_hits(
         DataError: these are fewer than 20.
     """
     chosen = [
-        (row["pred_scores"][0], row["iou"] >= iou_threshold) for row in rows if row["pred_boxes"] and "iou" in row
+        (row["pred_scores"][0], row["iou"] >= iou_threshold) for row in rows if row["pred_boxes_xyxy"] and "iou" in row
     ]
     if len(chosen) < MIN_COUNT:
         raise DataError(f"{len(chosen)} samples have a predicted box and an IoU; calibration needs {MIN_COUNT}")

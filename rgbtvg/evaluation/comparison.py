@@ -39,9 +39,9 @@ class Difference(Estimate):
             trained models as they are.
         p: p value by images, exact for hits (:func:`sign_flip`), of a t test for ``miou``.
         p_holm: `p` adjusted by Holm's method for the number of runs compared with the first.
-        better, worse: sentences that only this run, or only the first, gets right; None with several seeds or ``miou``.
-        p_mcnemar: McNemar's exact test of them, which takes sentences for independent.
-        seeds_low, seeds_high: interval about the choice of test images and of training seeds together; None unless
+        better, worse: expressions that only this run, or only the first, has right; None with several seeds or
+        ``miou``. p_mcnemar: McNemar's exact test of them, which takes expressions for independent. seeds_low,
+        seeds_high: interval about the choice of test images and of training seeds together; None unless
             both runs have at least two seeds.
     """
 
@@ -250,7 +250,7 @@ def half_width_with_seeds(
 
 
 def check_same_questions(runs: Mapping[str, Sequence[Rows]], figure: str) -> None:
-    """Refuse runs that differ in ids, splits, sentences, true boxes or true masks, or lack a figure.
+    """Refuse runs that differ in ids, splits, expressions, true boxes or true masks, or lack a figure.
 
     Raises:
         DataError: they do; the message names a sample.

@@ -76,8 +76,8 @@ def score_file(
                 {
                     **record,
                     "ori_shape": size,
-                    "gt_boxes_px": torch.tensor(record["boxes"], dtype=torch.float32).reshape(-1, 4),
-                    "pred_boxes": corners,
+                    "gt_boxes_xyxy": torch.tensor(record["boxes"], dtype=torch.float32).reshape(-1, 4),
+                    "pred_boxes_xyxy": corners,
                     "pred_scores": torch.tensor(scores, dtype=torch.float64),
                 }
             ],

@@ -17,10 +17,10 @@ from rgbtvg.structures.boxes import aligned_giou, pairwise_iou
 class GRECMetric(SampleMetric):
     """Pr@(F1=1, IoU >= 0.5) as ``pr@f1``, N-acc as ``n_acc`` and T-acc as ``t_acc``, over the whole set.
 
-    Boxes with a score of at least `score_threshold` are kept. ``pr@f1`` is the share of sentences whose kept boxes
-    match all targets one to one, with none left over. ``n_acc`` is the share of sentences without target for which
-    nothing is kept, ``t_acc`` the share of sentences with targets for which something is; each is 0 where there are
-    no such sentences.
+    Boxes with a score of at least `score_threshold` are kept. ``pr@f1`` is the share of expressions whose kept boxes
+    match all targets one to one, with none left over. ``n_acc`` is the share of expressions without target for which
+    nothing is kept, ``t_acc`` the share of expressions with targets for which something is; each is 0 where there are
+    no such expressions.
 
     Args:
         score_threshold: compared in float64, so a float32 score of 0.7 (0.69999999) is below 0.7.
@@ -51,10 +51,10 @@ class GRECMetric(SampleMetric):
         """``f1``, and whether something is kept exactly if there is a target (``presence``)."""
         kept = [
             box
-            for box, score in zip(row["pred_boxes"], row["pred_scores"], strict=True)
+            for box, score in zip(row["pred_boxes_xyxy"], row["pred_scores"], strict=True)
             if score >= self.score_threshold
         ]
-        targets = row["gt_boxes"]
+        targets = row["gt_boxes_xyxy"]
         if kept and targets:
             matched = count_matches(OVERLAPS[self.overlap](as_boxes(kept), as_boxes(targets)), self.iou_threshold)
             f1 = 2 * matched / (len(kept) + len(targets))
@@ -63,15 +63,15 @@ class GRECMetric(SampleMetric):
         return {"f1": f1, "presence": bool(kept) == bool(targets)}
 
     def score(self, rows: list[dict[str, Any]]) -> dict[str, Estimate]:
-        """Shares of right sentences."""
+        """Shares of right expressions."""
 
         def share(field: str, chosen: list[dict[str, Any]]) -> Estimate:
             return proportion([row[field] >= 1 for row in chosen], image_codes(chosen))
 
         return {
             "pr@f1": share("f1", rows),
-            "n_acc": share("presence", [row for row in rows if not row["gt_boxes"]]),
-            "t_acc": share("presence", [row for row in rows if row["gt_boxes"]]),
+            "n_acc": share("presence", [row for row in rows if not row["gt_boxes_xyxy"]]),
+            "t_acc": share("presence", [row for row in rows if row["gt_boxes_xyxy"]]),
         }
 
 

@@ -1,4 +1,4 @@
-"""Accuracy of referring expression comprehension: one box per sentence."""
+"""Accuracy of referring expression comprehension: one box per expression."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class GroundingMetric(SampleMetric):
 
     def measure(self, row: dict[str, Any]) -> dict[str, Any]:
         """``iou`` of the best predicted box."""
-        return {"iou": best_box_iou(row["pred_boxes"], row["gt_boxes"])}
+        return {"iou": best_box_iou(row["pred_boxes_xyxy"], row["gt_boxes_xyxy"])}
 
     def score(self, rows: list[dict[str, Any]]) -> dict[str, Estimate]:
         """Accuracies and mean IoU."""
@@ -43,11 +43,11 @@ class GroundingMetric(SampleMetric):
         }
 
 
-def best_box_iou(pred_boxes: Sequence[Sequence[float]], gt_boxes: Sequence[Sequence[float]]) -> float:
+def best_box_iou(pred_boxes_xyxy: Sequence[Sequence[float]], gt_boxes_xyxy: Sequence[Sequence[float]]) -> float:
     """IoU of the first predicted box with the nearest true box, all xyxy in pixels.
 
     Without a true box the IoU is 1 if nothing is predicted and 0 otherwise.
     """
-    if not gt_boxes or not pred_boxes:
-        return float(not gt_boxes and not pred_boxes)
-    return aligned_iou(as_boxes(pred_boxes[:1]), as_boxes(gt_boxes)).max().item()
+    if not gt_boxes_xyxy or not pred_boxes_xyxy:
+        return float(not gt_boxes_xyxy and not pred_boxes_xyxy)
+    return aligned_iou(as_boxes(pred_boxes_xyxy[:1]), as_boxes(gt_boxes_xyxy)).max().item()

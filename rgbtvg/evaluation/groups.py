@@ -1,4 +1,4 @@
-"""Groups of samples that an evaluation reports: splits, subsets, lengths of sentences, and conditions."""
+"""Groups of samples that an evaluation reports: splits, subsets, lengths of expressions, and conditions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WHOLE = "all"
 _SPLITS = (WHOLE, "train", "val", "test")
 LENGTH = "words"
 LENGTHS = {"1-5": 5, "6-7": 7, "8-10": 10, "11 or more": math.inf}
-"""Length of a sentence -> its largest number of words, as in the published protocol."""
+"""Length of an expression -> its largest number of words, as in the published protocol."""
 _KINDS = ("", "dataset", "subset", LENGTH, *CONDITIONS)
 _VALUES = {condition: tuple(label.name for label in labels) for condition, labels in CONDITIONS.items()}
 _VALUES[LENGTH] = tuple(LENGTHS)
@@ -57,7 +57,7 @@ T = TypeVar("T", bound=Grouped)
 
 
 def bucket(rows: Iterable[dict[str, Any]]) -> dict[Group, list[dict[str, Any]]]:
-    """Group -> its rows: all of them, then for each split its subsets, lengths of sentences and conditions.
+    """Group -> its rows: all of them, then for each split its subsets, lengths of expressions and conditions.
 
     Samples of several datasets are also grouped by dataset. Values that the benchmark defines are in its order.
     """
@@ -79,7 +79,7 @@ def in_reading_order(results: Sequence[T]) -> list[T]:
     return [*results[1:], *(results[:1] if several or len(results) == 1 else [])]
 
 
-def sentence_length(expression: str) -> str:
+def expression_length(expression: str) -> str:
     """A key of :data:`LENGTHS`; words are separated by single blanks, as in the published protocol."""
     words = len(expression.split(" "))
     return next(name for name, most in LENGTHS.items() if words <= most)
@@ -93,7 +93,7 @@ def _groups_of(row: dict[str, Any], many_datasets: bool) -> Iterator[Group]:
         yield Group(split, "dataset", row["dataset"])
     for subset in row["subsets"]:
         yield Group(split, "subset", subset)
-    yield Group(split, LENGTH, sentence_length(row["expression"]))
+    yield Group(split, LENGTH, expression_length(row["expression"]))
     for name, value in row["conditions"].items():
         yield Group(split, name, str(value))
 

@@ -1,6 +1,6 @@
-"""Estimates with 95 % confidence intervals that allow for several sentences about one image.
+"""Estimates with 95 % confidence intervals that allow for several expressions about one image.
 
-Sentences about the same image are right or wrong together more often than by chance, so all variances are those of
+Expressions about the same image are right or wrong together more often than by chance, so all variances are those of
 sums over images (the linearised cluster-robust variance of survey sampling). docs/evaluation.md has the measured
 coverage of every interval.
 """
@@ -26,7 +26,7 @@ MIN_IMAGES = 5
 PRIOR_WEIGHT = 0.2
 """Weight of each of the two pseudo-observations in :func:`mean`, in average images and for a range of 1."""
 MIN_DESIGN_EFFECT = 0.5
-"""A smaller estimate of the variance by images, relative to independent sentences, is taken for chance."""
+"""A smaller estimate of the variance by images, relative to independent expressions, is taken for chance."""
 
 TOO_SMALL = "n too small"
 
@@ -68,7 +68,7 @@ def proportion(hits: ArrayLike, images: ArrayLike | None = None) -> Estimate:
     """Share of N hits, with the Wilson score interval (Wilson 1927) for the effective number of samples.
 
     The effective number is N over the design effect, the ratio of the variance by images to that of independent
-    sentences (Kish 1965). With one sentence per image it is the ordinary Wilson interval.
+    expressions (Kish 1965). With one sentence per image it is the ordinary Wilson interval.
 
     Args:
         hits: (N,) booleans, or 0 and 1.
@@ -123,7 +123,7 @@ def ratio(numerators: ArrayLike, denominators: ArrayLike, images: ArrayLike | No
 def minimum_detectable_difference(hits: ArrayLike, images: ArrayLike | None = None) -> float | None:
     """Smallest difference to another model's accuracy that a paired test finds with 80 % power (5 %, two-sided).
 
-    It is ``(1.96 + 0.84) sqrt(d deff / N)``, where ``d = 2 p (1 - p) / 3`` is the share of sentences on which two
+    It is ``(1.96 + 0.84) sqrt(d deff / N)``, where ``d = 2 p (1 - p) / 3`` is the share of expressions on which two
     models of accuracy p disagree whose hits correlate by 2/3, and deff is the design effect of the given hits. None
     where no interval is given.
 

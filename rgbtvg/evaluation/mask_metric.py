@@ -1,4 +1,4 @@
-"""Referring expression segmentation: one mask per sentence."""
+"""Referring expression segmentation: one mask per expression."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class MaskMetric(SampleMetric):
     """Mean mask IoU (``miou``), overall IoU (``oiou``: summed intersections over summed unions), Pr@0.5 to Pr@0.9.
 
     Computed in the original image, between ``pred_mask`` and the union of ``gt_rles``, by the rules of gRES (Liu et
-    al., CVPR 2023). A sentence without target scores 1 for an empty mask and 0 otherwise; it enters ``oiou`` with its
-    union, and Pr@X not at all. A sentence with a target whose true mask is empty scores 0. On gRefCOCO ``miou`` is gIoU
-    and ``oiou`` cIoU. A sample that counts as wrong enters ``oiou`` as an empty prediction.
-    The predictions file holds both masks as COCO RLE.
+    al., CVPR 2023). An expression without target scores 1 for an empty mask and 0 otherwise; it enters ``oiou`` with
+    its union, and Pr@X not at all. An expression with a target whose true mask is empty scores 0. On gRefCOCO ``miou``
+    is gIoU and ``oiou`` cIoU. A sample that counts as wrong enters ``oiou`` as an empty prediction. The predictions
+    file holds both masks as COCO RLE.
     """
 
     default_prefix = "mask"

@@ -24,7 +24,7 @@ MISTAKES = {
     "shifted": "the boxes overlap",
     "elsewhere": f"IoU below {NEAR}",
     "nothing found": "no box was predicted",
-    "nothing meant": "a box was predicted for a sentence without target",
+    "nothing meant": "a box was predicted for an expression without target",
     "invalid": "no prediction, or one with a NaN or infinite number",
     "unreadable": "the sample could not be read",
 }
@@ -35,10 +35,10 @@ def mistake(row: Mapping[str, Any], others: Sequence[Sequence[float]] = ()) -> s
     """One of :data:`MISTAKES` for the first predicted box.
 
     Args:
-        row: a row of a predictions file, or at least its ``pred_boxes`` and ``gt_boxes``.
-        others: (N, 4) xyxy boxes of other sentences about the same image; see :func:`other_boxes`.
+        row: a row of a predictions file, or at least its ``pred_boxes_xyxy`` and ``gt_boxes_xyxy``.
+        others: (N, 4) xyxy boxes of other expressions about the same image; see :func:`other_boxes`.
     """
-    predicted, truth = row["pred_boxes"][:1], row["gt_boxes"]
+    predicted, truth = row["pred_boxes_xyxy"][:1], row["gt_boxes_xyxy"]
     if "error" in row:
         return "unreadable"
     if "invalid" in row:
@@ -67,6 +67,8 @@ def other_boxes(row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> li
     for other in rows:
         if other["image_paths"] == row["image_paths"] and other["sample_id"] != row["sample_id"]:
             boxes += [
-                list(box) for box in other["gt_boxes"] if list(box) not in [list(mine) for mine in row["gt_boxes"]]
+                list(box)
+                for box in other["gt_boxes_xyxy"]
+                if list(box) not in [list(mine) for mine in row["gt_boxes_xyxy"]]
             ]
     return boxes

@@ -7,10 +7,10 @@ A file is a JSON object with
 - ``rows``: sample id -> row.
 
 A row holds ``sample_id``, ``dataset``, ``split``, ``subsets``, ``conditions``, ``expression``, ``image_paths``,
-``size`` (height, width) of the original image, ``gt_boxes`` and ``pred_boxes`` (xyxy, its pixels), ``pred_scores``,
-and the figures of the metric (``iou`` ...). ``error`` says why the data loader could not read the sample, ``invalid``
-why its prediction counts as wrong. Numbers are written in full, so every printed figure can be computed again from
-the file (:meth:`SampleMetric.evaluate_rows`).
+``size`` (height, width) of the original image, ``gt_boxes_xyxy`` and ``pred_boxes_xyxy`` in its pixels,
+``pred_scores``, and the figures of the metric (``iou`` ...). ``error`` says why the data loader could not read the
+sample, ``invalid`` why its prediction counts as wrong. Numbers are written in full, so every printed figure can be
+computed again from the file (:meth:`SampleMetric.evaluate_rows`).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from rgbtvg.files import replacing
 FILE_NAME = "predictions.json"
 Rows = dict[str, dict[str, Any]]
 """Sample id -> row."""
-ASKED = ("split", "expression", "gt_boxes", "gt_mask")
+ASKED = ("split", "expression", "gt_boxes_xyxy", "gt_mask")
 """Fields of a row, besides its id, that say what was asked; two files are comparable if they agree in all of them."""
 
 
 def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
-    """SHA-256 over the ids, splits, sentences, true boxes (to 0.01 px) and true masks of the rows, in any order."""
+    """SHA-256 over the ids, splits, expressions, true boxes (to 0.01 px) and true masks of the rows, in any order."""
     lines = sorted(json.dumps([row["sample_id"], *asked(row).values()], sort_keys=True) for row in rows)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -40,7 +40,7 @@ def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
 def asked(row: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of :data:`ASKED`, boxes rounded to 0.01 px."""
     fields = {name: row.get(name) for name in ASKED}
-    fields["gt_boxes"] = [[round(float(value), 2) + 0.0 for value in box] for box in row["gt_boxes"]]
+    fields["gt_boxes_xyxy"] = [[round(float(value), 2) + 0.0 for value in box] for box in row["gt_boxes_xyxy"]]
     return fields
 
 
@@ -79,12 +79,13 @@ def read_predictions(path: str | Path) -> tuple[Rows, dict[str, Any]]:
         found = fingerprint(rows.values())
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"{path} is not a predictions file: it must have metric, fingerprint and rows with sample_id and gt_boxes."
+            f"{path} is not a predictions file: it must have metric, fingerprint and rows "
+            "with sample_id and gt_boxes_xyxy."
         ) from error
     if found != expected:
         raise DataError(
-            f"The rows of {path} were changed after the evaluation: their ids, splits, sentences or true boxes do not "
-            "have the file's fingerprint. Test again."
+            f"The rows of {path} were changed after the evaluation: their ids, splits, expressions or true boxes do "
+            "not have the file's fingerprint. Test again."
         )
     return rows, metric
 

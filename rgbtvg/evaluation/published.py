@@ -72,7 +72,7 @@ def published_results(**fields: Any) -> list[PublishedResult]:
 def published_table(comparison: Comparison, datasets: Iterable[str], format: str = "text") -> str:
     """The runs of a comparison, then all published results of its metric, one table per dataset.
 
-    A warning follows for splits that have another number of sentences than every published revision.
+    A warning follows for splits that have another number of expressions than every published revision.
 
     Args:
         comparison: runs on these datasets.
@@ -104,7 +104,7 @@ def published_table(comparison: Comparison, datasets: Iterable[str], format: str
 
 
 def _measured(comparison: Comparison, dataset: str) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
-    """Run -> split or subset -> score on one dataset, and split or subset -> number of sentences."""
+    """Run -> split or subset -> score on one dataset, and split or subset -> number of expressions."""
     prefix = f"{dataset.removeprefix('rgbtvg_')}_"  # of the subsets of rgbtvg_mixup
     is_part = any(result.group.value.startswith(prefix) for result in comparison.groups)
     scores: dict[str, dict[str, float]] = {name: {} for name in comparison.seeds}

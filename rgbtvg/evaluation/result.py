@@ -1,4 +1,4 @@
-"""Result of an evaluation: estimates for every split, subset, sentence length and condition."""
+"""Result of an evaluation: estimates for every split, subset, expression length and condition."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from rgbtvg.evaluation.predictions import FILE_NAME, save_predictions
 from rgbtvg.evaluation.result import EvaluationResult
 from rgbtvg.structures import GroundingSample
 
-TRUTH = ("dataset", "split", "expression", "image_paths", "gt_boxes")
+TRUTH = ("dataset", "split", "expression", "image_paths", "gt_boxes_xyxy")
 """Fields in which two rows with the same sample id must agree."""
 
 
@@ -46,7 +46,7 @@ class SampleMetric(BaseMetric):
     """
 
     file_prefix = ""
-    required = "pred_boxes"
+    required = "pred_boxes_xyxy"
     """Field of a sample without which it has no prediction."""
     wrong: dict[str, Any]
     """Figures of a sample that counts as wrong."""
@@ -126,7 +126,7 @@ class SampleMetric(BaseMetric):
 def make_row(sample: dict[str, Any]) -> dict[str, Any]:
     """The part of a row that all metrics share, in plain Python types.
 
-    Predictions with a NaN or infinite number are left out of ``pred_boxes``, and ``invalid`` says how many there were.
+    Predictions with a NaN or infinite number are left out of ``pred_boxes_xyxy``; ``invalid`` counts them.
     """
     row = {
         "sample_id": sample["sample_id"],
@@ -137,16 +137,16 @@ def make_row(sample: dict[str, Any]) -> dict[str, Any]:
         "expression": sample["expression"],
         "image_paths": {stream: str(path) for stream, path in sample["image_paths"].items()},
         "size": list(sample["ori_shape"]),
-        "gt_boxes": sample["gt_boxes_px"].tolist(),
-        "pred_boxes": [],
+        "gt_boxes_xyxy": sample["gt_boxes_xyxy"].tolist(),
+        "pred_boxes_xyxy": [],
         "pred_scores": [],
     }
     if sample.get("error"):
         row["error"] = str(sample["error"])
-    if "pred_boxes" in sample:
-        pairs = list(zip(sample["pred_boxes"].tolist(), sample["pred_scores"].tolist(), strict=True))
+    if "pred_boxes_xyxy" in sample:
+        pairs = list(zip(sample["pred_boxes_xyxy"].tolist(), sample["pred_scores"].tolist(), strict=True))
         finite = [(box, score) for box, score in pairs if all(map(math.isfinite, (*box, score)))]
-        row["pred_boxes"], row["pred_scores"] = [box for box, _ in finite], [score for _, score in finite]
+        row["pred_boxes_xyxy"], row["pred_scores"] = [box for box, _ in finite], [score for _, score in finite]
         if len(finite) < len(pairs):
             row["invalid"] = f"{len(pairs) - len(finite)} of {len(pairs)} predicted boxes are not finite"
     return row

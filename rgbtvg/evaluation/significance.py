@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 
 def mcnemar(better: int, worse: int) -> float:
-    """Exact two-sided p value of McNemar's test (1947), a sign test on the sentences that one of two runs gets right.
+    """Exact two-sided p value of McNemar's test (1947), a sign test on the expressions that one of two runs gets right.
 
-    It takes sentences for independent; :func:`sign_flip` does so for images.
+    It takes expressions for independent; :func:`sign_flip` does so for images.
     """
     from scipy.stats import binomtest  # importing scipy.stats takes a second
 

@@ -1,4 +1,4 @@
-"""The whole command: from a path to a page or to one picture of many records."""
+"""The whole command: from a path to a page or to one image of many records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rgbtvg.inspection.server import BrowseServer
 from rgbtvg.inspection.sheet import draw_records
 from rgbtvg.inspection.sources import read_source
 from rgbtvg.inspection.views import AugmentedView, raw_view, train_pipeline
-from rgbtvg.visualization.drawing import save_picture
+from rgbtvg.visualization.drawing import save_image
 
 
 def browse(
@@ -32,7 +32,7 @@ def browse(
         path: config, folder, ``.pth`` or ``.jsonl``; see :func:`rgbtvg.inspection.read_source`.
         data_root: folder of the images, where it is not found beside the annotations.
         options: overrides of a config.
-        augmented: let the page show what the config's training pipeline makes of the pictures, too.
+        augmented: let the page show what the config's training pipeline makes of the images, too.
         seed: of the augmentation.
         port: 0 takes a free one.
 
@@ -60,15 +60,15 @@ def write_sheet(
     split: str = "",
     where: Sequence[str] = (),
 ) -> int:
-    """Draw records at random on one picture; returns how many.
+    """Draw records at random on one image; returns how many.
 
     Args:
         path, data_root, options, augmented: as in :func:`browse`.
-        out: picture to write.
+        out: image to write.
         seed: of the choice and of the augmentation.
         num: how many at most; they stay in their order.
         columns: records side by side.
-        width: of each picture in pixels.
+        width: of each image in pixels.
         text, split: as in :meth:`Index.search`.
         where: ``condition=value`` each.
 
@@ -87,7 +87,7 @@ def write_sheet(
     view = _augmentation(path, options, seed) if augmented else raw_view
     title = f"{source.name}: {len(chosen)} of {len(found)} records{' after augmentation' if augmented else ''}"
     records = [source.records[place] for place in chosen]
-    save_picture(draw_records(records, view, width=width, columns=columns, title=title), out)
+    save_image(draw_records(records, view, width=width, columns=columns, title=title), out)
     return len(chosen)
 
 

@@ -1,4 +1,4 @@
-"""Finding records by what their sentences say, by split and by condition."""
+"""Finding records by what their expressions say, by split and by condition."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Index:
         self._splits = [{record["split"], *record["subsets"], record["dataset"]} for record in records]
 
     def search(self, text: str = "", split: str = "", where: Mapping[str, str] | None = None) -> list[int]:
-        """Places of the records that have all words of a text (in sentence, id or file name), in their order.
+        """Places of the records that have all words of a text (in expression, id or file name), in their order.
 
         Args:
             text: words or parts of words, in any order; upper case does not matter.

@@ -12,7 +12,7 @@ import numpy as np
 from rgbtvg.inspection.survey import Survey
 
 WORD_BINS = ((1, 5), (6, 7), (8, 10), (11, 15), (16, 20), (21, None))
-"""The benchmark's groups of sentence lengths, the last one in three."""
+"""The benchmark's groups of expression lengths, the last one in three."""
 AREA_BINS = ((0, 0.001), (0.001, 0.003), (0.003, 0.01), (0.01, 0.03), (0.03, 0.1), (0.1, 1))
 GRID = (12, 16)
 """Rows and columns of the map of box centres."""
@@ -33,11 +33,11 @@ class Overview:
     """Charts and facts.
 
     Args:
-        words: sentences by number of words.
-        areas: boxes by the part of the picture that they take.
+        words: expressions by number of words.
+        areas: boxes by the part of the image that they take.
         centres: `GRID` of the densities of box centres, the densest place 1.
-        facts: (name, text) about the pictures.
-        shifts: (x, y) of thermal against colour, in percent of the picture's long side.
+        facts: (name, text) about the images.
+        shifts: (x, y) of thermal against colour, in percent of the image's long side.
     """
 
     words: list[Bar]
@@ -51,12 +51,12 @@ def overview(survey: Survey) -> Overview:
     """Charts and facts of a survey."""
     boxes, sizes = [], []
     for place, record in enumerate(survey.records):
-        size = survey.picture_size(place)
+        size = survey.image_size(place)
         if size is not None:
             boxes += record["boxes"]
             sizes += [size] * len(record["boxes"])
     return Overview(
-        _word_bars(survey), *_box_charts(boxes, sizes), facts=_picture_facts(survey), shifts=_relative_shifts(survey)
+        _word_bars(survey), *_box_charts(boxes, sizes), facts=_image_facts(survey), shifts=_relative_shifts(survey)
     )
 
 
@@ -84,18 +84,18 @@ def _box_charts(
     return _bars(labels, counts), (density / max(density.max(), 1)).round(3).tolist()
 
 
-def _picture_facts(survey: Survey) -> list[tuple[str, str]]:
+def _image_facts(survey: Survey) -> list[tuple[str, str]]:
     facts = []
-    for stream in sorted({stream for pair in survey.pairs for stream in pair.pictures}, reverse=True):
-        pictures = [pair.pictures[stream] for pair in survey.pairs if stream in pair.pictures]
-        sound = [picture for picture in pictures if picture.size]
-        sizes = Counter(picture.size for picture in sound).most_common()
+    for stream in sorted({stream for pair in survey.pairs for stream in pair.images}, reverse=True):
+        images = [pair.images[stream] for pair in survey.pairs if stream in pair.images]
+        sound = [image for image in images if image.size]
+        sizes = Counter(image.size for image in sound).most_common()
         common = ", ".join(f"{width}x{height} ({count})" for (height, width), count in sizes[:3])
-        facts.append((f"{stream} files", f"{len(sound)} of {len(pictures)} readable"))
+        facts.append((f"{stream} files", f"{len(sound)} of {len(images)} readable"))
         facts.append((f"{stream} sizes", common + (f" and {len(sizes) - 3} more" if len(sizes) > 3 else "")))
         if stream == "ir" and sound:
-            deep = sum(picture.depth_range is not None for picture in sound)
-            bordered = sum(bool(picture.borders) for picture in sound)
+            deep = sum(image.depth_range is not None for image in sound)
+            bordered = sum(bool(image.borders) for image in sound)
             facts.append(("thermal of more than 8 bits", str(deep)))
             facts.append(("thermal with a black border", str(bordered)))
     shifts = [pair.shift.relative for pair in survey.pairs if pair.shift is not None]
@@ -110,7 +110,7 @@ def _relative_shifts(survey: Survey) -> list[tuple[float, float]]:
     shifts = []
     for pair in survey.pairs:
         if pair.shift is not None:
-            side = max(pair.pictures["rgb"].size)
+            side = max(pair.images["rgb"].size)
             shifts.append((round(100 * pair.shift.dx / side, 2), round(100 * pair.shift.dy / side, 2)))
     # Equal ones are one dot.
     return sorted(set(shifts))

@@ -10,39 +10,39 @@ from PIL import Image
 
 from rgbtvg.files import replacing
 from rgbtvg.inspection.checks import Finding
-from rgbtvg.inspection.checks.pictures import registration
+from rgbtvg.inspection.checks.images import registration
 from rgbtvg.inspection.overview import overview
 from rgbtvg.inspection.report import Report
 from rgbtvg.inspection.templates import render
-from rgbtvg.inspection.thumbnails import load_pictures, thumbnail
-from rgbtvg.visualization.jpeg import jpeg_url
+from rgbtvg.inspection.thumbnails import load_images, thumbnail
+from rgbtvg.jpeg import jpeg_url
 
-PICTURED = 8
-"""Findings of each check that are shown with pictures."""
+ILLUSTRATED = 8
+"""Findings of each check that are shown with images."""
 LISTED = 200
 """Findings of each check that are named; all of them are in the JSON file."""
 PAIRS_PER_FINDING = 3
-SENTENCES_PER_PAIR = 3
+EXPRESSIONS_PER_PAIR = 3
 SAMPLES = 12
 
 
 def write_page(report: Report, path: str | Path) -> None:
     """Write the report with thumbnails of what was found, tables, charts, and some samples.
 
-    Sentences, names and messages are data and never markup.
+    Expressions, names and messages are data and never markup.
     """
     groups = [
         {
             "check": group.check,
             "count": len(group.findings),
-            "pictured": [
+            "illustrated": [
                 {
                     "finding": finding,
                     "cards": _cards(report, finding, blended=group.check.name == registration.__name__),
                 }
-                for finding in group.findings[:PICTURED]
+                for finding in group.findings[:ILLUSTRATED]
             ],
-            "listed": [_line(report, finding) for finding in group.findings[PICTURED:LISTED]],
+            "listed": [_line(report, finding) for finding in group.findings[ILLUSTRATED:LISTED]],
             "left_out": max(0, len(group.findings) - LISTED),
         }
         for group in report.groups
@@ -79,27 +79,27 @@ def _cards(report: Report, finding: Finding, blended: bool = False) -> list[dict
     cards = []
     for pair, places in list(by_pair.items())[:PAIRS_PER_FINDING]:
         records = [survey.records[place] for place in places]
-        pictures = load_pictures(records[0]["image_paths"])
-        if blended and len(pictures) > 1:
-            first, second = list(pictures.values())[:2]
-            pictures["blended"] = Image.blend(first.convert("RGB"), second.convert("RGB"), 0.5)
+        images = load_images(records[0]["image_paths"])
+        if blended and len(images) > 1:
+            first, second = list(images.values())[:2]
+            images["blended"] = Image.blend(first.convert("RGB"), second.convert("RGB"), 0.5)
         boxes = [box for record in records for box in record["boxes"]]
         cards.append(
             {
-                "names": [Path(facts.path).name for facts in survey.pairs[pair].pictures.values()],
-                "pictures": {stream: jpeg_url(_drawn(picture, boxes)) for stream, picture in pictures.items()},
+                "names": [Path(facts.path).name for facts in survey.pairs[pair].images.values()],
+                "images": {stream: jpeg_url(_drawn(image, boxes)) for stream, image in images.items()},
                 "lines": [
-                    {"id": record["sample_id"], "sentence": record["expression"]}
-                    for record in records[:SENTENCES_PER_PAIR]
+                    {"id": record["sample_id"], "expression": record["expression"]}
+                    for record in records[:EXPRESSIONS_PER_PAIR]
                 ],
-                "more": max(0, len(records) - SENTENCES_PER_PAIR),
+                "more": max(0, len(records) - EXPRESSIONS_PER_PAIR),
                 "conditions": ", ".join(records[0]["conditions"].values()),
             }
         )
     return cards
 
 
-def _drawn(picture: Image.Image, boxes: list[list[float]]) -> Image.Image:
+def _drawn(image: Image.Image, boxes: list[list[float]]) -> Image.Image:
     """Boxes that are no numbers cannot be drawn, and those far outside need not."""
-    reach = 2 * max(picture.size)
-    return thumbnail(picture, [box for box in boxes if all(-reach < value < reach for value in box)])
+    reach = 2 * max(image.size)
+    return thumbnail(image, [box for box in boxes if all(-reach < value < reach for value in box)])

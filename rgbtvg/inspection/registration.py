@@ -1,4 +1,4 @@
-"""How far thermal lies beside colour: one global shift between what both cameras see as edges."""
+"""How far thermal lies beside colour: one global shift between what both streams see as edges."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MIN_PEAK = 5.0
 MIN_LEAD = 1.5
 """Standard deviations above the next best place."""
 LARGE = 0.02
-"""Part of the long side from which a shift needs, and gets, the agreement of both halves of the picture."""
+"""Part of the long side from which a shift needs, and gets, the agreement of both halves of the image."""
 AGREEMENT = 3.0
 """Pixels by which the halves may disagree."""
 NEIGHBOURHOOD = 8
 
 
 class Shift(NamedTuple):
-    """Where thermal content lies, seen from its place in the colour picture, in pixels of the colour picture."""
+    """Where thermal content lies, seen from its place in the colour image, in pixels of the colour image."""
 
     dx: float
     dy: float
@@ -36,16 +36,16 @@ class Shift(NamedTuple):
 
 
 def estimate_shift(colour: np.ndarray, thermal: np.ndarray) -> Shift | None:
-    """The shift between two grey pictures (H, W) of one scene, None where they do not tell.
+    """The shift between two grey images (H, W) of one scene, None where they do not tell.
 
-    Edges are where both cameras agree, whatever is bright in which: the maps of gradient magnitude, without their slow
+    Edges are where both streams agree, whatever is bright in which: the maps of gradient magnitude, without their slow
     part, are cross-correlated. The answer counts only if its peak stands out, and, where it is a large one, if the left
-    and the right half of the picture say the same by themselves.
+    and the right half of the image say the same by themselves.
     """
     height, width = colour.shape
     scale = min(1.0, WORKING_SIDE / max(height, width))
     size = max(16, round(width * scale)), max(16, round(height * scale))
-    first, second = (_edges(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) for picture in (colour, thermal))
+    first, second = (_edges(cv2.resize(image, size, interpolation=cv2.INTER_AREA)) for image in (colour, thermal))
     found = _best_shift(first, second)
     if found is None:
         return None
@@ -72,7 +72,7 @@ def _best_shift(first: np.ndarray, second: np.ndarray, strict: bool = True) -> t
     """(dx, dy, correlation) of the second edge map against the first; None where the peak does not stand out."""
     height, width = first.shape
     window = np.sqrt(cv2.createHanningWindow((width, height), cv2.CV_32F))
-    first, second = ((picture - picture.mean()) * window for picture in (first, second))
+    first, second = ((image - image.mean()) * window for image in (first, second))
     norm = float(np.linalg.norm(first) * np.linalg.norm(second))
     if not norm:
         return None

@@ -42,7 +42,7 @@ class Report:
 
     Args:
         source: what was read.
-        survey: its records and what was measured of their pictures.
+        survey: its records and what was measured of their images.
         groups: checks that found something: those about the set first, then files, then rows; errors first in each.
         tables: counts by split and condition.
         folder: of its files, once they are written.
@@ -213,5 +213,5 @@ def examine(source: Source, workers: int | None = None, progress: bool = True) -
 
 
 def _printable(text: str) -> str:
-    """Control characters of a hostile sentence do nothing to the terminal."""
+    """Control characters of a hostile expression do nothing to the terminal."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

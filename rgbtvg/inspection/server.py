@@ -11,8 +11,8 @@ from rgbtvg.inspection.index import Index
 from rgbtvg.inspection.templates import render
 from rgbtvg.inspection.thumbnails import thumbnail
 from rgbtvg.inspection.views import View, raw_view
+from rgbtvg.jpeg import encode_jpeg
 from rgbtvg.local_server import LocalHandler, LocalServer, Refused, place_of
-from rgbtvg.visualization.jpeg import encode_jpeg
 
 PAGE_SIZE = 200
 """Most records of one answer."""
@@ -23,9 +23,9 @@ FULL_QUALITY = 92
 
 
 class BrowseServer(LocalServer):
-    """Serves the page, searches and pictures of records.
+    """Serves the page, searches and images of records.
 
-    A picture is named by the number of its record and its stream, never by a path.
+    An image is named by the number of its record and its stream, never by a path.
 
     Args:
         records: as in docs/architecture.md.
@@ -46,7 +46,7 @@ class BrowseServer(LocalServer):
     ) -> None:
         self.index, self.title, self.augmented = Index(records), title, augmented
         self.facets = self.index.facets()
-        # Turning pages asks the same again, and a card asks for two pictures of one view.
+        # Turning pages asks the same again, and a card asks for two images of one view.
         self.search = lru_cache(maxsize=32)(self._search)
         self.view = lru_cache(maxsize=KEPT_VIEWS)(self._view)
         super().__init__(_Handler, port)
@@ -71,7 +71,7 @@ class _Handler(LocalHandler):
             case ["record", place]:
                 self.send_json(self._described(self._place(place), query))
             case ["image", place, stream]:
-                self._send_picture(self._place(place), stream, query)
+                self._send_image(self._place(place), stream, query)
             case _:
                 raise Refused(HTTPStatus.NOT_FOUND, "there is no such page")
 
@@ -101,7 +101,7 @@ class _Handler(LocalHandler):
 
     def _described(self, place: int, query: dict[str, str]) -> dict[str, Any]:
         record, view = self.server.index.records[place], self._view_of(place, query)
-        width, height = next((picture.size for picture in view.pictures.values()), (0, 0))
+        width, height = next((image.size for image in view.images.values()), (0, 0))
         return {
             "place": place,
             "id": record["sample_id"],
@@ -109,26 +109,26 @@ class _Handler(LocalHandler):
             "subsets": record["subsets"],
             "conditions": record["conditions"],
             "expression": view.expression,
-            "boxes": view.boxes,
+            "boxes": view.boxes_xyxy,
             "width": width,
             "height": height,
-            "streams": list(view.pictures),
+            "streams": list(view.images),
             "problem": view.problem,
         }
 
     def _view_of(self, place: int, query: dict[str, str]) -> View:
         return self.server.view(place, query.get("augmented") == "1", _number(query, "draw"))
 
-    def _send_picture(self, place: int, stream: str, query: dict[str, str]) -> None:
+    def _send_image(self, place: int, stream: str, query: dict[str, str]) -> None:
         view = self._view_of(place, query)
-        if stream not in view.pictures:
-            raise Refused(HTTPStatus.NOT_FOUND, f"there is no {stream[:20]} picture")
-        picture = view.pictures[stream]
+        if stream not in view.images:
+            raise Refused(HTTPStatus.NOT_FOUND, f"there is no {stream[:20]} image")
+        image = view.images[stream]
         if "width" in query:
             width = min(max(_number(query, "width"), WIDTHS[0]), WIDTHS[1])
-            self.send(encode_jpeg(thumbnail(picture, view.boxes, width)), "image/jpeg")
+            self.send(encode_jpeg(thumbnail(image, view.boxes_xyxy, width)), "image/jpeg")
         else:
-            self.send(encode_jpeg(picture.convert("RGB"), FULL_QUALITY), "image/jpeg")
+            self.send(encode_jpeg(image.convert("RGB"), FULL_QUALITY), "image/jpeg")
 
     def _page(self, nonce: str) -> str:
         return render(

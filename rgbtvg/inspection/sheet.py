@@ -1,4 +1,4 @@
-"""Records on one picture."""
+"""Records on one image."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def draw_records(
     columns: int = 4,
     title: str = "",
 ) -> Image.Image:
-    """Pairs with boxes and sentences on one page; records without a readable picture are left out.
+    """Pairs with boxes and expressions on one page; records without a readable image are left out.
 
     Args:
         records: as in docs/architecture.md.
         view: what to show of each, :func:`raw_view` or an :class:`AugmentedView`.
-        width: of each picture in pixels.
+        width: of each image in pixels.
         columns: records side by side.
         title: of the page.
 
@@ -35,9 +35,11 @@ def draw_records(
     tiles = []
     for record in records:
         shown = view(record)
-        if shown.pictures:
+        if shown.images:
             note = ", ".join([record["sample_id"].rsplit("/", 1)[-1], *record["conditions"].values()])
-            tiles.append(draw_grounding(shown.pictures, shown.expression, gt_boxes=shown.boxes, note=note, width=width))
+            tiles.append(
+                draw_grounding(shown.images, shown.expression, gt_boxes_xyxy=shown.boxes_xyxy, note=note, width=width)
+            )
     if not tiles:
-        raise DataError("there is no record with a readable picture to draw")
+        raise DataError("there is no record with a readable image to draw")
     return contact_sheet(tiles, columns, title, legend={"box": TRUTH})

@@ -279,7 +279,7 @@ def _read_coco(path: Path, data_root: str | Path | None, options: Mapping[str, A
     refs = sorted(file.name for pattern in ("*refs*.json", "*refs*.p") for file in path.glob(pattern))
     if not refs:
         raise DataError(
-            f"{path} has {INSTANCES} and no refs.json with sentences; boxes alone are read by "
+            f"{path} has {INSTANCES} and no refs.json with expressions; boxes alone are read by "
             "tools/data/convert.py --from coco"
         )
     source = Source(path.resolve().name)

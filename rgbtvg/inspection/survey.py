@@ -1,4 +1,4 @@
-"""Everything that the checks look at, read once: the records of a source and the facts of their pictures."""
+"""Everything that the checks look at, read once: the records of a source and the facts of their images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.progress import track
 
-from rgbtvg.inspection.pictures import PairFacts, measure_pair
+from rgbtvg.inspection.image_facts import PairFacts, measure_pair
 from rgbtvg.inspection.sources import Fault, Source
 
 Record = dict[str, Any]
@@ -39,15 +39,15 @@ class Survey:
         for place, pair in enumerate(self.pair_of):
             self.records_of[pair].append(place)
 
-    def picture_size(self, place: int) -> tuple[int, int] | None:
-        """(height, width) that the boxes of a record are in: its first picture's, else what the annotation says."""
-        pictures = self.pairs[self.pair_of[place]].pictures.values()
+    def image_size(self, place: int) -> tuple[int, int] | None:
+        """(height, width) that the boxes of a record are in: its first image's, else what the annotation says."""
+        images = self.pairs[self.pair_of[place]].images.values()
         size = self.records[place].get("size")
-        return next((picture.size for picture in pictures if picture.size), tuple(size) if size else None)
+        return next((image.size for image in images if image.size), tuple(size) if size else None)
 
 
 def survey(source: Source, workers: int | None = None, progress: bool = True) -> Survey:
-    """Measure the pictures of all records, each pair once.
+    """Measure the images of all records, each pair once.
 
     Args:
         source: of :func:`rgbtvg.inspection.read_source`.

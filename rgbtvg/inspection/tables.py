@@ -27,7 +27,7 @@ def count_tables(records: Sequence[dict[str, Any]], pair_of: Sequence[int]) -> l
 
     Args:
         records: as in docs/architecture.md; subsets of a record count as splits too.
-        pair_of: number of each record's pair of pictures.
+        pair_of: number of each record's pair of images.
     """
     datasets = sorted({record["dataset"] for record in records})
     groups = [*([ALL] if len(datasets) > 1 else []), *datasets]

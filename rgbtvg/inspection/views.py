@@ -1,4 +1,4 @@
-"""What is shown of a record: its pictures as they are on disk, or as training sees them."""
+"""What is shown of a record: its images as they are on disk, or as training sees them."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from PIL import Image
 from rgbtvg.datasets.transforms import build_transforms
 from rgbtvg.engine.random_state import preserved_random_state, seed_all
 from rgbtvg.errors import ConfigError, DataError
-from rgbtvg.inspection.thumbnails import load_pictures
+from rgbtvg.inspection.thumbnails import load_images
 
 Record = dict[str, Any]
 
-WITHOUT_PICTURES = ("Tokenize", "MarkKeyWords", "PackGroundingInputs")
-"""Transforms that only make tensors of sentences and samples; they need files of tokenisers and move no pixel."""
+WITHOUT_IMAGES = ("Tokenize", "MarkKeyWords", "PackGroundingInputs")
+"""Transforms that only make tensors of expressions and samples; they need files of tokenisers and move no pixel."""
 PADDING = 110
 """Grey level that padding is shown as."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Pictures of one frame with the boxes in it.
+    """Images of one frame with the boxes in it.
 
     Args:
-        pictures: stream -> picture, all of one size; empty where none can be read.
-        boxes: [x0, y0, x1, y1] in pixels of the pictures.
-        expression: the sentence, which a mirrored picture changes.
+        images: stream -> image, all of one size; empty where none can be read.
+        boxes_xyxy: [x0, y0, x1, y1] in pixels of the images.
+        expression: the expression, which a mirrored image changes.
         problem: why it cannot be shown as asked.
     """
 
-    pictures: dict[str, Image.Image] = field(default_factory=dict)
-    boxes: Sequence[Sequence[float]] = ()
+    images: dict[str, Image.Image] = field(default_factory=dict)
+    boxes_xyxy: Sequence[Sequence[float]] = ()
     expression: str = ""
     problem: str = ""
 
 
 def raw_view(record: Record, draw: int = 0) -> View:
-    """The pictures as they are on disk, thermal of more than 8 bits stretched to be seen; `draw` changes nothing."""
-    pictures = load_pictures(record["image_paths"])
-    absent = [record["image_paths"][stream] for stream in record["image_paths"] if stream not in pictures]
+    """The images as they are on disk, thermal of more than 8 bits stretched to be seen; `draw` changes nothing."""
+    images = load_images(record["image_paths"])
+    absent = [record["image_paths"][stream] for stream in record["image_paths"] if stream not in images]
     problem = f"cannot be read: {', '.join(absent)}" if absent else ""
-    return View(pictures, record["boxes"], record["expression"], problem)
+    return View(images, record["boxes"], record["expression"], problem)
 
 
 class AugmentedView:
-    """The pictures after a pipeline, without the steps that only make tensors.
+    """The images after a pipeline, without the steps that only make tensors.
 
     What a record looks like follows from the seed, its id and the number of the draw.
 
@@ -60,7 +60,7 @@ class AugmentedView:
     """
 
     def __init__(self, pipeline: Sequence[Mapping[str, Any]], seed: int = 0) -> None:
-        shown = [step for step in pipeline if str(step["type"]).rpartition(".")[2] not in WITHOUT_PICTURES]
+        shown = [step for step in pipeline if str(step["type"]).rpartition(".")[2] not in WITHOUT_IMAGES]
         self.transforms: list[Callable] = build_transforms([dict(step) for step in shown])
         self.seed = seed
         # The random state is the process's, and a server has many threads.
@@ -77,12 +77,12 @@ class AugmentedView:
             except DataError as error:
                 return View(expression=record["expression"], problem=str(error))
         left, top = results.get("pad_offset", (0, 0))
-        pictures = {
+        images = {
             stream: _on_canvas(pixels, (left, top), results.get("input_shape", pixels.shape[:2]))
             for stream, pixels in results["images"].items()
         }
         boxes = np.asarray(results.get("boxes", ()), dtype=np.float64).reshape(-1, 4) + np.array([left, top] * 2)
-        return View(pictures, boxes.tolist(), results["expression"])
+        return View(images, boxes.tolist(), results["expression"])
 
 
 def train_pipeline(dataset: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -105,8 +105,8 @@ def train_pipeline(dataset: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _on_canvas(pixels: np.ndarray, offset: tuple[int, int], shape: tuple[int, int]) -> Image.Image:
-    """The picture where the padding puts it."""
-    picture = Image.fromarray(pixels)
+    """The image where the padding puts it."""
+    image = Image.fromarray(pixels)
     canvas = Image.new("RGB", (shape[1], shape[0]), (PADDING,) * 3)
-    canvas.paste(picture.convert("RGB"), offset)
+    canvas.paste(image.convert("RGB"), offset)
     return canvas

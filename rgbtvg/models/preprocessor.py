@@ -20,7 +20,7 @@ from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample
 class GroundingPreprocessor(BaseDataPreprocessor):
     """Move to the device, normalise per stream, pad with zeros, stack.
 
-    Pictures are pasted at the ``pad_offset`` of their sample and may differ in size; the padding is zero after
+    Images are pasted at the ``pad_offset`` of their sample and may differ in size; the padding is zero after
     normalising, which is the mean colour.
 
     Args:
@@ -67,8 +67,8 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         if "padding_mask" not in data:
             data = collate_grounding(
                 [
-                    {"inputs": dict(zip(data["inputs"], pictures, strict=True)), "data_samples": sample}
-                    for *pictures, sample in zip(*data["inputs"].values(), data["data_samples"], strict=True)
+                    {"inputs": dict(zip(data["inputs"], images, strict=True)), "data_samples": sample}
+                    for *images, sample in zip(*data["inputs"].values(), data["data_samples"], strict=True)
                 ]
             )
         missing = [stream for stream in self.streams if stream not in data["inputs"]]
@@ -80,7 +80,7 @@ class GroundingPreprocessor(BaseDataPreprocessor):
 
         padding_mask = self.cast_data(data["padding_mask"])
         images = {stream: self._normalise(stream, data["inputs"][stream], padding_mask) for stream in self.streams}
-        tokens = self.cast_data(data["token_ids"]), self.cast_data(data["token_mask"])
+        tokens = self.cast_data(data["token_ids"]), self.cast_data(data["token_padding_mask"])
         for sample in data["data_samples"]:
             for name, value in sample.items():
                 setattr(sample, name, torch.as_tensor(value))
@@ -92,10 +92,10 @@ class GroundingPreprocessor(BaseDataPreprocessor):
                     setattr(sample, name, next(parts))
         return {"inputs": GroundingInputs(images, padding_mask, *tokens), "data_samples": data["data_samples"]}
 
-    def _normalise(self, stream: str, pictures: Tensor, padding_mask: Tensor) -> Tensor:
+    def _normalise(self, stream: str, batch: Tensor, padding_mask: Tensor) -> Tensor:
         """uint8 (B, C', H, W) to float32 (B, C, H, W) on the device, zero where padded."""
         mean, std = getattr(self, f"{stream}_mean"), getattr(self, f"{stream}_std")  # (C', 1, 1) or (C, 1, 1)
-        batch = self.cast_data(pictures).expand(-1, max(len(mean), pictures.shape[1]), -1, -1)
+        batch = self.cast_data(batch).expand(-1, max(len(mean), batch.shape[1]), -1, -1)
         batch = batch.to(torch.float32, memory_format=torch.contiguous_format).div_(255).sub_(mean).div_(std)
         batch.masked_fill_(padding_mask[:, None], 0)
         return batch.expand(-1, self.channels[stream], -1, -1).contiguous()

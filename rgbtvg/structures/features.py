@@ -13,15 +13,15 @@ class ImageFeatures:
 
     Args:
         tokens: (B, P + h*w, D): `num_prefix` prefix tokens (class token), then the grid row by row.
-        mask: (B, P + h*w) bool, True where padded; prefix tokens are never padded.
+        padding_mask: (B, P + h*w) bool, True where padded; prefix tokens are never padded.
         grid: (h, w).
         num_prefix: P.
         levels: outputs of the layers that were asked for, each (B, P + h*w, D) or (B, D, h, w), early to late.
-        pooled: (B, D') picture vector in the image-text space, where the encoder has one.
+        pooled: (B, D') image vector in the image-text space, where the encoder has one.
     """
 
     tokens: Tensor
-    mask: Tensor
+    padding_mask: Tensor
     grid: tuple[int, int]
     num_prefix: int = 0
     levels: tuple[Tensor, ...] = ()
@@ -34,13 +34,13 @@ class TextFeatures:
 
     Args:
         tokens: (B, L, D).
-        mask: (B, L) bool, **True at tokens** (as the tokenizer gives it).
+        padding_mask: (B, L) bool, True where padded.
         levels: hidden states that were asked for, each (B, L, D), early to late.
-        pooled: (B, D') sentence vector in the image-text space, where the encoder has one.
+        pooled: (B, D') expression vector in the image-text space, where the encoder has one.
     """
 
     tokens: Tensor
-    mask: Tensor
+    padding_mask: Tensor
     levels: tuple[Tensor, ...] = ()
     pooled: Tensor | None = None
 
@@ -50,11 +50,11 @@ class Prediction:
     """Answer for one sample, in the network's frame.
 
     Args:
-        boxes: (M, 4) cxcywh in [0, 1] of the padded input, best first; M may be 0.
+        boxes_cxcywh: (M, 4) cxcywh in [0, 1] of the padded input, best first; M may be 0.
         scores: (M,) in [0, 1].
         mask: (H', W') float in [0, 1] over the padded input at any resolution, or None.
     """
 
-    boxes: Tensor
+    boxes_cxcywh: Tensor
     scores: Tensor
     mask: Tensor | None = None

@@ -32,12 +32,12 @@ class Frame:
         return replace(self, shift_x=self.shift_x + x, shift_y=self.shift_y + y)
 
     def mirrored(self, width: float) -> Frame:
-        """After a left-right flip of a picture `width` pixels wide."""
+        """After a left-right flip of an image `width` pixels wide."""
         return replace(self, scale_x=-self.scale_x, shift_x=width - self.shift_x)
 
-    def to_input(self, boxes_xyxy_px: Tensor) -> Tensor:
+    def to_input(self, boxes_xyxy: Tensor) -> Tensor:
         """Boxes (..., 4) xyxy, image pixels to input pixels."""
-        return self._map(boxes_xyxy_px, self.scale_x, self.scale_y, self.shift_x, self.shift_y)
+        return self._map(boxes_xyxy, self.scale_x, self.scale_y, self.shift_x, self.shift_y)
 
     def to_image(self, boxes_xyxy_input: Tensor) -> Tensor:
         """Boxes (..., 4) xyxy, input pixels to image pixels."""

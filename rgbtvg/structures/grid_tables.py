@@ -22,10 +22,10 @@ def resize_grid_table(
         raise ValueError(f"a position table of {len(rows)} rows is not a square grid")
     if (side, side) == tuple(grid):
         return table
-    picture = rows.reshape(1, side, side, -1).permute(0, 3, 1, 2)
-    picture = picture.float() if picture.dtype in (torch.float16, torch.bfloat16) else picture
-    picture = F.interpolate(picture, grid, mode=mode, antialias=antialias, align_corners=False)
-    resized = picture.permute(0, 2, 3, 1).reshape(grid[0] * grid[1], -1)
+    image = rows.reshape(1, side, side, -1).permute(0, 3, 1, 2)
+    image = image.float() if image.dtype in (torch.float16, torch.bfloat16) else image
+    image = F.interpolate(image, grid, mode=mode, antialias=antialias, align_corners=False)
+    resized = image.permute(0, 2, 3, 1).reshape(grid[0] * grid[1], -1)
     return torch.cat((prefix, resized.to(table.dtype)))
 
 

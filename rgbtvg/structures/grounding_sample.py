@@ -1,4 +1,4 @@
-"""What travels with an image pair through transforms, models, metrics and pictures."""
+"""What travels with an image pair through transforms, models, metrics and drawings."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ class GroundingSample(BaseDataElement):
     - ``dataset``, ``split`` (str), ``subsets`` (list of str, such as ``testA``), ``conditions`` (dict name -> value).
     - ``expression`` (str), ``image_paths`` (dict modality -> path).
     - ``ori_shape`` (H, W) of the image file; ``input_shape`` (H, W) of the padded network input.
-    - ``pad_offset`` (left, top) of the picture inside the padded input; ``frame`` (:class:`Frame`), image to input.
+    - ``pad_offset`` (left, top) of the image inside the padded input; ``frame`` (:class:`Frame`), image to input.
 
-    Data fields, present where known; N is the number of targets, 0 for a sentence that means nothing in the picture:
+    Data fields, present where known; N is the number of targets, 0 for an expression that means nothing in the image:
 
-    - ``token_ids`` (L,) int64 and ``token_mask`` (L,) bool, True at tokens.
-    - ``gt_boxes`` (N, 4) cxcywh in [0, 1] of the padded input, for the losses.
-    - ``gt_boxes_px`` (N, 4) xyxy in pixels of the original image, for metrics and pictures.
+    - ``token_ids`` (L,) int64 and ``token_padding_mask`` (L,) bool, True where padded.
+    - ``gt_boxes_cxcywh`` (N, 4) cxcywh in [0, 1] of the padded input, for the losses.
+    - ``gt_boxes_xyxy`` (N, 4) xyxy in pixels of the original image, for metrics and drawings.
     - ``gt_masks`` (N, H, W) uint8 in the padded input.
-    - ``pred_boxes`` (M, 4) xyxy pixels of the original image, ``pred_scores`` (M,) in [0, 1], best first.
+    - ``pred_boxes_xyxy`` (M, 4) xyxy pixels of the original image, ``pred_scores`` (M,) in [0, 1], best first.
     - ``pred_mask`` (H, W) bool in the original image.
     """
 
     token_ids: Tensor
-    token_mask: Tensor
-    gt_boxes: Tensor
-    gt_boxes_px: Tensor
+    token_padding_mask: Tensor
+    gt_boxes_cxcywh: Tensor
+    gt_boxes_xyxy: Tensor
     gt_masks: Tensor
-    pred_boxes: Tensor
+    pred_boxes_xyxy: Tensor
     pred_scores: Tensor
     pred_mask: Tensor

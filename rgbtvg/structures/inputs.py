@@ -19,13 +19,13 @@ class GroundingInputs:
             preprocessor was asked for (three equal ones by default, since every published encoder takes three).
         padding_mask: (B, H, W) bool, True where padded.
         token_ids: (B, L) int64.
-        token_mask: (B, L) bool, True at tokens.
+        token_padding_mask: (B, L) bool, True where padded.
     """
 
     images: dict[str, Tensor]
     padding_mask: Tensor
     token_ids: Tensor
-    token_mask: Tensor
+    token_padding_mask: Tensor
 
     @property
     def batch_size(self) -> int:

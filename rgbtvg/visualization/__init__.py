@@ -1,4 +1,4 @@
-"""Pictures of answers: boxes and masks on the pair, one at a time or many on a page."""
+"""Images of answers: boxes and masks on the pair, one at a time or many on a page."""
 
 from rgbtvg.visualization.drawing import (
     contact_sheet,
@@ -6,7 +6,7 @@ from rgbtvg.visualization.drawing import (
     draw_boxes,
     draw_grounding,
     overlay_mask,
-    save_picture,
+    save_image,
 )
 from rgbtvg.visualization.explanation import draw_explanation, overlay_heat
 from rgbtvg.visualization.predictions import draw_row, draw_sheet, select_rows
@@ -21,6 +21,6 @@ __all__ = [
     "draw_sheet",
     "overlay_heat",
     "overlay_mask",
-    "save_picture",
+    "save_image",
     "select_rows",
 ]

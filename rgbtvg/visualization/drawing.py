@@ -1,4 +1,4 @@
-"""One answer as a picture: RGB beside thermal, the sentence above, truth in green, prediction in cyan."""
+"""One answer as an image: RGB beside thermal, the expression above, truth in green, prediction in cyan."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAPER: Colour = (255, 255, 255)
 
 STREAM_TITLES = {"rgb": "RGB", "ir": "thermal"}
 MIN_WIDTH = 480
-"""Narrower pictures are enlarged to this width, so that lines and letters stay readable."""
+"""Narrower images are enlarged to this width, so that lines and letters stay readable."""
 MAX_LINES = 4
 MASK_OPACITY = 0.4
 GAP = 6
@@ -39,49 +39,49 @@ def draw_grounding(
     images: dict[str, Image.Image],
     expression: str,
     *,
-    gt_boxes: Iterable[Box] = (),
-    pred_boxes: Iterable[Box] = (),
+    gt_boxes_xyxy: Iterable[Box] = (),
+    pred_boxes_xyxy: Iterable[Box] = (),
     gt_mask: NDArray[np.bool_] | None = None,
     pred_mask: NDArray[np.bool_] | None = None,
     iou: float | None = None,
     note: str = "",
     width: int | None = None,
 ) -> Image.Image:
-    """Draw one sentence, the pictures it is about, the truth and the answer.
+    """Draw one sentence, the images it is about, the truth and the answer.
 
     Args:
-        images: stream (``rgb``, ``ir``) -> picture; all of them in the frame of the first, whose size they are given.
+        images: stream (``rgb``, ``ir``) -> image; all of them in the frame of the first, whose size they are given.
         expression: written above, cut after a few lines.
-        gt_boxes: (N, 4) xyxy in pixels of the first picture.
-        pred_boxes: (M, 4) likewise.
-        gt_mask: (H, W) of the first picture: its outline on every picture, and filled on one more picture beside them.
-        pred_mask: (H, W) likewise: filled and outlined on every picture.
+        gt_boxes_xyxy: (N, 4) xyxy in pixels of the first image.
+        pred_boxes_xyxy: (M, 4) likewise.
+        gt_mask: (H, W) of the first image: its outline on every image, and filled on one more image beside them.
+        pred_mask: (H, W) likewise: filled and outlined on every image.
         iou: written below, green from 0.5 on and red below it.
         note: written below too, such as a score or where the sample comes from.
-        width: of each picture; by default its own, but at least :data:`MIN_WIDTH`.
+        width: of each image; by default its own, but at least :data:`MIN_WIDTH`.
     """
     first = next(iter(images.values()))
     scale = (width or max(first.width, MIN_WIDTH)) / first.width
     size = (round(first.width * scale), max(1, round(first.height * scale)))
     line = max(2, size[0] // 200)
-    pictures = {}
+    tiles = {}
     for stream, image in images.items():
-        picture = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        tile = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
         if pred_mask is not None:
-            picture = overlay_mask(picture, pred_mask, PREDICTION, line)
+            tile = overlay_mask(tile, pred_mask, PREDICTION, line)
         if gt_mask is not None:
-            picture = outline_mask(picture, gt_mask, TRUTH, line)
-        draw_boxes(picture, gt_boxes, TRUTH, scale, line, outside=True)
-        draw_boxes(picture, pred_boxes, PREDICTION, scale, line)
-        pictures[stream] = picture
+            tile = outline_mask(tile, gt_mask, TRUTH, line)
+        draw_boxes(tile, gt_boxes_xyxy, TRUTH, scale, line, outside=True)
+        draw_boxes(tile, pred_boxes_xyxy, PREDICTION, scale, line)
+        tiles[stream] = tile
     if gt_mask is not None:
         truth = first.convert("RGB").resize(size, Image.Resampling.BICUBIC)
-        pictures["true mask"] = overlay_mask(truth, gt_mask, TRUTH, line)
-    return _compose(pictures, expression, iou, note)
+        tiles["true mask"] = overlay_mask(truth, gt_mask, TRUTH, line)
+    return _compose(tiles, expression, iou, note)
 
 
 def displayed(image: Image.Image, stream: str, thermal_normalisation: str = "dataset") -> Image.Image:
-    """A picture of any mode in 8 bits.
+    """An image of any mode in 8 bits.
 
     Thermal goes through the normalisation of that name (`rgbtvg.datasets.thermal`); by ``dataset``, more than 8 bits
     are stretched from the lowest to the highest value.
@@ -90,13 +90,13 @@ def displayed(image: Image.Image, stream: str, thermal_normalisation: str = "dat
 
 
 def draw_boxes(
-    picture: Image.Image, boxes: Iterable[Box], colour: Colour, scale: float, line: int, outside: bool = False
+    image: Image.Image, boxes: Iterable[Box], colour: Colour, scale: float, line: int, outside: bool = False
 ) -> None:
-    """Draw boxes (N, 4) xyxy, times `scale`, into the picture, with a dark edge that holds on any ground.
+    """Draw boxes (N, 4) xyxy, times `scale`, into the image, with a dark edge that holds on any ground.
 
     With `outside` the line lies just outside the box, so that an equal box drawn inside stays visible.
     """
-    pen = ImageDraw.Draw(picture)
+    pen = ImageDraw.Draw(image)
     grow = line if outside else 0
     for box in boxes:
         x0, y0, x1, y1 = (round(float(value) * scale) for value in box)
@@ -107,18 +107,18 @@ def draw_boxes(
         pen.rectangle((x0, y0, x1, y1), outline=colour, width=line)
 
 
-def overlay_mask(picture: Image.Image, mask: NDArray[np.bool_], colour: Colour, line: int = 2) -> Image.Image:
-    """The picture with the mask (H, W), of any size, as a translucent fill with an outline of `line` pixels."""
+def overlay_mask(image: Image.Image, mask: NDArray[np.bool_], colour: Colour, line: int = 2) -> Image.Image:
+    """The image with the mask (H, W), of any size, as a translucent fill with an outline of `line` pixels."""
     opacity = Image.fromarray(np.uint8(np.asarray(mask, dtype=bool) * round(255 * MASK_OPACITY)))
-    opacity = opacity.resize(picture.size, Image.Resampling.BILINEAR)
-    return outline_mask(Image.composite(Image.new("RGB", picture.size, colour), picture, opacity), mask, colour, line)
+    opacity = opacity.resize(image.size, Image.Resampling.BILINEAR)
+    return outline_mask(Image.composite(Image.new("RGB", image.size, colour), image, opacity), mask, colour, line)
 
 
-def outline_mask(picture: Image.Image, mask: NDArray[np.bool_], colour: Colour, line: int = 2) -> Image.Image:
-    """The picture with the borders of the mask (H, W), of any size, with a dark edge that holds on any ground."""
-    inside = cv2.resize(np.asarray(mask, dtype=np.uint8), picture.size, interpolation=cv2.INTER_NEAREST)
+def outline_mask(image: Image.Image, mask: NDArray[np.bool_], colour: Colour, line: int = 2) -> Image.Image:
+    """The image with the borders of the mask (H, W), of any size, with a dark edge that holds on any ground."""
+    inside = cv2.resize(np.asarray(mask, dtype=np.uint8), image.size, interpolation=cv2.INTER_NEAREST)
     borders, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    pixels = np.array(picture)
+    pixels = np.array(image)
     for border_colour, width in ((INK, line + 2), (colour, line)):
         cv2.drawContours(pixels, borders, -1, border_colour, width)
     return Image.fromarray(pixels)
@@ -158,21 +158,21 @@ def contact_sheet(
     return page
 
 
-def save_picture(picture: Image.Image, path: str | Path) -> None:
-    """Write a picture, making its folder; the format is that of the suffix.
+def save_image(image: Image.Image, path: str | Path) -> None:
+    """Write an image, making its folder; the format is that of the suffix.
 
     Raises:
         DataError: unknown suffix, or the file cannot be written.
     """
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path)
+        image.save(path)
     except (ValueError, OSError) as error:
-        raise DataError(f"cannot write the picture {path}: {error}") from error
+        raise DataError(f"cannot write the image {path}: {error}") from error
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont, width: float, max_lines: int = MAX_LINES) -> list[str]:
-    """Lines of at most `width` pixels; a sentence that needs more than `max_lines` ends in dots."""
+    """Lines of at most `width` pixels; an expression that needs more than `max_lines` ends in dots."""
     lines = [""]
     for word in text.split():
         for part in _split_word(word, font, width):
@@ -206,10 +206,10 @@ def _split_word(word: str, font: ImageFont.FreeTypeFont, width: float) -> list[s
     return [*pieces, word]
 
 
-def _compose(pictures: dict[str, Image.Image], expression: str, iou: float | None, note: str) -> Image.Image:
-    """The pictures side by side, the sentence above them, names and figures below."""
-    first = next(iter(pictures.values()))
-    total_width = first.width * len(pictures) + GAP * (len(pictures) - 1)
+def _compose(images: dict[str, Image.Image], expression: str, iou: float | None, note: str) -> Image.Image:
+    """The images side by side, the expression above them, names and figures below."""
+    first = next(iter(images.values()))
+    total_width = first.width * len(images) + GAP * (len(images) - 1)
     size = max(13, min(first.width // 18, 32))
     font, small = font_of(size), font_of(max(11, round(size * 0.75)))
     lines = wrap(expression, font, total_width)
@@ -220,9 +220,9 @@ def _compose(pictures: dict[str, Image.Image], expression: str, iou: float | Non
     for number, line in enumerate(lines):
         pen.text((0, number * line_height), line, fill=INK, font=font)
     bottom = top + first.height + GAP // 2
-    for number, (stream, picture) in enumerate(pictures.items()):
+    for number, (stream, image) in enumerate(images.items()):
         x = number * (first.width + GAP)
-        page.paste(picture, (x, top))
+        page.paste(image, (x, top))
         pen.text((x, bottom), STREAM_TITLES.get(stream, stream), fill=FAINT, font=small)
     right = float(total_width)
     if iou is not None:
@@ -231,7 +231,7 @@ def _compose(pictures: dict[str, Image.Image], expression: str, iou: float | Non
         right -= font.getlength(text)
         pen.text((right, bottom), text, fill=HIT if iou >= 0.5 else MISS, font=font)
         right -= size
-    left = small.getlength(STREAM_TITLES.get(next(iter(pictures)), "")) + size
+    left = small.getlength(STREAM_TITLES.get(next(iter(images)), "")) + size
     room = min(right, first.width) - left
     if note and room > 0:
         pen.text((left, bottom), wrap(note, small, room, max_lines=1)[0], fill=FAINT, font=small)

@@ -22,36 +22,36 @@ def draw_explanation(
     *,
     width: int,
     title: str = "",
-    gt_boxes: Sequence[Box] = (),
-    pred_boxes: Sequence[Box] = (),
+    gt_boxes_xyxy: Sequence[Box] = (),
+    pred_boxes_xyxy: Sequence[Box] = (),
 ) -> Image.Image:
     """One column: the answer, the network's input, its maps, and lines of text.
 
     Args:
-        answer: a picture of :func:`draw_grounding`.
+        answer: an image of :func:`draw_grounding`.
         views: title -> the network's input.
-        maps: name -> {title: picture of :func:`overlay_heat` in the same frame}, at most as many as there are views.
+        maps: name -> {title: image of :func:`overlay_heat` in the same frame}, at most as many as there are views.
         lines: text below.
         width: of a view or map in pixels.
         title: of the page.
-        gt_boxes: (N, 4) xyxy in pixels of the network's input.
-        pred_boxes: (M, 4) likewise.
+        gt_boxes_xyxy: (N, 4) xyxy in pixels of the network's input.
+        pred_boxes_xyxy: (M, 4) likewise.
     """
-    boxes = dict(gt_boxes=gt_boxes, pred_boxes=pred_boxes)
+    boxes = dict(gt_boxes_xyxy=gt_boxes_xyxy, pred_boxes_xyxy=pred_boxes_xyxy)
     tiles = [answer, draw_grounding(dict(views), "what the network saw", width=width, **boxes)]
-    for name, pictures in maps.items():
-        tiles.append(draw_grounding(dict(pictures), f"where it looked: {name}", width=width, **boxes))
+    for name, images in maps.items():
+        tiles.append(draw_grounding(dict(images), f"where it looked: {name}", width=width, **boxes))
     return contact_sheet([*tiles, text_tile(lines, answer.width)], columns=1, title=title)
 
 
-def overlay_heat(picture: Image.Image, values: NDArray[np.floating]) -> Image.Image:
-    """The picture (H, W) under a map (h, w) of the same frame, its lowest value blue and its highest red."""
+def overlay_heat(image: Image.Image, values: NDArray[np.floating]) -> Image.Image:
+    """The image (H, W) under a map (h, w) of the same frame, its lowest value blue and its highest red."""
     low, high = float(values.min()), float(values.max())
     levels = np.uint8((values - low) / max(high - low, 1e-12) * 255)
     colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB)
     # Cells stay visible as cells: what a coarse grid cannot tell is part of the answer.
-    heat = Image.fromarray(colours).resize(picture.size, Image.Resampling.NEAREST)
-    return Image.blend(picture.convert("RGB"), heat, HEAT_OPACITY)
+    heat = Image.fromarray(colours).resize(image.size, Image.Resampling.NEAREST)
+    return Image.blend(image.convert("RGB"), heat, HEAT_OPACITY)
 
 
 def text_tile(lines: Sequence[str], width: int) -> Image.Image:

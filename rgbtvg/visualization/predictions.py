@@ -1,4 +1,4 @@
-"""Pictures of saved predictions: choosing samples, drawing them, one page of many."""
+"""Images of saved predictions: choosing samples, drawing them, one page of many."""
 
 from __future__ import annotations
 
@@ -65,23 +65,23 @@ def select_rows(
 def draw_row(
     row: Row, modality: str = "rgbt", width: int | None = None, thermal_normalisation: str = "dataset"
 ) -> Image.Image:
-    """One prediction as a picture, its images read from where the row says.
+    """One prediction as an image, its images read from where the row says.
 
     Raises:
         DataError: an image is missing or unreadable.
     """
-    images = read_pictures(row, modality, thermal_normalisation)
+    images = read_images(row, modality, thermal_normalisation)
     masks = {name: decode_union([row[name]], row["size"]) if name in row else None for name in ("gt_mask", "pred_mask")}
     note = ", ".join(
         [row["sample_id"].rsplit("/", 1)[-1], *(f"{name} {value}" for name, value in row["conditions"].items())]
     )
-    if not row["gt_boxes"]:
+    if not row["gt_boxes_xyxy"]:
         note = f"nothing meant, {note}"
     return draw_grounding(
         images,
         row["expression"],
-        gt_boxes=row["gt_boxes"],
-        pred_boxes=row["pred_boxes"],
+        gt_boxes_xyxy=row["gt_boxes_xyxy"],
+        pred_boxes_xyxy=row["pred_boxes_xyxy"],
         iou=row.get("iou"),
         note=note,
         width=width,
@@ -89,8 +89,8 @@ def draw_row(
     )
 
 
-def read_pictures(row: Row, modality: str = "rgbt", thermal_normalisation: str = "dataset") -> dict[str, Image.Image]:
-    """Stream -> picture in the frame of the boxes, in 8 bits as :func:`displayed` makes them.
+def read_images(row: Row, modality: str = "rgbt", thermal_normalisation: str = "dataset") -> dict[str, Image.Image]:
+    """Stream -> image in the frame of the boxes, in 8 bits as :func:`displayed` makes them.
 
     Raises:
         DataError: the row has no image of the modality, or one is missing or unreadable.
@@ -101,11 +101,11 @@ def read_pictures(row: Row, modality: str = "rgbt", thermal_normalisation: str =
     if not paths:
         raise DataError(f"sample {row['sample_id']} has no image of modality {modality}")
     height, width = row["size"]
-    pictures = {}
+    images = {}
     for stream, path in paths.items():
-        picture = displayed(read_image(path, stream=stream)[0], stream, thermal_normalisation)
-        pictures[stream] = picture if picture.size == (width, height) else picture.resize((width, height))
-    return pictures
+        image = displayed(read_image(path, stream=stream)[0], stream, thermal_normalisation)
+        images[stream] = image if image.size == (width, height) else image.resize((width, height))
+    return images
 
 
 def draw_sheet(
@@ -121,8 +121,8 @@ def draw_sheet(
 
     Args:
         rows: rows of a predictions file.
-        modality: which pictures to draw.
-        width: of each picture, in pixels.
+        modality: which images to draw.
+        width: of each image, in pixels.
         columns: samples side by side.
         title: of the page.
         thermal_normalisation: how thermal is shown; see :func:`displayed`.

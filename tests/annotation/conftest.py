@@ -1,4 +1,4 @@
-"""Records without sentences, with small pictures on disk."""
+"""Records without expressions, with small images on disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def quick_retries(monkeypatch):
 
 @pytest.fixture
 def raw(tmp_path):
-    """The path of 24 records about 8 pairs of pictures that lie beside it."""
+    """The path of 24 records about 8 pairs of images that lie beside it."""
     generator = np.random.default_rng(0)
     records = []
     for index in range(24):

@@ -65,14 +65,14 @@ def test_every_row_is_labelled_with_its_provenance(raw, tmp_path):
     assert "1024" in records[0]["extra"]["annotation"]["size"]
 
 
-def test_light_is_asked_once_a_picture(raw, tmp_path):
+def test_light_is_asked_once_an_image(raw, tmp_path):
     with StandIn(stubborn=-2) as server:
         result = annotate(read_records(raw), endpoint(server), tmp_path / "journal", image_root=tmp_path)
     assert len(server.requests) == 8 + 24
-    by_picture = {}
+    by_image = {}
     for record in result.records:
-        by_picture.setdefault(record["image_paths"]["rgb"], set()).add(record["conditions"]["lighting"])
-    assert all(len(labels) == 1 for labels in by_picture.values())
+        by_image.setdefault(record["image_paths"]["rgb"], set()).add(record["conditions"]["lighting"])
+    assert all(len(labels) == 1 for labels in by_image.values())
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_box_is_described_or_drawn(raw, tmp_path, box, framed, numbers):
     with StandIn(stubborn=-2) as server:
         settings = AnnotationSettings(tasks=("expression",), box=box, thermal=True)
         annotate(read_records(raw)[:1], endpoint(server), tmp_path / "journal", settings)
-    *pictures, text = server.requests[0]["messages"][0]["content"]
-    assert len(pictures) == 2  # RGB and thermal
-    for picture in pictures:
-        prefix, data = picture["image_url"]["url"].split(",", 1)
+    *parts, text = server.requests[0]["messages"][0]["content"]
+    assert len(parts) == 2  # RGB and thermal
+    for part in parts:
+        prefix, data = part["image_url"]["url"].split(",", 1)
         assert prefix == "data:image/jpeg;base64"
         image = Image.open(io.BytesIO(base64.b64decode(data)))
         assert image.size == (64, 48)
@@ -201,8 +201,8 @@ def test_dry_run_shows_the_prompt_and_asks_nothing(raw, capsys):
     assert 'category "car"' in text and "digit alone" in text and "64 x 48" in text
 
 
-def test_unreadable_picture_costs_its_rows_only(raw, tmp_path, capsys):
-    (tmp_path / "rgb" / "001.png").write_bytes(b"no picture")
+def test_unreadable_image_costs_its_rows_only(raw, tmp_path, capsys):
+    (tmp_path / "rgb" / "001.png").write_bytes(b"no image")
     with StandIn(stubborn=-2) as server:
         arguments = ("--out", tmp_path / "out.jsonl", "--endpoint", server.url, "--model", "m")
         assert run_tool("data/annotate.py", raw, *arguments) == 1

@@ -19,9 +19,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from rgbtvg.annotation import LocalModel
-from rgbtvg.annotation.models import Answer
-from rgbtvg.annotation.prompts import Turn
+from rgbtvg.annotation import Answer, LocalModel, Turn
 from rgbtvg.errors import ConfigError
 from tests.run_tool import run_tool
 
@@ -59,14 +57,14 @@ def folder(tmp_path_factory):
     return path
 
 
-def test_answers_pictures_and_corrections(folder):
+def test_answers_images_and_corrections(folder):
     from PIL import Image
 
     model = LocalModel(str(folder), device="cpu", max_tokens=5)
-    picture = Image.new("L", (20, 30))
-    first = model.answer([Turn("user", "the car", (picture, picture))])
+    image = Image.new("L", (20, 30))
+    first = model.answer([Turn("user", "the car", (image, image))])
     assert isinstance(first, Answer)
-    again = model.answer([Turn("user", "the car", (picture,)), Turn("assistant", "road"), Turn("user", "left")])
+    again = model.answer([Turn("user", "the car", (image,)), Turn("assistant", "road"), Turn("user", "left")])
     assert isinstance(again.text, str)
 
 
@@ -74,7 +72,7 @@ def test_annotation_run_with_it_ends_and_tells_what_it_refused(folder, raw, tmp_
     arguments = (raw, "--out", tmp_path / "out.jsonl", "--limit", 2, "--attempts", 2, "--max-tokens", 5)
     assert run_tool("data/annotate.py", *arguments, "--local", folder, "--device", "cpu") == 0
     entries = [json.loads(line) for line in (tmp_path / "out.journal.jsonl").read_text().splitlines()[1:]]
-    assert len(entries) == 2 + 2 * 2  # one picture and two sentences, each refused twice
+    assert len(entries) == 2 + 2 * 2  # one image and two expressions, each refused twice
     assert {entry["host"] for entry in entries} == {"local"}
     assert "0 records accepted, 2 rejected" in capsys.readouterr().out
 

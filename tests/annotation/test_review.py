@@ -25,22 +25,22 @@ SCRIPT = '<img src=x onerror="document.title=1"> the car & <b>left</b>'
 
 
 @pytest.fixture
-def sentences(raw):
-    """Six records with sentences; the second one's is an attack, the third one's box is small."""
+def expressions(raw):
+    """Six records with expressions; the second one's is an attack, the third one's box is small."""
     records = read_records(raw)[:6]
     for index, record in enumerate(records):
         record["expression"] = f"the {record['extra']['category']} number {'abcdef'[index]} on the left"
     records[1]["expression"] = SCRIPT
     records[2]["boxes"] = [[20.0, 10.0, 26.0, 16.0]]
-    path = raw.with_name("sentences.jsonl")
+    path = raw.with_name("expressions.jsonl")
     write_records(path, records)
     return path
 
 
 @pytest.fixture
-def server(sentences, tmp_path):
+def server(expressions, tmp_path):
     with Journal(tmp_path / "journal", {"kind": "review"}) as journal:
-        review = Review(read_records(sentences), journal)
+        review = Review(read_records(expressions), journal)
         with ReviewServer(review, tmp_path / "out.jsonl", tmp_path) as server:
             threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
             yield server
@@ -61,7 +61,7 @@ def decide(page, index, decision, **more):
 def test_decisions_become_records(page, server):
     assert decide(page, 0, "accept").json()["progress"] == {"all": 6, "accept": 1, "edit": 0, "reject": 0}
     decide(page, 1, "reject")
-    decide(page, 2, "edit", sentence="  the traffic light\n above the road ")
+    decide(page, 2, "edit", expression="  the traffic light\n above the road ")
     assert page.post("/export", json={}).json()["count"] == 2
     first, second = read_records(server.out)
     assert first["expression"] == "the car number a on the left"
@@ -83,13 +83,13 @@ def test_later_decision_counts_and_undo_brings_the_earlier_one_back(page):
 
 
 def test_edits_are_advised_but_not_forbidden(page):
-    assert "mentions a box" in decide(page, 0, "edit", sentence="the car in the bounding box").json()["advice"]
-    assert page.get("/record/0").json()["decision"]["sentence"] == "the car in the bounding box"
-    refused = decide(page, 0, "edit", sentence=" ")
+    assert "mentions a box" in decide(page, 0, "edit", expression="the car in the bounding box").json()["advice"]
+    assert page.get("/record/0").json()["decision"]["expression"] == "the car in the bounding box"
+    refused = decide(page, 0, "edit", expression=" ")
     assert refused.status_code == 400 and "must not be empty" in refused.json()["error"]
 
 
-def test_pictures_are_8_bit_jpeg(page, tmp_path):
+def test_images_are_8_bit_jpeg(page, tmp_path):
     deep = Image.new("I;16", (64, 48), 7000)
     deep.putpixel((0, 0), 7500)
     deep.save(tmp_path / "ir" / "000.png")
@@ -127,7 +127,7 @@ def test_change_without_origin_or_in_another_form_is_refused(page, server):
     assert httpx.post(f"{server.url}decide", json=body, trust_env=False).status_code == 403
     assert page.post("/decide", data=body).status_code == 415
     assert page.post("/decide", content="[1]", headers={"Content-Type": "application/json"}).status_code == 400
-    assert page.post("/decide", json={**body, "sentence": "x" * 30_000}).status_code == 413
+    assert page.post("/decide", json={**body, "expression": "x" * 30_000}).status_code == 413
     assert decide(page, 0, "burn").status_code == 400
     assert decide(page, -1, "accept").status_code == 400
     assert page.get("/state").json()["states"] == [""] * 6
@@ -142,29 +142,29 @@ def test_listens_to_this_machine_only_and_loads_nothing_from_elsewhere(server):
     assert "http:" not in text and "https:" not in text and "{{" not in text
 
 
-def test_taken_port_is_one_sentence(server, sentences, tmp_path, capsys):
-    arguments = (sentences, "--out", tmp_path / "other.jsonl", "--port", server.server_port)
+def test_taken_port_is_one_sentence(server, expressions, tmp_path, capsys):
+    arguments = (expressions, "--out", tmp_path / "other.jsonl", "--port", server.server_port)
     assert run_tool("data/review.py", *arguments) == 1
     assert "cannot be used" in capsys.readouterr().err
 
 
-def test_changed_sentence_is_open_again(sentences, tmp_path):
-    records = read_records(sentences)
+def test_changed_expression_is_open_again(expressions, tmp_path):
+    records = read_records(expressions)
     with Journal(tmp_path / "journal", {}) as journal:
         Review(records, journal).decide(0, "accept")
-    records[0]["expression"] = "another sentence about the car"
+    records[0]["expression"] = "another expression about the car"
     with Journal(tmp_path / "journal", {}) as journal:
         assert Review(records, journal).progress()["accept"] == 0
 
 
-def test_unknown_record_is_refused(sentences, tmp_path):
+def test_unknown_record_is_refused(expressions, tmp_path):
     with Journal(tmp_path / "journal", {}) as journal, pytest.raises(DataError, match="no decision"):
-        Review(read_records(sentences), journal).decide(6, "accept")
+        Review(read_records(expressions), journal).decide(6, "accept")
 
 
-def test_decisions_survive_a_kill(sentences, tmp_path, capsys):
+def test_decisions_survive_a_kill(expressions, tmp_path, capsys):
     out = tmp_path / "out.jsonl"
-    command = [sys.executable, ROOT / "tools/data/review.py", sentences, "--out", out, "--port", "0"]
+    command = [sys.executable, ROOT / "tools/data/review.py", expressions, "--out", out, "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     tool = subprocess.Popen(list(map(str, command)), env=environment, stdout=subprocess.PIPE, text=True)
     url = next(word for word in tool.stdout.readline().split() if word.startswith("http"))
@@ -174,18 +174,18 @@ def test_decisions_survive_a_kill(sentences, tmp_path, capsys):
         os.kill(tool.pid, signal.SIGKILL)
         tool.wait()
     assert not out.exists()
-    assert run_tool("data/review.py", sentences, "--out", out, "--export") == 0
+    assert run_tool("data/review.py", expressions, "--out", out, "--export") == 0
     assert "1 accepted, 0 edited, 1 rejected, 4 open of 6" in capsys.readouterr().out
     assert len(read_records(out)) == 1
 
 
-def test_ctrl_c_writes_the_result(sentences, tmp_path, monkeypatch):
+def test_ctrl_c_writes_the_result(expressions, tmp_path, monkeypatch):
     def decide_and_interrupt(server):
         server.review.decide(3, "accept")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ReviewServer, "serve_forever", decide_and_interrupt)
-    assert run_tool("data/review.py", sentences, "--out", tmp_path / "out.jsonl", "--port", 0) == 0
+    assert run_tool("data/review.py", expressions, "--out", tmp_path / "out.jsonl", "--port", 0) == 0
     assert [record["sample_id"] for record in read_records(tmp_path / "out.jsonl")] == ["raw/train/000003"]
 
 
@@ -224,29 +224,29 @@ def test_page_in_a_browser(browser, server):
     from selenium.webdriver.common.keys import Keys
 
     person = Reviewer(browser, server.url).sees(0)
-    assert person.text("#sentence") == "the car number a on the left"
-    assert person.count("#pictures svg") == 2
-    # Both pictures have arrived, and the box lies around its place in the picture.
+    assert person.text("#expression") == "the car number a on the left"
+    assert person.count("#images svg") == 2
+    # Both images have arrived, and the box lies around its place in the image.
     script = "return performance.getEntriesByType('resource').filter(e => e.name.includes('/image/0/')).length"
     person.until(lambda: browser.execute_script(script) >= 2)
-    assert person.attribute("#pictures svg", "viewBox") == "0 0 64 48"
-    assert -8 < float(person.attribute("#pictures rect.box", "x")) < 0
+    assert person.attribute("#images svg", "viewBox") == "0 0 64 48"
+    assert -8 < float(person.attribute("#images rect.box", "x")) < 0
 
     person.press("a").sees(1)
     # The attack is text, and nothing else.
-    assert person.text("#sentence") == SCRIPT
-    assert person.count("#sentence *") == 0 and browser.title == "Review of sentences"
+    assert person.text("#expression") == SCRIPT
+    assert person.count("#expression *") == 0 and browser.title == "Review of expressions"
 
     person.press("r").sees(2).press("u").sees(1).press("e")
     editor = browser.find_element("css selector", "#editor")
     assert editor.get_attribute("value") == SCRIPT
     person.press(Keys.CONTROL + "a", "the person with an a, an e and an r", Keys.ENTER).sees(2)
     person.press(Keys.ARROW_LEFT).sees(1)
-    assert person.text("#sentence") == "the person with an a, an e and an r"
+    assert person.text("#expression") == "the person with an a, an e and an r"
     person.press("e", "x", Keys.ESCAPE)
-    assert person.text("#sentence") == "the person with an a, an e and an r"
+    assert person.text("#expression") == "the person with an a, an e and an r"
     person.press(Keys.ARROW_RIGHT).sees(2).press("z")
-    assert person.attribute("#pictures svg", "viewBox") == "15 7 16 12"
+    assert person.attribute("#images svg", "viewBox") == "15 7 16 12"
     person.press("n").sees(3).press("r").sees(4).press("a").sees(5).press("a").sees(2)
     assert "5 of 6" in person.text("#counts") and "1 edited" in person.text("#counts")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rgbtvg.annotation import Rejected, parse_expression, parse_lighting, sentence_problem
+from rgbtvg.annotation import Rejected, expression_problem, parse_expression, parse_lighting
 
 
 @pytest.mark.parametrize("answer, code", [("0", 0), (" 3\n", 3), ("<think>bright, so 4?</think>\n2", 2)])
@@ -29,9 +29,9 @@ GOOD = (
 )
 
 
-@pytest.mark.parametrize("sentence", GOOD)
-def test_good_sentences_are_taken(sentence):
-    assert parse_expression(f' "{sentence}"\n', "car") == sentence
+@pytest.mark.parametrize("expression", GOOD)
+def test_good_expressions_are_taken(expression):
+    assert parse_expression(f' "{expression}"\n', "car") == expression
 
 
 BAD = [
@@ -45,15 +45,15 @@ BAD = [
     ("The person inside the magenta frame near the kerb", "mentions a box"),
     ("The dog in the red box by the kerb", "mentions a box"),
     ("The car is 90 pixels wide and stands left", "mentions a box"),
-    ("No car is visible in this picture", "absent"),
+    ("No car is visible in this image", "absent"),
     ("No person or rider is clearly visible at this place", "absent"),
     ("There is no car on the left of the road", "absent"),
     ("The person is not visible because of the dark", "absent"),
     ("The person cannot be seen in the dark corner", "absent"),
     ("The object isn't visible behind the wall", "absent"),
-    ("I'm sorry, but the picture is too dark for that", "refuses"),
+    ("I'm sorry, but the image is too dark for that", "refuses"),
     ("Sure, the red car on the left side", "talks about the task"),
-    ("Here is the sentence about the car you want", "talks about the task"),
+    ("Here is the expression about the car you want", "talks about the task"),
     ("Description: the red car on the left side", "talks about the task"),
     ("- the red car\n- on the left", "is a list"),
     ("1. the red car on the left side", "is a list"),
@@ -69,12 +69,12 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("sentence, reason", BAD)
-def test_bad_sentences_are_refused_with_the_reason(sentence, reason):
+@pytest.mark.parametrize("expression, reason", BAD)
+def test_bad_expressions_are_refused_with_the_reason(expression, reason):
     with pytest.raises(Rejected, match=reason):
-        parse_expression(sentence, "car")
+        parse_expression(expression, "car")
 
 
 def test_category_of_two_words():
-    assert "repeats" in sentence_problem("The traffic lights", "traffic light")
-    assert sentence_problem("The broken traffic light", "traffic light") is None
+    assert "repeats" in expression_problem("The traffic lights", "traffic light")
+    assert expression_problem("The broken traffic light", "traffic light") is None

@@ -31,12 +31,12 @@ def explanation(quickstart_run, tested) -> Explanation:
     row = load_predictions(tested)[TEST]
     find = rgbtvg.GroundingInferencer(quickstart_run / "best.pth", device="cpu")
     paths = row["image_paths"]
-    return find.explain(paths["rgb"], paths["ir"], row["expression"], row["gt_boxes"])
+    return find.explain(paths["rgb"], paths["ir"], row["expression"], row["gt_boxes_xyxy"])
 
 
 def test_it_is_the_answer_of_the_test(explanation, tested):
     row = load_predictions(tested)[TEST]
-    assert np.allclose(explanation.row["pred_boxes"], row["pred_boxes"], atol=0.11)
+    assert np.allclose(explanation.row["pred_boxes_xyxy"], row["pred_boxes_xyxy"], atol=0.11)
     assert explanation.row["iou"] == pytest.approx(row["iou"], abs=0.01)
     assert explanation.row["mistake"] in MISTAKES
 
@@ -44,9 +44,9 @@ def test_it_is_the_answer_of_the_test(explanation, tested):
 def test_the_views_are_what_went_into_the_network(explanation, quickstart_run):
     size = load_config(quickstart_run / "quickstart.py").image_size
     thermal = explanation.views["ir"]
-    assert {view.picture.size for view in explanation.views.values()} == {(size, size)}
+    assert {view.image.size for view in explanation.views.values()} == {(size, size)}
     assert thermal.name == "dataset"
-    pixels = np.asarray(thermal.picture) / 255
+    pixels = np.asarray(thermal.image) / 255
     assert thermal.low == pytest.approx((pixels.min() - thermal.mean[0]) / thermal.std[0], abs=0.05)
     assert thermal.high == pytest.approx((pixels.max() - thermal.mean[0]) / thermal.std[0], abs=0.05)
 
@@ -59,7 +59,7 @@ def test_tokens_and_maps(explanation):
     (name,) = explanation.maps
     values = explanation.maps[name]
     assert name == "confidence 16 x 16" and values.sum() == pytest.approx(1, abs=1e-3)
-    x0, y0, x1, y1 = explanation.row["pred_boxes"][0]
+    x0, y0, x1, y1 = explanation.row["pred_boxes_xyxy"][0]
     x, y = explanation.looked_at[name]["peak"]
     # The most confident cell is the one of the box's centre.
     width, height = explanation.images["rgb"].size
@@ -71,7 +71,7 @@ def test_without_a_truth_nothing_is_judged(quickstart_run, tested):
     paths = load_predictions(tested)[TEST]["image_paths"]
     find = rgbtvg.GroundingInferencer(quickstart_run / "best.pth", device="cpu")
     found = find.explain(paths["rgb"], paths["ir"], "the warm car " * 20)
-    assert not {"iou", "mistake", "gt_boxes"} & found.row.keys()
+    assert not {"iou", "mistake", "gt_boxes_xyxy"} & found.row.keys()
     assert found.tokens_cut > 0 and "more were cut" in " ".join(found.lines())
     assert found.draw().width > 900
 
@@ -82,7 +82,7 @@ def test_the_tool_finds_weights_and_record_of_a_test(tested, tmp_path, capsys):
     (line,) = map(json.loads, (tmp_path / "explanations.jsonl").read_text().splitlines())
     assert line["sample_id"] == TEST and line["mistake"] in MISTAKES
     assert line["network_input"]["ir"]["thermal_normalisation"] == "dataset"
-    assert Image.open(line["picture"]).height > 900
+    assert Image.open(line["image"]).height > 900
     assert run_tool("analysis/inspect_prediction.py", "--predictions", tested, "--worst", 2, "--out", tmp_path) == 0
     assert len((tmp_path / "explanations.jsonl").read_text().splitlines()) == 3
     capsys.readouterr()
@@ -129,7 +129,7 @@ def test_overrides_reach_a_finished_run(quickstart_run, tested, tmp_path, capfd,
     assert run_tool(*command, "thermal_normalisation=clahe") == 0
     plain, changed = load_predictions(tested), load_predictions(tmp_path / "predictions.json")
     assert plain.keys() == changed.keys()
-    assert any(plain[name]["pred_boxes"] != changed[name]["pred_boxes"] for name in plain)
+    assert any(plain[name]["pred_boxes_xyxy"] != changed[name]["pred_boxes_xyxy"] for name in plain)
     assert run_tool(*command, "modality=ir") == 1
     assert "is a checkpoint of ReSC (rgbt)" in capfd.readouterr().err
     assert run_tool(*command, "dataset=rgbtvg_flir") == 1

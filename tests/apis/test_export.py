@@ -23,7 +23,7 @@ pytest.importorskip("onnxruntime")
 from rgbtvg.apis.export import ExportedGrounder, _facts, export_model
 from rgbtvg.apis.exported import INPUTS, KEY, ExportedModel, network_inputs
 
-SENTENCES = ["the warm car", "the cold person", "the car"]
+EXPRESSIONS = ["the warm car", "the cold person", "the car"]
 
 
 @pytest.fixture(scope="module")
@@ -36,19 +36,19 @@ def exported(checkpoints, tmp_path_factory):
 def test_an_onnx_file_answers_as_its_checkpoint_at_any_batch_size(exported, inferencer, images):
     find = rgbtvg.GroundingInferencer(exported, device="cpu")
     assert repr(find).startswith("GroundingInferencer(TransVG, modality='rgbt'")
-    expected = inferencer(*images, SENTENCES)
-    for result, wanted in zip(find(*images, SENTENCES), expected, strict=True):
-        np.testing.assert_allclose(result.boxes, wanted.boxes, atol=1e-2)  # pixels of an image of 90 x 60
+    expected = inferencer(*images, EXPRESSIONS)
+    for result, wanted in zip(find(*images, EXPRESSIONS), expected, strict=True):
+        np.testing.assert_allclose(result.boxes_xyxy, wanted.boxes_xyxy, atol=1e-2)  # pixels of an image of 90 x 60
         np.testing.assert_allclose(result.scores, wanted.scores, atol=1e-4)
-    np.testing.assert_allclose(find(*images, SENTENCES[0]).boxes, expected[0].boxes, atol=1e-2)
+    np.testing.assert_allclose(find(*images, EXPRESSIONS[0]).boxes_xyxy, expected[0].boxes_xyxy, atol=1e-2)
     with pytest.raises(ConfigError, match="cannot be explained"):
-        find.explain(*images, SENTENCES[0])
+        find.explain(*images, EXPRESSIONS[0])
 
 
 def test_an_onnx_file_runs_without_models_and_engine(exported, images):
     program = (
         "import sys, rgbtvg; find = rgbtvg.GroundingInferencer(sys.argv[1], device='cpu'); "
-        "assert find(sys.argv[2], sys.argv[3], 'the warm car').boxes.shape == (1, 4); "
+        "assert find(sys.argv[2], sys.argv[3], 'the warm car').boxes_xyxy.shape == (1, 4); "
         "loaded = [name for name in sys.modules if name.startswith(('rgbtvg.models', 'rgbtvg.engine'))]; "
         "sys.exit(', '.join(loaded) or 0)"
     )
@@ -92,7 +92,7 @@ def check_export(method, modality, suffix, folder):
         torch.testing.assert_close(boxes, wanted, atol=1e-4, rtol=0)
         return
     for sample, wanted in zip(ExportedModel(path).test_step(collated(modality, 3)), expected, strict=True):
-        torch.testing.assert_close(sample.pred_boxes / 64, wanted.pred_boxes / 64, atol=1e-4, rtol=0)
+        torch.testing.assert_close(sample.pred_boxes_xyxy / 64, wanted.pred_boxes_xyxy / 64, atol=1e-4, rtol=0)
         torch.testing.assert_close(sample.pred_scores, wanted.pred_scores, atol=1e-4, rtol=0)
 
 

@@ -21,7 +21,7 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.local_server import HOST, SenderCheck, listen
 from tests.run_tool import run_tool
 
-SENTENCE = "the warm car"
+EXPRESSION = "the warm car"
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +60,11 @@ def asked(page, *data):
     return events[-2].removeprefix("event: "), json.loads(events[-1].removeprefix("data: "))
 
 
-def test_two_uploads_and_a_sentence_give_a_picture_and_a_box(page, images, inferencer):
-    event, (picture, text) = asked(page, SENTENCE, *(uploaded(page, path) for path in images))
+def test_two_uploads_and_an_expression_give_an_image_and_a_box(page, images, inferencer):
+    event, (image, text) = asked(page, EXPRESSION, *(uploaded(page, path) for path in images))
     assert event == "complete"
-    assert text == inferencer(*images, SENTENCE).summary()
-    address = picture["url"]
+    assert text == inferencer(*images, EXPRESSION).summary()
+    address = image["url"]
     assert page.get(address[address.index("/gradio_api") :]).content.startswith(b"\x89PNG")
 
 
@@ -99,7 +99,7 @@ def test_a_post_without_origin_or_beyond_the_limit_is_refused(page, url):
 
 def test_no_file_of_this_machine_can_be_named(page, images):
     stolen = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
-    assert asked(page, SENTENCE, stolen, uploaded(page, images[1]))[0] == "error"
+    assert asked(page, EXPRESSION, stolen, uploaded(page, images[1]))[0] == "error"
     assert page.get("/gradio_api/file=/etc/passwd").status_code in (403, 404)
 
 
@@ -113,16 +113,16 @@ def test_an_open_server_answers_to_addresses_but_not_to_foreign_names():
 
 
 def test_mistakes_are_one_sentence_on_the_page_and_nothing_in_the_terminal(page, images, tmp_path, capfd):
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no image")
     rgb, thermal = (uploaded(page, path) for path in images)
     broken = uploaded(page, tmp_path / "broken.jpg")
-    for data, sentence in (
-        ((SENTENCE, broken, thermal), "image broken.jpg cannot be read"),
-        ((SENTENCE, None, thermal), "no RGB image was given"),
+    for data, expression in (
+        ((EXPRESSION, broken, thermal), "image broken.jpg cannot be read"),
+        ((EXPRESSION, None, thermal), "no RGB image was given"),
         (("  ", rgb, thermal), "the expression is empty"),
     ):
         event, answer = asked(page, *data)
-        assert event == "error" and sentence in answer["error"]
+        assert event == "error" and expression in answer["error"]
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
@@ -158,6 +158,6 @@ def test_uploads_are_previewed_and_the_button_stays_in_view(browser, url, images
     until(lambda: shown() >= 2)
     button = next(button for button in browser.find_elements("tag name", "button") if button.text == "Find")
     assert button.rect["y"] + button.rect["height"] <= 800
-    browser.find_element("tag name", "textarea").send_keys(SENTENCE)
+    browser.find_element("tag name", "textarea").send_keys(EXPRESSION)
     button.click()
     until(lambda: shown() >= 3)

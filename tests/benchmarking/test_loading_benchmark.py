@@ -12,7 +12,7 @@ def small(monkeypatch):
     monkeypatch.setattr(loading_benchmark, "KINDS", {"jpeg": ((640, 480), ".jpg"), "png": ((96, 72), ".png")})
 
 
-def test_pictures_are_pairs_that_load(small, tmp_path):
+def test_images_are_pairs_that_load(small, tmp_path):
     record = loading_benchmark.make_pairs(tmp_path, "jpeg", 1)[0]
     images = LoadImages("rgbt")(record)["images"]
     assert images["rgb"].shape == (480, 640, 3) and images["ir"].shape == (480, 640)

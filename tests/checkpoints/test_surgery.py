@@ -45,12 +45,12 @@ def batch(modality: str, size: int = IMAGE_SIZE) -> GroundingInputs:
     streams = {"rgb": ("rgb",), "ir": ("ir",), "rgbt": ("rgb", "ir")}[modality]
     ids = torch.randint(1, VOCABULARY, (2, MAX_LENGTH))
     images = {stream: torch.randn(2, 3, size, size) for stream in streams}
-    return GroundingInputs(images, torch.zeros(2, size, size, dtype=torch.bool), ids, ids > 0)
+    return GroundingInputs(images, torch.zeros(2, size, size, dtype=torch.bool), ids, ids == 0)
 
 
 def boxes(model: nn.Module, inputs: GroundingInputs) -> torch.Tensor:
     with torch.no_grad():
-        return model.encode(inputs)["pred_boxes"]
+        return model.encode(inputs)["pred_boxes_cxcywh"]
 
 
 def test_merged_lora_gives_the_same_boxes_without_adapters():
@@ -62,7 +62,7 @@ def test_merged_lora_gives_the_same_boxes_without_adapters():
     torch.testing.assert_close(boxes(plain, batch("rgbt")), boxes(adapted, batch("rgbt")), atol=1e-6, rtol=1e-5)
 
 
-def test_split_lora_and_copies_turn_a_shared_model_into_one_per_camera():
+def test_split_lora_and_copies_turn_a_shared_model_into_one_per_stream():
     shared = tiny_vgnet.config("rgbt")
     shared["guides"]["per_stream"] = False
     shared["adapter"] = dict(

@@ -10,12 +10,12 @@ from tests.models.test_methods import build
 
 
 @pytest.mark.parametrize("method", ["faoa", "resc"])
-def test_a_widened_model_sees_two_equal_pictures_as_one(method):
+def test_a_widened_model_sees_two_equal_images_as_one(method):
     single, pair = build(method, "rgb").eval(), build(method, "rgbt").eval()
     pair.load_state_dict(widen_projections(single.state_dict()))
     images = torch.randn(2, 3, 64, 64)
     ids = torch.randint(1, 99, (2, 16))
-    inputs = GroundingInputs({"rgb": images, "ir": images}, torch.zeros(2, 64, 64, dtype=torch.bool), ids, ids > 0)
+    inputs = GroundingInputs({"rgb": images, "ir": images}, torch.zeros(2, 64, 64, dtype=torch.bool), ids, ids == 0)
     with torch.no_grad():
         torch.testing.assert_close(pair.encode(inputs)["maps"], single.encode(inputs)["maps"], atol=1e-4, rtol=1e-4)
 

@@ -1,4 +1,4 @@
-"""The five classic sets in the files that are distributed, with few pictures of noise."""
+"""The five classic sets in the files that are distributed, with few images of noise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 WIDTH, HEIGHT = 64, 48
 COCO_NAME = "COCO_train2014_000000000001.jpg"
-PICTURES = (
+IMAGES = (
     ("other/images/mscoco/images/train2014", COCO_NAME),
     ("referit/images", "1.jpg"),
     ("Flickr30k/flickr30k-images", "1.jpg"),
@@ -29,10 +29,10 @@ SEQTR_FOLDERS = {
 
 
 def write_classic_sets(root: Path, rows: dict[str, int]) -> None:
-    """Pictures, and of every set so many rows per split in ``splits/<dataset>/*.pth`` and in
+    """Images, and of every set so many rows per split in ``splits/<dataset>/*.pth`` and in
     ``annotations/<folder>/instances.json``.
     """
-    for folder, name in PICTURES:
+    for folder, name in IMAGES:
         (root / folder).mkdir(parents=True)
         noise = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
         Image.fromarray(noise).save(root / folder / name)

@@ -48,5 +48,5 @@ def test_loaders_of_a_config_make_batches(flir, tokenizer_folder, modality, work
             assert inputs.token_ids.shape == (inputs.batch_size, 8)
         if name != "train_dataloader":
             for sample in samples:
-                undone = sample.frame.to_image(denormalise_boxes(sample.gt_boxes, sample.input_shape))
-                np.testing.assert_allclose(undone, sample.gt_boxes_px, atol=1e-3)
+                undone = sample.frame.to_image(denormalise_boxes(sample.gt_boxes_cxcywh, sample.input_shape))
+                np.testing.assert_allclose(undone, sample.gt_boxes_xyxy, atol=1e-3)

@@ -26,7 +26,7 @@ SIZES = {  # of training, validation and test
     "referit": (3, 3, 6),
     "flickr30k": (3, 3, 6),
     "mixup": (15, 3, 6),
-    # Two sentences for each of three objects; one of them is drawn in training.
+    # Two expressions for each of three objects; one of them is drawn in training.
     "seqtr/refcoco": (3, 6, 18),
     "seqtr/refcoco_plus": (3, 6, 18),
     "seqtr/refcocog_google": (3, 6, 6),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rgbtvg.apis.inferencer import open_picture
+from rgbtvg.apis.inferencer import open_image
 from rgbtvg.datasets.flir import FlirError, read_flir_raw
 from rgbtvg.datasets.transforms import LoadImages
 from rgbtvg.errors import DataError
@@ -80,7 +80,7 @@ def test_files_without_a_raw_image_give_none():
     assert read_flir_raw(radiometric_jpeg(b"")) is None
     assert read_flir_raw(radiometric_jpeg(fff(raw_record(RAMP), kind=7))) is None
     plain = radiometric_jpeg(b"")
-    assert read_flir_raw(plain + b"FLIR\0 behind the picture") is None
+    assert read_flir_raw(plain + b"FLIR\0 behind the image") is None
 
 
 GOOD = fff(raw_record(RAMP))
@@ -105,7 +105,7 @@ def test_broken_flir_data_are_one_sentence_naming_the_file(tmp_path, kind):
         LoadImages("ir")({"image_paths": {"ir": str(tmp_path / "x.jpg")}})
 
 
-def test_any_cut_of_the_file_is_a_picture_or_a_sentence(tmp_path):
+def test_any_cut_of_the_file_is_an_image_or_a_sentence(tmp_path):
     data = radiometric_jpeg(GOOD)
     for length in range(0, len(data), 37):
         (tmp_path / "x.jpg").write_bytes(data[:length])
@@ -121,7 +121,7 @@ def test_thermal_takes_the_sensor_and_rgb_the_rendering(tmp_path):
     images = LoadImages("rgbt")({"image_paths": {"rgb": str(path), "ir": str(path)}})["images"]
     assert images["rgb"][0, 0].tolist() == pytest.approx([200, 40, 90], abs=4)
     assert (images["ir"][0, 0], images["ir"][-1, -1]) == (0, 255)
-    np.testing.assert_array_equal(np.asarray(open_picture(path, "ir")), RAMP)
+    np.testing.assert_array_equal(np.asarray(open_image(path, "ir")), RAMP)
 
 
 def test_a_small_sensor_takes_the_size_and_rotation_of_its_jpeg(tmp_path):

@@ -162,10 +162,10 @@ def test_five_sources_train_together(tmp_path, tokenizer_folder):
     assert load_file(tmp_path / "run/epoch_2.pth")["meta"]["iter"] == 8
 
 
-def test_counts_of_a_mixture_are_those_of_all_sentences(root, monkeypatch):
+def test_counts_of_a_mixture_are_those_of_all_expressions(root, monkeypatch):
     said = []
     monkeypatch.setattr("rgbtvg.datasets.published.print_log", lambda text, **kwargs: said.append(text))
-    reader = dict(type="SeqTRInstances", split="train", sentences="drawn", split_root=root / "annotations")
+    reader = dict(type="SeqTRInstances", split="train", expressions="drawn", split_root=root / "annotations")
     sources = {name: dict(reader, dataset=name) for name in ROWS}
     assert len(mixture(root, sources=sources, dataset="coco_all")) == 20
     assert said[-2] == "coco_all train: 40 rows"

@@ -144,7 +144,7 @@ INSTANCES = {
         ("gref_umd", "refcocog-umd"),
     ],
 )
-def test_instances_give_a_record_per_sentence(root, dataset, folder):
+def test_instances_give_a_record_per_expression(root, dataset, folder):
     save_json(root, f"{folder}/instances.json", INSTANCES)
     found = records(SeqTRInstances, dataset, root, ["train", "val"])
     assert [record["expression"] for record in found] == ["the lady", "woman in blue", "left one", "dog"]
@@ -170,9 +170,9 @@ def test_instances_masks_in_every_encoding(root):
         assert rle["counts"] == encoded["counts"].decode()
 
 
-def test_a_sentence_is_drawn_per_entry_in_training_only(root):
+def test_an_expression_is_drawn_per_entry_in_training_only(root):
     save_json(root, "refcoco-unc/instances.json", INSTANCES)
-    options = dict(data_root=root, split_root=root / "splits", modality="rgb", sentences="drawn")
+    options = dict(data_root=root, split_root=root / "splits", modality="rgb", expressions="drawn")
     training = SeqTRInstances("unc", "train", **options)
     assert len(training) == 1
     np.random.seed(0)
@@ -303,7 +303,7 @@ def test_what_is_wrong_is_one_sentence(root):
     with pytest.raises(ConfigError, match="unc has no ir images, which modality='rgbt' needs"):
         records(RefCOCO, "unc", root, modality="rgbt")
     save_rows(root, "flickr", "train", SHUFFLED)
-    with pytest.raises(DataError, match=r"\(file name, box xyxy, sentence\)"):
+    with pytest.raises(DataError, match=r"\(file name, box xyxy, expression\)"):
         records(Flickr30kEntities, "flickr", root)
     save_json(root, "refcoco-unc/instances.json", {"train": [{**INSTANCES["train"][0], "bbox": [1, 2, 3]}]})
     with pytest.raises(DataError, match=r"entry 0 of train in .*instances.json"):

@@ -1,4 +1,4 @@
-"""Validation that every annotation passes: names, text files, ids, sentences, boxes, masks, and sets of boxes."""
+"""Validation that every annotation passes: names, text files, ids, expressions, boxes, masks, and sets of boxes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from rgbtvg.datasets.masks import encode_mask
 from rgbtvg.datasets.records import (
     BoxReader,
     LeftOut,
+    check_expression,
     check_id,
-    check_sentence,
     check_size,
     diagnose_boxes,
     index_by_id,
@@ -198,31 +198,31 @@ def test_an_id_of_two_entries_is_refused_and_a_repeated_entry_is_not():
             index_by_id(entries, "image")
 
 
-# Sentences
+# Expressions
 
 
-@given(sentence=anything)
+@given(expression=anything)
 @quick
-def test_a_sentence_is_kept_left_out_or_refused(sentence):
+def test_an_expression_is_kept_left_out_or_refused(expression):
     try:
-        assert check_sentence(sentence) is sentence
-        assert sentence.encode("utf-8") and any(character.isprintable() for character in sentence)
+        assert check_expression(expression) is expression
+        assert expression.encode("utf-8") and any(character.isprintable() for character in expression)
     except LeftOut:
-        assert isinstance(sentence, str)
+        assert isinstance(expression, str)
     except DataError as error:
         assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("sentence", ["", " ", "\t\n", "\u200b", "\ufeff", "\u3000\xa0"])
-def test_sentences_that_show_nothing_are_left_out(sentence):
+@pytest.mark.parametrize("expression", ["", " ", "\t\n", "\u200b", "\ufeff", "\u3000\xa0"])
+def test_expressions_that_show_nothing_are_left_out(expression):
     with pytest.raises(LeftOut):
-        check_sentence(sentence)
+        check_expression(expression)
 
 
-@pytest.mark.parametrize("sentence", ["a car \ud83d", "\udc00", None, 3, 1.5, True, ["a car"], b"a car"])
-def test_what_is_no_sentence_is_refused(sentence):
-    with pytest.raises(DataError, match="sentence") as caught:
-        check_sentence(sentence)
+@pytest.mark.parametrize("expression", ["a car \ud83d", "\udc00", None, 3, 1.5, True, ["a car"], b"a car"])
+def test_what_is_no_expression_is_refused(expression):
+    with pytest.raises(DataError, match="expression") as caught:
+        check_expression(expression)
     assert not isinstance(caught.value, LeftOut)
     str(caught.value).encode("utf-8")
 
@@ -339,8 +339,8 @@ def root(tmp_path):
     return tmp_path
 
 
-def ref(number, *sentences):
-    return {"split": "train", "image_id": number, "ann_id": number, "sentences": list(sentences)}
+def ref(number, *expressions):
+    return {"split": "train", "image_id": number, "ann_id": number, "sentences": list(expressions)}
 
 
 def coco(root, images=None, annotations=None, refs=None, **options):
@@ -396,16 +396,16 @@ def test_a_string_in_place_of_a_list_is_one_sentence(root):
     assert [dataset.get_data_info(i)["expression"] for i in range(len(dataset))] == ["a red car"]
 
 
-def test_empty_sentences_of_a_set_are_counted_and_left_out(root, caplog):
+def test_empty_expressions_of_a_set_are_counted_and_left_out(root, caplog):
     refs = [
         {"split": "train", "image_id": 1, "ann_id": 1, "sentences": [{"sent": ""}, {"sent": "a car"}, {"sent": "b"}]}
     ]
     records, dataset = coco(root, refs=refs)
     assert [record["expression"] for record in records] == ["a car", "b"]
-    assert dataset.sentence_counts == {"train": 3} and dataset.intake.left_out["train"] == 1
-    for sentence in (None, 3, "a \ud800"):
-        with pytest.raises(DataError, match="sentence"):
-            coco(root, refs=[{**refs[0], "sentences": [{"sent": sentence}]}])
+    assert dataset.expression_counts == {"train": 3} and dataset.intake.left_out["train"] == 1
+    for expression in (None, 3, "a \ud800"):
+        with pytest.raises(DataError, match="expression"):
+            coco(root, refs=[{**refs[0], "sentences": [{"sent": expression}]}])
 
 
 @pytest.mark.parametrize(
@@ -472,7 +472,7 @@ def test_canonical_lines_with_a_mark_blank_lines_and_windows_ends(root):
         assert dataset.get_data_info(0)["image_paths"] == {"rgb": str(root / "rgb/1.png")}
 
 
-def test_a_lone_surrogate_outside_the_sentence_is_written_as_an_escape(tmp_path):
+def test_a_lone_surrogate_outside_the_expression_is_written_as_an_escape(tmp_path):
     line = {"sample_id": "1", "dataset": "d", "split": "s", "image_paths": {"rgb": str(tmp_path / "1.png")}}
     write_records(tmp_path / "d.jsonl", [{**line, "expression": "a car", "boxes": [], "extra": {"note": "\ud800"}}])
     assert read_records(tmp_path / "d.jsonl")[0]["extra"] == {"note": "\ud800"}

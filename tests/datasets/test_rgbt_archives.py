@@ -31,7 +31,7 @@ def saved(rows):
     return stream.getvalue()
 
 
-def picture():
+def image():
     stream = io.BytesIO()
     Image.new("L", (64, 48)).save(stream, "PNG")
     return stream.getvalue()
@@ -47,7 +47,7 @@ def write_archives(folder, subset=SMALL, prefix=""):
     with tarfile.open(folder / "data_flir.tar", "w") as tar:
         for stream in ("rgb", "ir"):
             for name in ("a.png", "b.png", "._a.png"):
-                add(tar, f"{prefix}image_data/flir/{stream}/{name}", picture())
+                add(tar, f"{prefix}image_data/flir/{stream}/{name}", image())
         add(tar, f"{prefix}image_data/README.md", b"how to cite")
     return folder
 

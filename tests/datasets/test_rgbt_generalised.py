@@ -1,4 +1,4 @@
-"""Sentences of any number of objects: the reader, the pipeline with masks, and clear refusals."""
+"""Expressions of any number of objects: the reader, the pipeline with masks, and clear refusals."""
 
 import json
 
@@ -15,7 +15,7 @@ PIPELINE = [
     dict(type="LoadMasks"),
     dict(type="LargeScaleJitter", size=64),
     dict(type="StretchToSquare", size=64),
-    dict(type="CleanSentence"),
+    dict(type="CleanExpression"),
     dict(type="PackGroundingInputs"),
 ]
 
@@ -64,20 +64,20 @@ def test_boxes_and_masks_move_together_through_the_pipeline(root):
     for index, targets in enumerate((2, 0, 1)):
         np.random.seed(index)
         sample = dataset[index]["data_samples"]
-        assert sample.gt_boxes.shape == (targets, 4)
+        assert sample.gt_boxes_cxcywh.shape == (targets, 4)
         assert sample.gt_masks.shape == (targets, 64, 64)
         assert len(sample.gt_rles) == targets
         assert sample.expression == f"the thing number {index}"
         assert sample.conditions == {"lighting": "very weak"}
-        for box, mask in zip(sample.gt_boxes * 64, sample.gt_masks, strict=True):
+        for box, mask in zip(sample.gt_boxes_cxcywh * 64, sample.gt_masks, strict=True):
             rows, columns = mask.nonzero(as_tuple=True)
             cx, cy, w, h = box.tolist()
             assert abs(columns.float().mean() + 0.5 - cx) < 2.5 and abs(rows.float().mean() + 0.5 - cy) < 2.5
             assert mask.sum().item() == pytest.approx(w * h, rel=0.3)
 
 
-def test_sentences_of_one_object_can_be_asked_for(root):
-    assert [len(make(root, targets="one")[i]["data_samples"].gt_boxes) for i in range(1)] == [1]
+def test_expressions_of_one_object_can_be_asked_for(root):
+    assert [len(make(root, targets="one")[i]["data_samples"].gt_boxes_cxcywh) for i in range(1)] == [1]
     assert len(make(root, targets="one")) == 1
 
 

@@ -230,8 +230,8 @@ def no_annotations(folder):
     [hostile, bare_pickle, no_list, short_row, box_of_three, empty_split, no_thermal_folder, no_annotations],
 )
 def test_bad_files_are_one_sentence(flir, spoil, capsys):
-    sentence = spoil(flir)
-    with pytest.raises(DataError, match=sentence) as caught:
+    expression = spoil(flir)
+    with pytest.raises(DataError, match=expression) as caught:
         records(flir)
     assert "\n" not in str(caught.value)
     assert "executed" not in capsys.readouterr().out

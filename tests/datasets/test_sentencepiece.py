@@ -38,10 +38,10 @@ def test_the_command_writes_that_tokenizer(tmp_path, capsys):
 def test_tokenize_cuts_and_pads():
     tokenize = Tokenize(FOLDER / "tokenizer", max_length=8, pad_id=PAD)
     long = tokenize(dict(expression="the red car " * 10))
-    assert long["token_ids"][0] == START and long["token_ids"][-1] == END and long["token_mask"].all()
+    assert long["token_ids"][0] == START and long["token_ids"][-1] == END and not long["token_padding_mask"].any()
     short = tokenize(dict(expression="The RED car"))
     assert short["token_ids"].tolist()[-3:] == [PAD] * 3
-    assert short["token_mask"].tolist() == [True] * 5 + [False] * 3
+    assert short["token_padding_mask"].tolist() == [False] * 5 + [True] * 3
 
 
 def test_a_sentencepiece_model_is_refused_with_the_command():

@@ -73,8 +73,8 @@ def test_tags_are_unique_and_complete():
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """Three pairs of different sizes; records of four sentences, two of which share a pair."""
+def images(tmp_path):
+    """Three pairs of different sizes; records of four expressions, two of which share a pair."""
     records, pixels = [], {"rgb": [], "ir": []}
     for index, shape in enumerate([(20, 30), (10, 16), (40, 8)]):
         image = np.random.default_rng(index).integers(0, 256, (*shape, 4), dtype=np.uint8) // (index + 1)
@@ -88,8 +88,8 @@ def pictures(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_measured_statistics_count_every_pixel_of_every_image_once(pictures, workers):
-    records, pixels = pictures
+def test_measured_statistics_count_every_pixel_of_every_image_once(images, workers):
+    records, pixels = images
     files = image_files(records, ("rgb", "ir"))
     assert len(files) == 6
     done = []
@@ -100,18 +100,18 @@ def test_measured_statistics_count_every_pixel_of_every_image_once(pictures, wor
         np.testing.assert_allclose(measured[stream].std, values.std(0), rtol=1e-9)
 
 
-def test_what_is_measured_is_what_the_model_sees(pictures):
-    files = image_files(pictures[0], ("ir",))
+def test_what_is_measured_is_what_the_model_sees(images):
+    files = image_files(images[0], ("ir",))
     stored, stretched = (measure_statistics(files, name, workers=0)["ir"] for name in ("dataset", "percentile"))
-    # Darker pictures are spread over the whole range, as the others are.
+    # Darker images are spread over the whole range, as the others are.
     assert stored.mean[0] < 0.45
     assert stretched.mean[0] == pytest.approx(0.5, abs=0.04)
 
 
-def test_an_unreadable_image_is_one_sentence_naming_it(pictures, tmp_path):
+def test_an_unreadable_image_is_one_sentence_naming_it(images, tmp_path):
     (tmp_path / "1_ir.png").write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"image .*1_ir\.png cannot be read"):
-        measure_statistics(image_files(pictures[0], ("ir",)), workers=2)
+        measure_statistics(image_files(images[0], ("ir",)), workers=2)
 
 
 def test_command_measures_train_and_prints_the_line_of_a_config(flir, capsys, tmp_path):

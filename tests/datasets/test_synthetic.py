@@ -38,7 +38,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def annotated():
-    """200 scenes with their sentences, without pictures."""
+    """200 scenes with their expressions, without images."""
     return [annotate(seed=3, split="train", index=index, count=2 + index % 2) for index in range(200)]
 
 
@@ -50,8 +50,8 @@ def rows_of(root, name, folder=""):
 def test_same_bytes_for_any_number_of_workers(root, tmp_path):
     manifest = make_synthetic(tmp_path / "again", SPEC, workers=2, progress=False)
     assert manifest == json.loads((root / "manifest.json").read_text())
-    picture = "rgbtvg/rgbtvg-images/all/ir/synthetic_test_00003.jpg"
-    assert (root / picture).read_bytes() == (tmp_path / "again" / picture).read_bytes()
+    image = "rgbtvg/rgbtvg-images/all/ir/synthetic_test_00003.jpg"
+    assert (root / image).read_bytes() == (tmp_path / "again" / image).read_bytes()
 
 
 def test_an_image_does_not_depend_on_the_size_of_the_set(root, tmp_path):
@@ -67,7 +67,7 @@ def test_another_seed_gives_another_set():
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_rows_and_pictures(root, split):
+def test_rows_and_images(root, split):
     rows = rows_of(root, split)
     assert len(rows) == getattr(SPEC, split)
     for row in rows:
@@ -79,8 +79,8 @@ def test_rows_and_pictures(root, split):
         for (condition, labels), code in zip(CONDITIONS.items(), codes, strict=True):
             assert code in [label.code for label in labels], condition
         for stream, mode in (("rgb", "RGB"), ("ir", "L")):
-            with Image.open(root / "rgbtvg/rgbtvg-images/all" / stream / file_name) as picture:
-                assert (picture.mode, picture.size) == (mode, (160, 128))
+            with Image.open(root / "rgbtvg/rgbtvg-images/all" / stream / file_name) as image:
+                assert (image.mode, image.size) == (mode, (160, 128))
 
 
 def test_splits_share_no_image(root):
@@ -104,11 +104,11 @@ def test_extras_hold_the_row_boxes_and_masks(root):
     boxes = {(row[0], row[3]): row[2] for split in SPLITS for row in rows_of(root, split)}
     found = 0
     for record in read_extras(root):
-        for sentence in record["sentences"]:
-            item = record["objects"][sentence["target"]]
-            assert boxes[record["file_name"], sentence["expression"]] == item["box_xywh"]
+        for expression in record["expressions"]:
+            item = record["objects"][expression["target"]]
+            assert boxes[record["file_name"], expression["expression"]] == item["box_xywh"]
             assert coco_mask.toBbox(item["mask"]).tolist() == item["box_xywh"]
-            assert Phrase.from_dict(sentence["phrase"]).category == item["category"]
+            assert Phrase.from_dict(expression["phrase"]).category == item["category"]
             found += 1
     assert found == SPEC.train + SPEC.val + SPEC.test
 
@@ -122,53 +122,55 @@ def test_grec_rows(root):
         assert [coco_mask.toBbox(mask).tolist() for mask in row["masks"]] == row["boxes_xywh"]
 
 
-def test_every_sentence_singles_out_one_object(annotated):
-    for scene, sentences in annotated:
-        assert len({sentence.phrase for sentence in sentences}) == len(sentences)
-        for sentence in sentences:
-            assert is_unique(sentence.phrase, scene, *sentence.targets)
-            assert not scene.theme.dark or not set(COLOURS) & set(sentence.expression.split())
+def test_every_expression_singles_out_one_object(annotated):
+    for scene, expressions in annotated:
+        assert len({expression.phrase for expression in expressions}) == len(expressions)
+        for expression in expressions:
+            assert is_unique(expression.phrase, scene, *expression.targets)
+            assert not scene.theme.dark or not set(COLOURS) & set(expression.text.split())
 
 
-def test_grec_sentences_mean_several_objects_or_none(annotated):
+def test_grec_expressions_mean_several_objects_or_none(annotated):
     counts = Counter()
     for index, (scene, _) in enumerate(annotated[:60]):
-        for sentence in annotate_grec(3, "train", index, scene):
-            assert candidates(sentence.phrase, scene) == list(sentence.targets)
-            counts[len(sentence.targets) > 0] += 1
+        for expression in annotate_grec(3, "train", index, scene):
+            assert candidates(expression.phrase, scene) == list(expression.targets)
+            counts[len(expression.targets) > 0] += 1
     assert min(counts[True], counts[False]) >= 55
 
 
-def test_neither_camera_is_enough(annotated):
-    choices = [observer_choices(s.phrase, scene) for scene, sentences in annotated for s in sentences]
+def test_neither_stream_is_enough(annotated):
+    choices = [observer_choices(s.phrase, scene) for scene, expressions in annotated for s in expressions]
     oracle = oracle_accuracy(choices)
     assert oracle["rgbt"] == 1
     assert oracle["rgb"] < 0.64 and oracle["ir"] < 0.64
-    dark = [observer_choices(s.phrase, scene) for scene, sentences in annotated for s in sentences if scene.theme.dark]
+    dark = [
+        observer_choices(s.phrase, scene) for scene, expressions in annotated for s in expressions if scene.theme.dark
+    ]
     assert oracle_accuracy(dark)["rgb"] < 0.25
 
 
 def test_needs_follow_from_what_is_hidden(annotated):
-    shares = Counter(name for scene, sentences in annotated for s in sentences for name in needs(s.phrase, scene))
-    total = sum(len(sentences) for _, sentences in annotated)
+    shares = Counter(name for scene, expressions in annotated for s in expressions for name in needs(s.phrase, scene))
+    total = sum(len(expressions) for _, expressions in annotated)
     assert 0.5 < shares["colour"] / total < 0.7
     assert 0.4 < shares["heat"] / total < 0.65
 
 
-def test_cameras_see_what_they_should(annotated):
+def test_streams_show_what_they_should(annotated):
     scene, _ = next(pair for pair in annotated if pair[0].theme.lighting == 3)
     recoloured = tuple(replace(item, colour="red") for item in scene.objects)
     heated = tuple(replace(item, heat="warm") for item in scene.objects)
 
-    def pictures(objects, theme=scene.theme):
+    def images(objects, theme=scene.theme):
         seen = replace(scene, objects=objects, theme=theme)
         rng = np.random.default_rng(0)
         return np.asarray(render_rgb(seen, rng)), np.asarray(render_thermal(seen, np.random.default_rng(0)))
 
-    rgb, thermal = pictures(scene.objects)
-    assert (pictures(recoloured)[1] == thermal).all() and (pictures(recoloured)[0] != rgb).any()
-    assert (pictures(heated)[0] == rgb).all() and (pictures(heated)[1] != thermal).any()
-    dark_rgb, dark_thermal = pictures(scene.objects, replace(scene.theme, lighting=1))
+    rgb, thermal = images(scene.objects)
+    assert (images(recoloured)[1] == thermal).all() and (images(recoloured)[0] != rgb).any()
+    assert (images(heated)[0] == rgb).all() and (images(heated)[1] != thermal).any()
+    dark_rgb, dark_thermal = images(scene.objects, replace(scene.theme, lighting=1))
     assert dark_rgb.mean() < 12 and (dark_thermal == thermal).all()
 
 
@@ -179,9 +181,9 @@ def test_tokenizer_knows_every_word(root, annotated):
     words = vocabulary()
     assert len(tokenizer) == len(words) + 4
     assert tokenizer.pad_token_id == 0 and tokenizer.eos_token_id == len(tokenizer) - 1
-    said = {word for _, sentences in annotated for s in sentences for word in s.expression.split()}
+    said = {word for _, expressions in annotated for s in expressions for word in s.text.split()}
     for index, (scene, _) in enumerate(annotated[:100]):
-        said.update(word for s in annotate_grec(3, "train", index, scene) for word in s.expression.split())
+        said.update(word for s in annotate_grec(3, "train", index, scene) for word in s.text.split())
     assert said <= set(words)
     assert all(re.fullmatch("[a-z]+", word) for word in words)
     ids = tokenizer("The red car on the LEFT")["input_ids"]
@@ -223,7 +225,7 @@ def test_bad_arguments(arguments):
         SyntheticSpec(**arguments)
 
 
-def test_other_picture_sizes():
+def test_other_image_sizes():
     for size in ((96, 128), (320, 160)):
-        scene, sentences = annotate(0, "train", 0, 2, size)
-        assert scene.label_map.shape == size[::-1] and len(sentences) == 2
+        scene, expressions = annotate(0, "train", 0, 2, size)
+        assert scene.label_map.shape == size[::-1] and len(expressions) == 2

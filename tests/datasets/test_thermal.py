@@ -13,7 +13,7 @@ SCENE = np.random.default_rng(0).normal(0, 1, (HEIGHT, WIDTH)).cumsum(1).cumsum(
 SCENE = (SCENE - SCENE.min()) / (SCENE.max() - SCENE.min())  # [0, 1]
 EIGHT_BITS = (SCENE * 200 + 30).round().astype(np.uint8)
 FOURTEEN_BITS = (7000 + SCENE * 1500).round().astype(np.uint16)
-"""A raw picture of a 14-bit camera: a tenth of its range, far from the ends."""
+"""A raw image of a 14-bit camera: a tenth of its range, far from the ends."""
 
 
 def load(image, tmp_path, name="x.png", **options):
@@ -80,7 +80,7 @@ def test_a_flat_image_and_no_numbers_are_no_trouble(normalisation, dtype):
 
 
 def deep_colours(path, extra=()):
-    """A 16-bit colour file as OpenCV writes it; red is the thermal picture."""
+    """A 16-bit colour file as OpenCV writes it; red is the thermal image."""
     import cv2
 
     other = np.zeros_like(FOURTEEN_BITS)

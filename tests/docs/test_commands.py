@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
-import runpy
 import shlex
 import sys
 from argparse import ArgumentParser, Namespace
@@ -15,6 +15,7 @@ from unittest import mock
 
 import pytest
 
+from rgbtvg.__main__ import COMMANDS
 from rgbtvg.engine import load_config, parse_options
 
 ROOT = Path(__file__).parents[2]
@@ -39,17 +40,17 @@ def examples(tool: Path) -> list[str]:
 CASES = [pytest.param(command, id=f"{page.stem}:{command[:70]}") for page in PAGES for command in commands(page)]
 CASES += [
     pytest.param(command, id=f"{tool.name}:{command[:70]}")
-    for tool in sorted((ROOT / "tools").rglob("*.py"))
+    for tool in sorted((ROOT / "rgbtvg/commands").glob("*.py"))
     for command in examples(tool)
 ]
+MODULES = set(COMMANDS.values())
 
 
 @lru_cache
 def parser_of(tool: str) -> Callable[[], Namespace]:
     """The `parse_args` of a tool; a tool without one takes no arguments."""
-    # Some tools import their neighbours, which a script finds beside itself.
-    with mock.patch.object(sys, "path", [str((ROOT / tool).parent), *sys.path]):
-        return runpy.run_path(str(ROOT / tool), run_name="tool").get("parse_args", ArgumentParser().parse_args)
+    module = importlib.import_module(f"rgbtvg.commands.{Path(tool).stem}") if Path(tool).stem in MODULES else None
+    return getattr(module, "parse_args", ArgumentParser().parse_args)
 
 
 def check_config(path: str | None, options: list[str]) -> None:

@@ -85,9 +85,9 @@ class PairRecords(BaseDataset):
             )
         )
         inputs = {}
-        for stream, pictures in self.batch["inputs"].items():
-            picture = torch.nn.functional.interpolate(pictures[idx][None].float(), (self.size, self.size))
-            inputs[stream] = picture[0].to(torch.uint8)
+        for stream, images in self.batch["inputs"].items():
+            image = torch.nn.functional.interpolate(images[idx][None].float(), (self.size, self.size))
+            inputs[stream] = image[0].to(torch.uint8)
         return dict(inputs=inputs, data_samples=sample)
 
 

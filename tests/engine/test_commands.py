@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from rgbtvg.checkpoints import load_file
-from rgbtvg.cli import sentence
+from rgbtvg.cli import error_message
 from rgbtvg.engine import load_config
 from rgbtvg.errors import DataError
 from tests.engine.processes import call
@@ -120,5 +120,8 @@ def test_sentence_of_an_error_from_a_worker():
     wrapped = (
         "Caught DataError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n  File ...\n"
     )
-    assert sentence(DataError(wrapped + "rgbtvg.errors.DataError: a/1: x.png: truncated\n")) == "a/1: x.png: truncated"
-    assert sentence(DataError("no such folder: x")) == "no such folder: x"
+    assert (
+        error_message(DataError(wrapped + "rgbtvg.errors.DataError: a/1: x.png: truncated\n"))
+        == "a/1: x.png: truncated"
+    )
+    assert error_message(DataError("no such folder: x")) == "no such folder: x"

@@ -29,12 +29,12 @@ BASE = Path(__file__).parents[2] / "configs" / "_base_"
 
 @DATASETS.register_module()
 class TinyRecords(BaseDataset):
-    """Rows in memory; a sample's picture depends on its index and on every random generator that a transform may use.
+    """Rows in memory; a sample's image depends on its index and on every random generator that a transform may use.
 
     Args:
         rows: how many.
         unreadable: indices that raise.
-        noise: how much of the picture is random.
+        noise: how much of the image is random.
         split: as real datasets take it; every row is of the split 'test'.
     """
 
@@ -64,15 +64,15 @@ class TinyRecords(BaseDataset):
         if idx in self.unreadable:
             raise DataError(f"{record['sample_id']}: {record['image_paths']['rgb']} is truncated")
         drawn = random.random() + np.random.rand() + torch.rand(()).item()
-        picture = torch.full((6,), idx / self.rows) + self.noise * drawn * torch.linspace(0, 1, 6)
+        image = torch.full((6,), idx / self.rows) + self.noise * drawn * torch.linspace(0, 1, 6)
         meta = {
             key: record[key] for key in ("sample_id", "dataset", "split", "image_paths", "expression", "conditions")
         }
         sample = GroundingSample(metainfo=meta)
         sample.set_metainfo(dict(ori_shape=(64, 64), input_shape=(64, 64), frame=Frame()))
-        sample.gt_boxes_px = torch.tensor(record["boxes"])
-        sample.gt_boxes = sample.gt_boxes_px / 64
-        return dict(inputs=picture, data_samples=sample)
+        sample.gt_boxes_xyxy = torch.tensor(record["boxes"])
+        sample.gt_boxes_cxcywh = sample.gt_boxes_xyxy / 64
+        return dict(inputs=image, data_samples=sample)
 
 
 @MODELS.register_module()
@@ -107,14 +107,14 @@ class TinyGrounder(BaseModel):
         boxes = self.layers(torch.stack(inputs))  # (B, 4)
         if mode == "predict":
             for sample, box in zip(data_samples, boxes, strict=True):
-                sample.pred_boxes = sample.gt_boxes_px[:1] + box * 10
+                sample.pred_boxes_xyxy = sample.gt_boxes_xyxy[:1] + box * 10
                 sample.pred_scores = torch.ones(1)
             return data_samples
         self.steps += 1
         time.sleep(self.seconds)
         if self.steps == self.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        truth = torch.cat([sample.gt_boxes for sample in data_samples])
+        truth = torch.cat([sample.gt_boxes_cxcywh for sample in data_samples])
         poisoned = self.poison is True or any(sample.sample_id in (self.poison or ()) for sample in data_samples)
         return dict(loss_box=(boxes - truth).abs().mean() * (float("nan") if poisoned else 1.0))
 

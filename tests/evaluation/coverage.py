@@ -1,8 +1,8 @@
-"""How often the 95 % intervals cover the truth, in simulated evaluations with several sentences per image.
+"""How often the 95 % intervals cover the truth, in simulated evaluations with several expressions per image.
 
-Images have 1 + Poisson(1.5) sentences, whose hits correlate by `correlation` (beta-binomial). The box of a hit has an
+Images have 1 + Poisson(1.5) expressions, whose hits correlate by `correlation` (beta-binomial). The box of a hit has an
 IoU from Beta(9, 2); half of the misses have IoU 0, the others one from Beta(1.5, 4). Masks have log-normal sizes that
-vary more than twofold. A second model shares part of the first one's difficulty with each sentence and image.
+vary more than twofold. A second model shares part of the first one's difficulty with each expression and image.
 
 python -m tests.evaluation.coverage --write docs/evaluation.md
 """
@@ -28,7 +28,7 @@ BEGIN, END = "<!-- coverage: begin -->", "<!-- coverage: end -->"
 
 
 def draw_images(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Image number of each of `count` sentences."""
+    """Image number of each of `count` expressions."""
     return np.repeat(np.arange(count), 1 + rng.poisson(1.5, size=count))[:count]
 
 
@@ -44,7 +44,7 @@ def mean_iou(accuracy: float) -> float:
 
 
 def draw_pair(codes: np.ndarray, accuracy: float, correlation: float, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Hits of two models of `accuracy` and `accuracy` + :data:`GAIN` that find the same sentences difficult."""
+    """Hits of two models of `accuracy` and `accuracy` + :data:`GAIN` that find the same expressions difficult."""
     images = int(codes.max()) + 1
 
     def latent(variance: float) -> np.ndarray:
@@ -59,7 +59,7 @@ def draw_pair(codes: np.ndarray, accuracy: float, correlation: float, rng: np.ra
 def simulate(
     count: int, accuracy: float, correlation: float, rng: np.random.Generator
 ) -> dict[str, tuple[Estimate, float]]:
-    """Kind -> (estimate, truth) for one simulated evaluation of `count` sentences."""
+    """Kind -> (estimate, truth) for one simulated evaluation of `count` expressions."""
     codes = draw_images(count, rng)
     images = int(codes.max()) + 1
     shares = np.full(images, accuracy)
@@ -97,7 +97,7 @@ def coverage(
 
 
 def table(runs: int) -> str:
-    """Markdown: per cent of `runs` simulated evaluations covered, by number of sentences and setting."""
+    """Markdown: per cent of `runs` simulated evaluations covered, by number of expressions and setting."""
     rows = []
     for accuracy, correlation in SETTINGS:
         for count in COUNTS:
@@ -105,7 +105,7 @@ def table(runs: int) -> str:
             rows.append(
                 [f"{accuracy:.2f}", f"{correlation:.2f}", str(count), *(f"{100 * found[kind]:.1f}" for kind in KINDS)]
             )
-    return text_table(["accuracy", "correlation", "sentences", *KINDS], rows)
+    return text_table(["accuracy", "correlation", "expressions", *KINDS], rows)
 
 
 def main() -> None:

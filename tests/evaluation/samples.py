@@ -7,8 +7,8 @@ from rgbtvg.structures import GroundingSample
 
 def predicted_sample(
     index: int,
-    pred_boxes: list | None = None,
-    gt_boxes: list = ((0.0, 0.0, 10.0, 10.0),),
+    pred_boxes_xyxy: list | None = None,
+    gt_boxes_xyxy: list = ((0.0, 0.0, 10.0, 10.0),),
     scores: list | None = None,
     **metainfo,
 ) -> GroundingSample:
@@ -25,10 +25,10 @@ def predicted_sample(
             **metainfo,
         }
     )
-    sample.gt_boxes_px = torch.tensor(gt_boxes, dtype=torch.float32).reshape(-1, 4)
-    if pred_boxes is not None:
-        sample.pred_boxes = torch.tensor(pred_boxes, dtype=torch.float32).reshape(-1, 4)
-        sample.pred_scores = torch.tensor(scores or [1.0] * len(pred_boxes), dtype=torch.float64)
+    sample.gt_boxes_xyxy = torch.tensor(gt_boxes_xyxy, dtype=torch.float32).reshape(-1, 4)
+    if pred_boxes_xyxy is not None:
+        sample.pred_boxes_xyxy = torch.tensor(pred_boxes_xyxy, dtype=torch.float32).reshape(-1, 4)
+        sample.pred_scores = torch.tensor(scores or [1.0] * len(pred_boxes_xyxy), dtype=torch.float64)
     return sample
 
 

@@ -64,7 +64,7 @@ def test_risk_coverage_by_hand():
 
 def test_the_threshold_of_the_best_pr_f1_is_found():
     rows = [
-        dict(pred_boxes=wide_box(1.0), pred_scores=[score], gt_boxes=[[0.0, 0.0, 10.0, 10.0]] * target)
+        dict(pred_boxes_xyxy=wide_box(1.0), pred_scores=[score], gt_boxes_xyxy=[[0.0, 0.0, 10.0, 10.0]] * target)
         for score, target in [(0.3, 1), (0.4, 1), (0.1, 0), (0.2, 0), (0.25, 0)]
     ]
     assert fit_threshold(rows, GRECMetric()) == pytest.approx(0.275)

@@ -14,7 +14,7 @@ from rgbtvg.evaluation.significance import holm, mcnemar, sign_flip
 from tests.run_tool import run_tool
 
 
-def make_run(hits, lighting="weak", dataset="d", sentences=1):
+def make_run(hits, lighting="weak", dataset="d", expressions=1):
     return {
         f"{dataset}/test/{i:06d}": {
             "sample_id": f"{dataset}/test/{i:06d}",
@@ -23,9 +23,9 @@ def make_run(hits, lighting="weak", dataset="d", sentences=1):
             "subsets": ["testA"] if i % 2 else [],
             "conditions": {"lighting": lighting if i % 2 else "normal"},
             "expression": "the car",
-            "image_paths": {"rgb": f"{i // sentences}.png"},
-            "gt_boxes": [[0.0, 0.0, 1.0, 1.0]],
-            "pred_boxes": [],
+            "image_paths": {"rgb": f"{i // expressions}.png"},
+            "gt_boxes_xyxy": [[0.0, 0.0, 1.0, 1.0]],
+            "pred_boxes_xyxy": [],
             "pred_scores": [],
             "iou": 0.9 if hit else 0.1,
         }
@@ -65,7 +65,7 @@ def test_pairing_removes_what_both_runs_share():
 
 
 def test_interval_equals_the_bootstrap_of_images():
-    """Sentences of an image are drawn together."""
+    """Expressions of an image are drawn together."""
     rng = np.random.default_rng(2)
     images = np.repeat(np.arange(400), 3)
     differences = np.repeat(rng.choice([-1.0, 0.0, 1.0], p=[0.1, 0.6, 0.3], size=400), 3)
@@ -121,7 +121,7 @@ def test_seed_spread_is_told_apart_from_test_spread():
 
 
 def test_interval_over_seeds_and_images_covers_the_truth():
-    """Models whose accuracy varies between seeds, on test sets with several sentences per image."""
+    """Models whose accuracy varies between seeds, on test sets with several expressions per image."""
     rng, covered, runs = np.random.default_rng(0), 0, 300
     for _ in range(runs):
         images = np.repeat(np.arange(100), 2)
@@ -142,7 +142,7 @@ def test_runs_on_different_samples_are_refused():
 
 
 @pytest.mark.parametrize(
-    "field, value", [("expression", "the bus"), ("split", "val"), ("gt_boxes", [[0.0, 0.0, 1.0, 1.1]])]
+    "field, value", [("expression", "the bus"), ("split", "val"), ("gt_boxes_xyxy", [[0.0, 0.0, 1.0, 1.1]])]
 )
 def test_runs_that_were_asked_something_else_are_refused(field, value):
     other = make_run([True] * 4)

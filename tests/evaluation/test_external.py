@@ -60,7 +60,7 @@ def test_perfect_boxes_of_a_csv_score_100_and_can_be_compared(data, records, tmp
 
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl", "mapping"])
-def test_image_and_sentence_with_fractions(data, records, tmp_path, suffix):
+def test_image_and_expression_with_fractions(data, records, tmp_path, suffix):
     rows = []
     for record in records:
         height, width = record["size"]
@@ -93,17 +93,17 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("sentence", FAULTS)
-def test_every_fault_is_one_sentence_with_its_line(sentence, data, records, tmp_path, capsys):
+@pytest.mark.parametrize("expression", FAULTS)
+def test_every_fault_is_one_sentence_with_its_line(expression, data, records, tmp_path, capsys):
     rows = [by_id(record, record["boxes"][0]) for record in records]
-    rows[3] |= FAULTS[sentence]
+    rows[3] |= FAULTS[expression]
     write_csv(tmp_path / "boxes.csv", rows)
     assert score(tmp_path / "boxes.csv", data) == 1
     # A logger of an earlier test may have written to this stream before.
     printed = capsys.readouterr().err
     lines = printed[printed.index("error: ") :].splitlines()
     assert lines[0].endswith("boxes.csv cannot be scored:")
-    assert lines[1].startswith("  line 5: ") and sentence in lines[1] and lines[1].endswith(".")
+    assert lines[1].startswith("  line 5: ") and expression in lines[1] and lines[1].endswith(".")
     assert lines[2] == f"  1 of {len(records)} samples have no valid row, for example {records[3]['sample_id']}."
 
 
@@ -117,7 +117,7 @@ def test_all_faults_are_collected(records, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, content, sentence",
+    "name, content, expression",
     [
         ("a.txt", "", "must be a .csv, .json or .jsonl file"),
         ("a.json", "[", "is not a json file of rows"),
@@ -125,8 +125,8 @@ def test_all_faults_are_collected(records, tmp_path):
         ("missing.csv", None, "cannot read"),
     ],
 )
-def test_other_files_are_refused(name, content, sentence, data, tmp_path, capsys):
+def test_other_files_are_refused(name, content, expression, data, tmp_path, capsys):
     if content is not None:
         (tmp_path / name).write_text(content)
     assert score(tmp_path / name, data) == 1
-    assert sentence in capsys.readouterr().err
+    assert expression in capsys.readouterr().err

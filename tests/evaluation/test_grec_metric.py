@@ -35,7 +35,7 @@ def test_agrees_with_the_reference_sample_by_sample(reference_metrics):
 
 
 @pytest.mark.parametrize(
-    "pred_boxes, gt_boxes, scores, right",
+    "pred_boxes_xyxy, gt_boxes_xyxy, scores, right",
     [
         ([LEFT, RIGHT], [RIGHT, LEFT], [0.9, 0.9], True),
         ([LEFT, RIGHT], [LEFT], [0.9, 0.9], False),  # one box too many
@@ -46,8 +46,8 @@ def test_agrees_with_the_reference_sample_by_sample(reference_metrics):
         ([LEFT], [], [0.9], False),
     ],
 )
-def test_a_sentence_is_right_only_without_any_error(pred_boxes, gt_boxes, scores, right):
-    metrics = evaluate([predicted_sample(0, pred_boxes, gt_boxes, scores)])
+def test_an_expression_is_right_only_without_any_error(pred_boxes_xyxy, gt_boxes_xyxy, scores, right):
+    metrics = evaluate([predicted_sample(0, pred_boxes_xyxy, gt_boxes_xyxy, scores)])
     assert metrics["grec/pr@f1"] == float(right)
 
 

@@ -46,7 +46,7 @@ def test_only_the_best_box_counts():
 
 
 def test_no_target_is_right_only_when_nothing_is_predicted():
-    metrics = run([predicted_sample(0, [], gt_boxes=[]), predicted_sample(1, wide_box(1.0), gt_boxes=[])])
+    metrics = run([predicted_sample(0, [], gt_boxes_xyxy=[]), predicted_sample(1, wide_box(1.0), gt_boxes_xyxy=[])])
     assert metrics["grounding/acc@0.5"] == 0.5
 
 
@@ -81,11 +81,11 @@ def test_a_sample_without_a_finite_prediction_is_wrong_and_counted(metric, reaso
 
 
 def test_an_empty_prediction_is_an_answer():
-    assert run([predicted_sample(0, [], gt_boxes=[]), predicted_sample(1, [])])["grounding/acc@0.5"] == 0.5
+    assert run([predicted_sample(0, [], gt_boxes_xyxy=[]), predicted_sample(1, [])])["grounding/acc@0.5"] == 0.5
 
 
 def test_an_unreadable_sample_is_wrong_and_listed(tmp_path):
-    broken = predicted_sample(1, [], gt_boxes=[], error="cannot read ir/1.png")
+    broken = predicted_sample(1, [], gt_boxes_xyxy=[], error="cannot read ir/1.png")
     metrics = run([predicted_sample(0, wide_box(1.0)), broken], out_dir=str(tmp_path))
     assert metrics["grounding/acc@0.5"] == 0.5
     result = EvaluationResult.load(tmp_path / "results.json")
@@ -170,7 +170,7 @@ def test_table_has_the_splits_first_and_fits_the_screen():
     assert next(iter(metric.evaluate(40))) == "grounding/val/acc@0.5"
 
 
-def test_sentences_are_grouped_by_the_lengths_of_the_protocol(tmp_path):
+def test_expressions_are_grouped_by_the_lengths_of_the_protocol(tmp_path):
     words = [1, 5, 6, 7, 8, 10, 11, 30]
     samples = [predicted_sample(i, wide_box(1.0), expression=" ".join("a" * n)) for i, n in enumerate(words)]
     run(samples, out_dir=str(tmp_path))
@@ -194,8 +194,8 @@ def test_predictions_file_is_keyed_by_sample_id_in_order(tmp_path):
         "expression": "the car number 2",
         "image_paths": {"rgb": "rgb/2.png", "ir": "ir/2.png"},
         "size": [20, 20],
-        "gt_boxes": [[0.0, 0.0, 10.0, 10.0]],
-        "pred_boxes": [[0.0, 0.0, 5.0, 10.0]],
+        "gt_boxes_xyxy": [[0.0, 0.0, 10.0, 10.0]],
+        "pred_boxes_xyxy": [[0.0, 0.0, 5.0, 10.0]],
         "pred_scores": [1.0],
         "iou": 0.5,
     }

@@ -22,8 +22,8 @@ def test_one_sentence_per_image_gives_the_wilson_interval(successes, count):
     assert (estimate.value, estimate.low, estimate.high) == pytest.approx((successes / count, *expected))
 
 
-def test_interval_of_sentences_that_repeat_is_that_of_images():
-    """Sentences of an image that are always right together carry the information of one."""
+def test_interval_of_expressions_that_repeat_is_that_of_images():
+    """Expressions of an image that are always right together carry the information of one."""
     hits, images = np.random.default_rng(0).random(300) < 0.7, np.repeat(np.arange(300), 4)
     alone, repeated = proportion(hits), proportion(hits[images], images)
     assert repeated.high - repeated.low == pytest.approx(alone.high - alone.low, rel=0.01)
@@ -84,7 +84,7 @@ def test_minimum_detectable_difference_is_found_with_80_percent_power():
 
 @pytest.mark.parametrize("count, accuracy", [(28, 0.5), (160, 0.7)])
 def test_intervals_cover_the_truth(count, accuracy):
-    """95 +- 2 % with 2.5 sentences per image; the margin of the simulation itself is 1.5 %."""
+    """95 +- 2 % with 2.5 expressions per image; the margin of the simulation itself is 1.5 %."""
     found = coverage(count, accuracy, 1 / 3, runs=800)
     assert found.keys() == set(KINDS)
     assert all(0.925 <= share <= 0.985 for share in found.values()), found

@@ -9,7 +9,7 @@ from tests.evaluation.samples import predicted_sample
 
 
 def mask(top, bottom):
-    """Rows `top` to `bottom` of a picture of 20 x 20."""
+    """Rows `top` to `bottom` of an image of 20 x 20."""
     values = np.zeros((20, 20), dtype=bool)
     values[top:bottom] = True
     return values

@@ -22,25 +22,25 @@ TRUTH = [10, 10, 30, 30]
     ],
 )
 def test_kinds(predicted, kind):
-    row = {"gt_boxes": [TRUTH], "pred_boxes": [predicted] if predicted else []}
+    row = {"gt_boxes_xyxy": [TRUTH], "pred_boxes_xyxy": [predicted] if predicted else []}
     assert mistake(row, [[80, 80, 100, 100]]) == kind
     assert kind in MISTAKES
 
 
 def test_nothing_meant_and_unreadable():
-    assert mistake({"gt_boxes": [], "pred_boxes": []}) == "right"
-    assert mistake({"gt_boxes": [], "pred_boxes": [TRUTH]}) == "nothing meant"
-    assert mistake({"gt_boxes": [TRUTH], "pred_boxes": [], "error": "truncated"}) == "unreadable"
+    assert mistake({"gt_boxes_xyxy": [], "pred_boxes_xyxy": []}) == "right"
+    assert mistake({"gt_boxes_xyxy": [], "pred_boxes_xyxy": [TRUTH]}) == "nothing meant"
+    assert mistake({"gt_boxes_xyxy": [TRUTH], "pred_boxes_xyxy": [], "error": "truncated"}) == "unreadable"
 
 
 def test_the_nearest_of_several_targets_counts():
-    row = {"gt_boxes": [TRUTH, [50, 50, 70, 70]], "pred_boxes": [[45, 45, 90, 90]]}
+    row = {"gt_boxes_xyxy": [TRUTH, [50, 50, 70, 70]], "pred_boxes_xyxy": [[45, 45, 90, 90]]}
     assert mistake(row) == "too large"
 
 
-def test_other_boxes_are_those_of_other_sentences_about_the_picture():
+def test_other_boxes_are_those_of_other_expressions_about_the_image():
     def row(name, path, box):
-        return {"sample_id": name, "image_paths": {"rgb": path}, "gt_boxes": [box]}
+        return {"sample_id": name, "image_paths": {"rgb": path}, "gt_boxes_xyxy": [box]}
 
     rows = [
         row("a", "1.png", TRUTH),

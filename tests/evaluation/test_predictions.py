@@ -63,15 +63,17 @@ def test_every_table_is_recomputed_from_the_file(name, tmp_path):
 
 def test_numbers_are_written_in_full(tmp_path):
     below = float(np.nextafter(0.9, 0))
-    row = {"sample_id": "a", "split": "test", "expression": "a", "gt_boxes": [[0.1234567, 0.0, 1.0, 1.0]]}
-    row |= {"pred_boxes": [[1 / 3, 0.0, 1.0, 1.0]], "pred_scores": [below], "iou": below}
+    row = {"sample_id": "a", "split": "test", "expression": "a", "gt_boxes_xyxy": [[0.1234567, 0.0, 1.0, 1.0]]}
+    row |= {"pred_boxes_xyxy": [[1 / 3, 0.0, 1.0, 1.0]], "pred_scores": [below], "iou": below}
     save_predictions([row], tmp_path / "predictions.json")
     assert load_predictions(tmp_path) == {"a": row}
 
 
-@pytest.mark.parametrize("field, value", [("expression", "b"), ("split", "val"), ("gt_boxes", [[0.0, 0.0, 1.0, 2.0]])])
+@pytest.mark.parametrize(
+    "field, value", [("expression", "b"), ("split", "val"), ("gt_boxes_xyxy", [[0.0, 0.0, 1.0, 2.0]])]
+)
 def test_a_file_whose_questions_were_edited_is_refused(field, value, tmp_path):
-    row = {"sample_id": "a", "split": "test", "expression": "a", "gt_boxes": [[0.0, 0.0, 1.0, 1.0]]}
+    row = {"sample_id": "a", "split": "test", "expression": "a", "gt_boxes_xyxy": [[0.0, 0.0, 1.0, 1.0]]}
     path = tmp_path / "predictions.json"
     save_predictions([row], path)
     content = json.loads(path.read_text())
@@ -83,9 +85,10 @@ def test_a_file_whose_questions_were_edited_is_refused(field, value, tmp_path):
 
 def test_fingerprint_ignores_order_and_the_last_bits_of_boxes():
     rows = [
-        {"sample_id": name, "split": "test", "expression": "a", "gt_boxes": [[0.1, 0.0, 1.0, 1.0]]} for name in "ab"
+        {"sample_id": name, "split": "test", "expression": "a", "gt_boxes_xyxy": [[0.1, 0.0, 1.0, 1.0]]}
+        for name in "ab"
     ]
-    moved = [row | {"gt_boxes": [[0.1 + 1e-7, -1e-9, 1.0, 1.0]]} for row in reversed(rows)]
+    moved = [row | {"gt_boxes_xyxy": [[0.1 + 1e-7, -1e-9, 1.0, 1.0]]} for row in reversed(rows)]
     assert fingerprint(rows) == fingerprint(moved)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
 
 DATASET = "rgbtvg_synthetic"
-FILE, SIZE, BOX, SENTENCE, LIGHTING, SCALE, CROWDED, SCENE, WEATHER, OCCLUSION = range(10)
+FILE, SIZE, BOX, EXPRESSION, LIGHTING, SCALE, CROWDED, SCENE, WEATHER, OCCLUSION = range(10)
 
 
 class SpoilableSet:
@@ -57,7 +57,7 @@ class SpoilableSet:
         Image.fromarray(pixels).save(self.image(stream, row), **{"quality": 95, **options})
 
     def bright_row(self, split: str = "train") -> int:
-        """A row whose colour picture shows as much as its thermal one."""
+        """A row whose colour image shows as much as its thermal one."""
         rows = self.rows(split)
         return next(i for i, row in enumerate(rows) if row[LIGHTING] == 3 and row[WEATHER] in (2, 3))
 

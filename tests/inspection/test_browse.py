@@ -15,7 +15,7 @@ from PIL import Image
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.inspection import browse, read_source, write_sheet
 from rgbtvg.inspection.index import Index
-from tests.inspection.conftest import SENTENCE
+from tests.inspection.conftest import EXPRESSION
 from tests.run_tool import run_tool
 
 CONFIG = "configs/quickstart/quickstart.py"
@@ -49,7 +49,7 @@ def get_json(server, path):
     return json.loads(body)
 
 
-def get_picture(server, path):
+def get_image(server, path):
     status, body, headers = get(server, path)
     assert (status, headers["Content-Type"]) == (200, "image/jpeg")
     return Image.open(io.BytesIO(body))
@@ -112,13 +112,13 @@ def test_pages_follow_one_another(server):
     assert [record["place"] for page in pages for record in page] == list(range(60))
 
 
-def test_a_record_and_its_pictures_share_a_frame(server):
+def test_a_record_and_its_images_share_a_frame(server):
     record = get_json(server, "/record/0")
     assert record["boxes"] == server.index.records[0]["boxes"]
     for stream in record["streams"]:
-        assert get_picture(server, f"/image/0/{stream}").size == (record["width"], record["height"]) == (160, 128)
-    assert get_picture(server, "/image/0/rgb?width=80").size == (80, 64)
-    assert get_picture(server, "/image/0/rgb?width=999999").size[0] == 2048
+        assert get_image(server, f"/image/0/{stream}").size == (record["width"], record["height"]) == (160, 128)
+    assert get_image(server, "/image/0/rgb?width=80").size == (80, 64)
+    assert get_image(server, "/image/0/rgb?width=999999").size[0] == 2048
 
 
 def test_augmentation_repeats_itself_and_can_be_drawn_again(server):
@@ -129,7 +129,7 @@ def test_augmentation_repeats_itself_and_can_be_drawn_again(server):
     raw = [get_json(server, f"/record/{place}") for place in range(12)]
     mirrored = [r["expression"] != plain["expression"] for r, plain in zip(records, raw, strict=True)]
     assert any(mirrored) or first["boxes"] != other["boxes"]
-    assert get_picture(server, "/image/0/ir?augmented=1").size == (64, 64)
+    assert get_image(server, "/image/0/ir?augmented=1").size == (64, 64)
 
 
 def test_what_cannot_be_read_is_said(spoilable):
@@ -144,7 +144,7 @@ def test_what_cannot_be_read_is_said(spoilable):
 
 def test_hostile_names_are_text_on_the_page(spoilable):
     rows = spoilable.rows()
-    rows[0][SENTENCE] = "<script>alert(1)</script>"
+    rows[0][EXPRESSION] = "<script>alert(1)</script>"
     rows[0][4] = '"><script>alert(2)</script>'
     spoilable.write_rows(rows)
     with browse(spoilable.root, port=0) as server:
@@ -191,7 +191,7 @@ def test_contact_sheet_of_augmented_pairs_repeats_itself(pristine, tmp_path):
 
 def test_contact_sheet_of_nothing_says_what_there_is(pristine, tmp_path):
     with pytest.raises(DataError, match="lighting: "):
-        write_sheet(pristine, tmp_path / "none.png", text="no such sentence anywhere")
+        write_sheet(pristine, tmp_path / "none.png", text="no such expression anywhere")
 
 
 def test_no_hits_are_said_and_boxes_have_an_edge(browser, server):

@@ -18,12 +18,12 @@ from rgbtvg.inspection import check_data
 from rgbtvg.inspection.checks import CHECKS
 from tests.inspection.conftest import (
     BOX,
+    EXPRESSION,
     FILE,
     LIGHTING,
     OCCLUSION,
     SCALE,
     SCENE,
-    SENTENCE,
     SIZE,
     WEATHER,
 )
@@ -53,7 +53,7 @@ def test_nothing_is_found_in_the_clean_set(clean_report, pristine):
     assert (clean_report.folder / "dropped.jsonl").read_text() == ""
 
 
-# Each edits the files of the set so that the first training row, or its picture, is wrong.
+# Each edits the files of the set so that the first training row, or its image, is wrong.
 
 
 def missing_colour(spoilable):
@@ -64,7 +64,7 @@ def missing_thermal(spoilable):
     spoilable.image("ir").unlink()
 
 
-def truncated_picture(spoilable):
+def truncated_image(spoilable):
     path = spoilable.image("rgb")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -73,7 +73,7 @@ def empty_file(spoilable):
     spoilable.image("ir").write_bytes(b"")
 
 
-def text_for_a_picture(spoilable):
+def text_for_an_image(spoilable):
     spoilable.image("ir").write_text("<html>404 not found</html>")
 
 
@@ -118,7 +118,7 @@ def box_left_of_the_border(spoilable):
     spoilable.edit_row(BOX, [-9, 10, 20, 20])
 
 
-def whole_picture(spoilable):
+def whole_image(spoilable):
     spoilable.edit_row(BOX, [0, 0, 160, 128])
 
 
@@ -137,7 +137,7 @@ def row_of_test_in_training(spoilable):
     spoilable.write_rows(rows)
 
 
-def picture_of_test_under_a_new_name(spoilable):
+def image_of_test_under_a_new_name(spoilable):
     for stream in ("rgb", "ir"):
         shutil.copy(spoilable.image(stream, split="test"), spoilable.image(stream))
 
@@ -146,21 +146,21 @@ def thermal_of_val_under_a_new_name(spoilable):
     shutil.copy(spoilable.image("ir", split="val"), spoilable.image("ir"))
 
 
-def compressed_picture_of_test(spoilable):
+def compressed_image_of_test(spoilable):
     row = spoilable.bright_row("test")
     for stream in ("rgb", "ir"):
         spoilable.write_pixels(stream, spoilable.pixels(stream, row, "test"), quality=45)
 
 
-def brighter_and_larger_picture_of_test(spoilable):
+def brighter_and_larger_image_of_test(spoilable):
     row = spoilable.bright_row("test")
-    picture = Image.fromarray(spoilable.pixels("rgb", row, "test"))
-    picture = ImageEnhance.Brightness(picture).enhance(1.15).resize((320, 256))
-    spoilable.write_pixels("rgb", np.array(picture))
+    image = Image.fromarray(spoilable.pixels("rgb", row, "test"))
+    image = ImageEnhance.Brightness(image).enhance(1.15).resize((320, 256))
+    spoilable.write_pixels("rgb", np.array(image))
 
 
-def one_picture_two_names(spoilable):
-    spoilable.add_row(FILE="again.jpg", SENTENCE="the thing once more")
+def one_image_two_names(spoilable):
+    spoilable.add_row(FILE="again.jpg", EXPRESSION="the thing once more")
     for stream in ("rgb", "ir"):
         shutil.copy(spoilable.image(stream), spoilable.folder(stream) / "again.jpg")
 
@@ -210,7 +210,7 @@ def exchanged_files(spoilable):
     spoilable.write_pixels("ir", colour)
 
 
-def black_colour_picture(spoilable):
+def black_colour_image(spoilable):
     spoilable.write_pixels("rgb", np.zeros((128, 160, 3), np.uint8))
 
 
@@ -223,18 +223,18 @@ def shifted_thermal(spoilable):
     spoilable.write_pixels("ir", moved)
 
 
-def says(sentence):
+def says(expression):
     def edit(spoilable):
-        spoilable.edit_row(SENTENCE, sentence)
+        spoilable.edit_row(EXPRESSION, expression)
 
-    edit.__name__ = f"says {sentence[:30]!r}"
+    edit.__name__ = f"says {expression[:30]!r}"
     return edit
 
 
 def two_objects_one_sentence(spoilable):
     rows = spoilable.rows()
     assert rows[0][FILE] == rows[1][FILE]
-    spoilable.edit_row(SENTENCE, rows[1][SENTENCE].upper())
+    spoilable.edit_row(EXPRESSION, rows[1][EXPRESSION].upper())
 
 
 def coded(field, value):
@@ -258,9 +258,9 @@ def row_of_six_fields(spoilable):
 PLANTED = [
     (missing_colour, "missing_file"),
     (missing_thermal, "missing_file"),
-    (truncated_picture, "unreadable_file"),
+    (truncated_image, "unreadable_file"),
     (empty_file, "unreadable_file"),
-    (text_for_a_picture, "unreadable_file"),
+    (text_for_an_image, "unreadable_file"),
     (exchanged_height_and_width, "annotated_size"),
     (half_size_thermal, "pair_size"),
     (other_proportions, "pair_size"),
@@ -271,15 +271,15 @@ PLANTED = [
     (box_in_another_frame, "box_outside"),
     (box_over_the_border, "box_beyond_border"),
     (box_left_of_the_border, "box_beyond_border"),
-    (whole_picture, "box_of_whole_picture"),
+    (whole_image, "box_of_whole_image"),
     (small_giant, "size_label_contradicts"),
     (row_twice, "repeated_row"),
-    (row_of_test_in_training, "leaked_picture"),
-    (picture_of_test_under_a_new_name, "leaked_picture"),
-    (thermal_of_val_under_a_new_name, "leaked_picture"),
-    (compressed_picture_of_test, "near_duplicate"),
-    (brighter_and_larger_picture_of_test, "near_duplicate"),
-    (one_picture_two_names, "repeated_picture"),
+    (row_of_test_in_training, "leaked_image"),
+    (image_of_test_under_a_new_name, "leaked_image"),
+    (thermal_of_val_under_a_new_name, "leaked_image"),
+    (compressed_image_of_test, "near_duplicate"),
+    (brighter_and_larger_image_of_test, "near_duplicate"),
+    (one_image_two_names, "repeated_image"),
     (black_bar, "black_border"),
     (black_wedge, "black_border"),
     (uniform_thermal, "empty_thermal"),
@@ -289,10 +289,10 @@ PLANTED = [
     (colour_file_as_thermal, "thermal_copies_colour"),
     (colour_map, "coloured_thermal"),
     (exchanged_files, "exchanged_streams"),
-    (black_colour_picture, "empty_colour"),
+    (black_colour_image, "empty_colour"),
     (shifted_thermal, "registration"),
-    (says(""), "empty_sentence"),
-    (says("  \t"), "empty_sentence"),
+    (says(""), "empty_expression"),
+    (says("  \t"), "empty_expression"),
     (says("The person in the bounding box on the left."), "tool_language"),
     (says("The image shows a red car"), "tool_language"),
     (says("the car at [12, 40, 80, 96]"), "tool_language"),
@@ -300,12 +300,12 @@ PLANTED = [
     (says("No person is clearly visible in this area"), "not_visible"),
     (says("the car cannot be seen"), "not_visible"),
     (says("There is no bicycle near the wall"), "not_visible"),
-    (says("the man\u00e2\u20ac\u2122s bag"), "garbled_sentence"),
-    (says("the {category} on the left"), "garbled_sentence"),
+    (says("the man\u00e2\u20ac\u2122s bag"), "garbled_expression"),
+    (says("the {category} on the left"), "garbled_expression"),
     (says("B-1234"), "no_words"),
     (says("parked"), "one_word"),
-    (says("very " * 80 + "long"), "long_sentence"),
-    (two_objects_one_sentence, "ambiguous_sentence"),
+    (says("very " * 80 + "long"), "long_expression"),
+    (two_objects_one_sentence, "ambiguous_expression"),
     (coded(LIGHTING, 9), "unknown_label"),
     (coded(SCENE, 13), "unknown_label"),
     (coded(OCCLUSION, "heavy"), "unknown_label"),
@@ -411,7 +411,7 @@ def test_every_check_is_documented():
 
 
 def test_frequent_words_are_not_suspicious(spoilable, tmp_path):
-    sentences = [
+    expressions = [
         "the man who is not wearing a coat",
         "the visible part of the red car behind the bus",
         "the sign with no parking written on it",
@@ -422,8 +422,8 @@ def test_frequent_words_are_not_suspicious(spoilable, tmp_path):
         "a car, license plate B-1234",
     ]
     rows = spoilable.rows()
-    for row, sentence in zip(rows, sentences, strict=False):
-        row[SENTENCE] = sentence
+    for row, expression in zip(rows, expressions, strict=False):
+        row[EXPRESSION] = expression
     spoilable.write_rows(rows)
     report = check(spoilable.root, tmp_path / "out")
     assert not report.groups, [(group.check.name, group.findings[0].message) for group in report.groups]
@@ -440,8 +440,8 @@ def test_the_cleaned_list_leaves_out_what_is_spoiled_and_says_why(spoilable, tmp
         row["id"].rsplit("/", 2)[1] + row["id"][-3:]: {reason["check"] for reason in row["reasons"]}
         for row in map(json.loads, (tmp_path / "out" / "dropped.jsonl").read_text().splitlines())
     }
-    same_picture = {f"train{i:03d}" for i, row in enumerate(spoilable.rows()) if row[FILE] == spoilable.rows()[0][FILE]}
-    assert set(reasons) == {*same_picture, "train010"}
+    same_image = {f"train{i:03d}" for i, row in enumerate(spoilable.rows()) if row[FILE] == spoilable.rows()[0][FILE]}
+    assert set(reasons) == {*same_image, "train010"}
     assert reasons["train010"] == {"box_outside"}
     assert reasons["train030"] == {"missing_file", "repeated_row"}
     kept = read_records(tmp_path / "out" / "cleaned.jsonl", report.source.image_root)
@@ -464,12 +464,12 @@ def test_the_list_that_was_checked_is_never_overwritten(canonical, tmp_path):
         check(path, tmp_path, data_root=image_root)
 
 
-def test_a_picture_of_many_sentences_is_decoded_once(pristine, tmp_path, monkeypatch):
-    from rgbtvg.inspection import pictures
+def test_an_image_of_many_expressions_is_decoded_once(pristine, tmp_path, monkeypatch):
+    from rgbtvg.inspection import image_facts
 
-    read, original = [], pictures.read_image
+    read, original = [], image_facts.read_image
     monkeypatch.setattr(
-        pictures, "read_image", lambda path, **options: (read.append(path), original(path, **options))[1]
+        image_facts, "read_image", lambda path, **options: (read.append(path), original(path, **options))[1]
     )
     report = check(pristine, tmp_path)
     assert len(read) == len(set(read)) == 2 * len(report.survey.pairs) < len(report.survey.records)
@@ -482,9 +482,9 @@ def test_several_processes_find_the_same(spoilable, tmp_path):
     assert reports[0] == reports[1]
 
 
-def test_hostile_sentences_are_text_on_the_page(spoilable, tmp_path):
+def test_hostile_expressions_are_text_on_the_page(spoilable, tmp_path):
     hostile = '<script>alert("x")</script> <img src=x onerror=alert(1)> & {{ 7*7 }}'
-    spoilable.edit_row(SENTENCE, hostile)
+    spoilable.edit_row(EXPRESSION, hostile)
     spoilable.edit_row(LIGHTING, "<b>9</b>")
     check(spoilable.root, tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text()
@@ -504,7 +504,7 @@ def test_command_line_tells_by_its_status(spoilable, tmp_path, capsys):
     assert run_tool("data/check.py", spoilable.root, *arguments) == 0
     assert "60 rows about 25 pairs: 0 errors, 0 warnings, 0 notes" in " ".join(capsys.readouterr().out.split())
 
-    spoilable.edit_row(SENTENCE, "The person in the bounding box")
+    spoilable.edit_row(EXPRESSION, "The person in the bounding box")
     assert run_tool("data/check.py", spoilable.root, *arguments) == 0
     assert run_tool("data/check.py", spoilable.root, *arguments, "--fail-on", "warning") == 3
     assert "tool_language" in capsys.readouterr().out
@@ -538,7 +538,7 @@ def test_one_annotation_file_is_checked(spoilable, tmp_path):
     assert len(report.survey.records) == 24
 
 
-def test_classic_files_of_colour_pictures_are_checked(tmp_path):
+def test_classic_files_of_colour_images_are_checked(tmp_path):
     folder = tmp_path / "referit" / "images"
     folder.mkdir(parents=True)
     noise = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)

@@ -12,7 +12,7 @@ from tests.models.tiny import IMAGE_SIZE, MAX_LENGTH, VOCABULARY
 def collated_batch(modality: str, size: int = 8, seed: int = 0) -> dict:
     """`size` pairs with a distinct sentence, box and rectangle mask each, as MMEngine's `pseudo_collate` gives them.
 
-    A bright rectangle stands where the target is, in every stream; the picture is a little smaller than the input.
+    A bright rectangle stands where the target is, in every stream; the image is a little smaller than the input.
     """
     generator = torch.Generator().manual_seed(seed)
     inputs = {stream: [] for stream in MODALITY_STREAMS[modality]}
@@ -24,10 +24,10 @@ def collated_batch(modality: str, size: int = 8, seed: int = 0) -> dict:
         x0, y0, x1, y1 = corners.round().int().tolist()
         mask = torch.zeros(1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
         mask[:, y0:y1, x0:x1] = 1
-        for stream, pictures in inputs.items():
+        for stream, images in inputs.items():
             channels = 3 if stream == "rgb" else 1
             noise = torch.randint(0, 100, (channels, IMAGE_SIZE, IMAGE_SIZE), generator=generator, dtype=torch.uint8)
-            pictures.append((noise + 150 * mask)[:, :60])
+            images.append((noise + 150 * mask)[:, :60])
         samples.append(sample_of(row, boxes, corners[None], mask, generator))
     return {"inputs": inputs, "data_samples": samples}
 
@@ -47,6 +47,6 @@ def sample_of(row: int, boxes, corners, mask, generator: torch.Generator) -> Gro
             frame=Frame(),
         )
     )
-    sample.token_ids, sample.token_mask = ids, torch.arange(MAX_LENGTH) < length
-    sample.gt_boxes, sample.gt_boxes_px, sample.gt_masks = boxes, corners, mask
+    sample.token_ids, sample.token_padding_mask = ids, torch.arange(MAX_LENGTH) >= length
+    sample.gt_boxes_cxcywh, sample.gt_boxes_xyxy, sample.gt_masks = boxes, corners, mask
     return sample

@@ -38,4 +38,6 @@ def test_the_template_learns_and_answers(my_method, modality):
     with torch.inference_mode():
         outputs = model.encode(data["inputs"])
         assert len(model.relevance(outputs)) == len(model.streams)
-        assert all(sample.pred_boxes.shape == (1, 4) for sample in model.predictions(outputs, data["data_samples"]))
+        assert all(
+            sample.pred_boxes_xyxy.shape == (1, 4) for sample in model.predictions(outputs, data["data_samples"])
+        )

@@ -44,4 +44,4 @@ def test_forward_and_loss_are_one_graph_each_for_every_batch_size(method, modali
     assert len(graphs) == 2, f"{len(graphs)} graphs: recompiled for another batch size or sentence length"
     model.eval()
     with torch.no_grad():
-        torch.testing.assert_close(encode(inputs)["pred_boxes"], model.encode(inputs)["pred_boxes"])
+        torch.testing.assert_close(encode(inputs)["pred_boxes_cxcywh"], model.encode(inputs)["pred_boxes_cxcywh"])

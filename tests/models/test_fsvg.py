@@ -45,8 +45,8 @@ def test_options_leave_out_padding():
     model = build("fsvg", "rgb", selection=dict(layers=(1,), keep_rate=0.5, words_only=True)).eval()
     inputs = inputs_of(model)
     with torch.no_grad():
-        words = model.text_encoder(inputs.token_ids, inputs.token_mask)
-        assert torch.equal(model.word_weights(words).bool(), inputs.token_mask)
+        words = model.text_encoder(inputs.token_ids, inputs.token_padding_mask)
+        assert torch.equal(model.word_weights(words).bool(), ~inputs.token_padding_mask)
 
 
 def test_scores_are_the_mean_of_the_softmaxed_attention():
@@ -69,4 +69,6 @@ def test_a_full_keep_rate_is_the_plain_tower():
     plain.load_state_dict(full.state_dict())
     inputs = inputs_of(full)
     with torch.no_grad():
-        assert torch.equal(full.eval().encode(inputs)["pred_boxes"], plain.eval().encode(inputs)["pred_boxes"])
+        assert torch.equal(
+            full.eval().encode(inputs)["pred_boxes_cxcywh"], plain.eval().encode(inputs)["pred_boxes_cxcywh"]
+        )

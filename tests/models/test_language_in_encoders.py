@@ -20,7 +20,7 @@ def random_inputs(modality: str, size: int = 2) -> GroundingInputs:
     ids[:, 7], ids[:, 8:] = VOCABULARY - 1, 0
     mask = torch.zeros(size, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.bool)
     mask[:, 32:] = True
-    return GroundingInputs(images, mask, ids, ids > 0)
+    return GroundingInputs(images, mask, ids, ids == 0)
 
 
 def shake(model: torch.nn.Module) -> None:
@@ -53,7 +53,7 @@ def language_of(model, inputs):
     handle.remove()
     half = len(inputs.token_ids)
     (language,) = caught
-    return type(language)(language.tokens[:half], language.mask[:half], pooled=language.pooled[:half])
+    return type(language)(language.tokens[:half], language.padding_mask[:half], pooled=language.pooled[:half])
 
 
 @pytest.mark.parametrize("method", ["mmca", "qrnet"])
@@ -61,7 +61,9 @@ def test_another_sentence_gives_other_image_features(method):
     model = build(method, "rgb").eval()
     shake(model)
     first = random_inputs("rgb")
-    second = GroundingInputs(first.images, first.padding_mask, first.token_ids.flip(0), first.token_mask.flip(0))
+    second = GroundingInputs(
+        first.images, first.padding_mask, first.token_ids.flip(0), first.token_padding_mask.flip(0)
+    )
     with torch.no_grad():
         a, b = (model.encode(inputs)["streams"]["rgb"].tokens for inputs in (first, second))
     assert not torch.allclose(a, b, atol=1e-4)
@@ -90,13 +92,13 @@ def clip_variant(modality: str, **kwargs) -> torch.nn.Module:
 @pytest.mark.parametrize("modality", ["rgb", "ir", "rgbt"])
 def test_clip_variant_fuses_patches_and_words_without_marks(modality):
     outputs = clip_variant(modality).encode(random_inputs(modality))
-    assert outputs["pred_boxes"].shape == (2, 4)
-    assert outputs["text"].mask.sum(1).tolist() == [5, 5]  # six words, of which five fit
+    assert outputs["pred_boxes_cxcywh"].shape == (2, 4)
+    assert (~outputs["text"].padding_mask).sum(1).tolist() == [5, 5]  # six words, of which five fit
     patches = (IMAGE_SIZE // 16) ** 2 * len(MODALITY_STREAMS[modality])
     assert outputs["joint"].sequence.shape == (2, patches + 5, 32)
 
 
 def test_clip_variant_hides_padded_patches_unless_told_otherwise():
     inputs = random_inputs("rgb")
-    assert clip_variant("rgb").encode(inputs)["joint"].mask[:, :16].any()
-    assert not clip_variant("rgb", mask_image_padding=False).encode(inputs)["joint"].mask[:, :16].any()
+    assert clip_variant("rgb").encode(inputs)["joint"].padding_mask[:, :16].any()
+    assert not clip_variant("rgb", mask_image_padding=False).encode(inputs)["joint"].padding_mask[:, :16].any()

@@ -70,11 +70,11 @@ def several_targets(modality: str) -> dict:
     samples = batch["data_samples"]
     for row, sample in enumerate(samples):
         if row % 3 == 0:
-            sample.gt_boxes, sample.gt_boxes_px = sample.gt_boxes[:0], sample.gt_boxes_px[:0]
+            sample.gt_boxes_cxcywh, sample.gt_boxes_xyxy = sample.gt_boxes_cxcywh[:0], sample.gt_boxes_xyxy[:0]
             sample.gt_masks = sample.gt_masks[:0]
         elif row % 3 == 1:
             other = samples[row + 1]
-            for name in ("gt_boxes", "gt_boxes_px", "gt_masks"):
+            for name in ("gt_boxes_cxcywh", "gt_boxes_xyxy", "gt_masks"):
                 setattr(sample, name, torch.cat((getattr(sample, name), getattr(other, name))))
     return batch
 
@@ -90,9 +90,9 @@ def all_answered(samples) -> bool:
     metric = GRECMetric()
     rows = [
         dict(
-            pred_boxes=sample.pred_boxes.tolist(),
+            pred_boxes_xyxy=sample.pred_boxes_xyxy.tolist(),
             pred_scores=sample.pred_scores.tolist(),
-            gt_boxes=sample.gt_boxes_px.tolist(),
+            gt_boxes_xyxy=sample.gt_boxes_xyxy.tolist(),
         )
         for sample in samples
     ]
@@ -111,7 +111,7 @@ def test_a_batch_that_means_nothing_gives_finite_losses():
         model = build(grec_config(method, "rgb"))
         batch = collated_batch("rgb", size=2)
         for sample in batch["data_samples"]:
-            sample.gt_boxes, sample.gt_masks = sample.gt_boxes[:0], sample.gt_masks[:0]
+            sample.gt_boxes_cxcywh, sample.gt_masks = sample.gt_boxes_cxcywh[:0], sample.gt_masks[:0]
         losses = model(**model.data_preprocessor(batch), mode="loss")
         total, _ = model.parse_losses(losses)
         total.backward()
@@ -124,7 +124,7 @@ def test_student_answers_when_asked():
     answers = {}
     for branch in ("decoder", "token"):
         model = build(dict(config, head=dict(config["head"], answer=branch))).eval()
-        answers[branch] = model.test_step(copy.deepcopy(batch))[0].pred_boxes
+        answers[branch] = model.test_step(copy.deepcopy(batch))[0].pred_boxes_xyxy
     assert not torch.equal(answers["decoder"], answers["token"])
 
 
@@ -170,10 +170,10 @@ def test_more_patches_are_masked_inside_the_target():
 
 
 def test_key_words_are_masked_first_and_the_start_never():
-    tokens = torch.tensor([[True] * 6 + [False] * 2])
+    padding = torch.tensor([[False] * 6 + [True] * 2])
     for seed in range(20):
         torch.manual_seed(seed)
-        masked = referring_word_mask(tokens, [[3]], 0.4)
+        masked = referring_word_mask(padding, [[3]], 0.4)
         assert masked[0, 3] and not masked[0, 0] and not masked[0, 6:].any()
         assert masked.sum() == 2
 
@@ -189,7 +189,8 @@ def test_dual_lora_adapts_the_tower_unchanged():
         adapted.load_state_dict(plain.state_dict(), strict=False)
         batch = plain.eval().data_preprocessor(collated_batch("rgbt", size=2))
         torch.testing.assert_close(
-            adapted.eval().encode(batch["inputs"])["pred_boxes"], plain.encode(batch["inputs"])["pred_boxes"]
+            adapted.eval().encode(batch["inputs"])["pred_boxes_cxcywh"],
+            plain.encode(batch["inputs"])["pred_boxes_cxcywh"],
         )
         total, _ = adapted.parse_losses(adapted.train()(**batch, mode="loss"))
         total.backward()

@@ -86,7 +86,9 @@ def accuracy_on(model: BaseGrounder, batch: dict) -> float:
     model.eval()
     samples = model.test_step({"inputs": batch["inputs"], "data_samples": [s.clone() for s in batch["data_samples"]]})
     model.train()
-    return sum(aligned_iou(s.pred_boxes[0].detach(), s.gt_boxes_px[0]).item() >= 0.5 for s in samples) / len(samples)
+    return sum(aligned_iou(s.pred_boxes_xyxy[0].detach(), s.gt_boxes_xyxy[0]).item() >= 0.5 for s in samples) / len(
+        samples
+    )
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -94,12 +96,12 @@ def test_prediction_is_the_same_alone_and_in_a_batch(method):
     model = build(method, "rgbt").eval()
     batch = collated_batch("rgbt", size=4)
     third = {
-        "inputs": {stream: pictures[2:3] for stream, pictures in batch["inputs"].items()},
+        "inputs": {stream: images[2:3] for stream, images in batch["inputs"].items()},
         "data_samples": [batch["data_samples"][2].clone()],
     }
     with torch.no_grad():
         together, alone = model.test_step(batch), model.test_step(third)
-    torch.testing.assert_close(alone[0].pred_boxes, together[2].pred_boxes, atol=1e-2, rtol=1e-4)
+    torch.testing.assert_close(alone[0].pred_boxes_xyxy, together[2].pred_boxes_xyxy, atol=1e-2, rtol=1e-4)
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
@@ -113,7 +115,7 @@ def test_merged_adapters_predict_the_same_and_come_apart_exactly(method, modalit
     def boxes() -> torch.Tensor:
         with torch.no_grad():
             model.text_cache.clear()
-            return torch.cat([sample.pred_boxes for sample in model.test_step(collated_batch(modality, size=2))])
+            return torch.cat([sample.pred_boxes_xyxy for sample in model.test_step(collated_batch(modality, size=2))])
 
     apart = boxes()
     model.merge_adapters()

@@ -15,10 +15,10 @@ SIZE = 12
 def make_sample(width, height, offset, tokens=3, streams=("rgb", "ir"), **fields):
     generator = np.random.default_rng(width)
     sample = GroundingSample(metainfo=dict(input_shape=(SIZE, SIZE), pad_offset=offset))
-    sample.gt_boxes = torch.tensor([[0.5, 0.5, 0.2, 0.2]])
+    sample.gt_boxes_cxcywh = torch.tensor([[0.5, 0.5, 0.2, 0.2]])
     if tokens:
         sample.token_ids = torch.arange(1, tokens + 1)
-        sample.token_mask = torch.ones(tokens, dtype=torch.bool)
+        sample.token_padding_mask = torch.zeros(tokens, dtype=torch.bool)
     for name, value in fields.items():
         setattr(sample, name, value)
     shapes = {"rgb": (3, height, width), "ir": (1, height, width)}
@@ -31,9 +31,9 @@ def make_samples(**kwargs):
 
 
 @pytest.mark.parametrize("collate", [pseudo_collate, collate_grounding])
-def test_pictures_are_normalised_pasted_and_padded_with_zeros(collate):
+def test_images_are_normalised_pasted_and_padded_with_zeros(collate):
     samples = make_samples()
-    given = [{stream: picture.clone() for stream, picture in sample["inputs"].items()} for sample in samples]
+    given = [{stream: image.clone() for stream, image in sample["inputs"].items()} for sample in samples]
     inputs = GroundingPreprocessor("rgbt", "rgbtvg_m3fd")(collate(samples))["inputs"]
 
     assert inputs.images.keys() == {"rgb", "ir"}
@@ -57,8 +57,8 @@ def test_both_ways_to_collate_give_the_same_batch():
     one, other = (preprocessor(collate(make_samples())) for collate in (pseudo_collate, collate_grounding))
     assert torch.equal(one["inputs"].token_ids, other["inputs"].token_ids)
     for first, second in zip(one["data_samples"], other["data_samples"], strict=True):
-        assert isinstance(second.gt_boxes, torch.Tensor)
-        assert torch.equal(first.gt_boxes, second.gt_boxes)
+        assert isinstance(second.gt_boxes_cxcywh, torch.Tensor)
+        assert torch.equal(first.gt_boxes_cxcywh, second.gt_boxes_cxcywh)
 
 
 @pytest.mark.parametrize(("modality", "streams"), [("rgb", ["rgb"]), ("ir", ["ir"]), ("rgbt", ["rgb", "ir"])])
@@ -93,19 +93,19 @@ def test_statistics_can_be_given_and_are_not_in_checkpoints():
 
 def test_without_a_tokenizer_there_are_no_tokens():
     without = GroundingPreprocessor("rgb")(collate_grounding(make_samples(tokens=0)))["inputs"]
-    assert without.token_ids.shape == without.token_mask.shape == (2, 0)
+    assert without.token_ids.shape == without.token_padding_mask.shape == (2, 0)
 
 
 def test_every_sample_gets_its_own_rows_back():
     masks = [torch.full((count, SIZE, SIZE), count, dtype=torch.uint8) for count in (2, 3)]
     samples = make_samples()
-    del samples[0]["data_samples"].gt_boxes
-    samples[1]["data_samples"].gt_boxes = torch.zeros(0, 4)  # nothing is meant
+    del samples[0]["data_samples"].gt_boxes_cxcywh
+    samples[1]["data_samples"].gt_boxes_cxcywh = torch.zeros(0, 4)  # nothing is meant
     for sample, mask in zip(samples, masks, strict=True):
         sample["data_samples"].gt_masks = mask
     one, other = GroundingPreprocessor("rgb")(collate_grounding(samples))["data_samples"]
-    assert "gt_boxes" not in one
-    assert other.gt_boxes.shape == (0, 4)
+    assert "gt_boxes_cxcywh" not in one
+    assert other.gt_boxes_cxcywh.shape == (0, 4)
     assert torch.equal(one.gt_masks, masks[0]) and torch.equal(other.gt_masks, masks[1])
 
 

@@ -46,19 +46,19 @@ class ParityMethod:
             images=self.streams(case, image),
             padding_mask=image_padding(case, image),
             token_ids=token_ids,
-            token_mask=self.token_mask(case, token_ids),
+            token_padding_mask=self.token_padding_mask(case, token_ids),
         )
 
     def streams(self, case: Case, image: Tensor) -> Tensors:
         """Our streams of the case's ``image``."""
         return image_streams(image, self.modality(case))
 
-    def token_mask(self, case: Case, token_ids: Tensor) -> Tensor:
+    def token_padding_mask(self, case: Case, token_ids: Tensor) -> Tensor:
         if "token_mask" in case.inputs:
-            return torch.from_numpy(case.inputs["token_mask"]).bool()
+            return ~torch.from_numpy(case.inputs["token_mask"]).bool()
         if "token_padding" in case.inputs:
-            return ~torch.from_numpy(case.inputs["token_padding"]).bool()
-        return token_ids != 0
+            return torch.from_numpy(case.inputs["token_padding"]).bool()
+        return token_ids == 0
 
     def samples(self, case: Case) -> list[GroundingSample]:
         """Targets: ``target_box`` (B, 4) cxcywh in [0, 1] and ``target_mask`` (B, 1, H, W) where the case has them."""
@@ -69,7 +69,7 @@ class ParityMethod:
                 metainfo=dict(input_shape=(height, width), ori_shape=(height, width), frame=Frame())
             )
             if "target_box" in case.inputs:
-                sample.gt_boxes = torch.from_numpy(case.inputs["target_box"][row]).float().reshape(-1, 4)
+                sample.gt_boxes_cxcywh = torch.from_numpy(case.inputs["target_box"][row]).float().reshape(-1, 4)
             if "target_mask" in case.inputs:
                 sample.gt_masks = torch.from_numpy(case.inputs["target_mask"][row]).reshape(-1, height, width)
             samples.append(sample)

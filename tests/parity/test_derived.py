@@ -71,7 +71,7 @@ def fill(case: cases.Case):
     converted = load_reference(case, model, report)
     compare_trainable(case, method, model, converted, report)
     with torch.no_grad():
-        assert method.encode(case, model)["pred_boxes"].shape == (len(case.inputs["image"]), 4)
+        assert method.encode(case, model)["pred_boxes_cxcywh"].shape == (len(case.inputs["image"]), 4)
     return converted, report.faults
 
 

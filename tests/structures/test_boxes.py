@@ -46,8 +46,8 @@ def test_a_frame_undoes_any_chain_of_transforms():
     torch.testing.assert_close(frame.to_image(moved), boxes)
 
 
-def test_a_frame_follows_the_picture():
-    """A box of 10 by 20 pixels in a picture 100 wide: halved, mirrored, padded by 5 on the left."""
+def test_a_frame_follows_the_image():
+    """A box of 10 by 20 pixels in an image 100 wide: halved, mirrored, padded by 5 on the left."""
     frame = Frame().scaled(0.5, 0.5).mirrored(50).shifted(5, 0)
     moved = frame.to_input(torch.tensor([10.0, 0.0, 20.0, 20.0]))
     assert moved.tolist() == [45.0, 0.0, 50.0, 10.0]

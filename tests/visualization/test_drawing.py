@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from rgbtvg.errors import DataError
-from rgbtvg.visualization import contact_sheet, draw_grounding, overlay_mask, save_picture
+from rgbtvg.visualization import contact_sheet, draw_grounding, overlay_mask, save_image
 from rgbtvg.visualization.drawing import PREDICTION, TRUTH
 
 GREY = (128, 128, 128)
@@ -13,15 +13,17 @@ def pair(size=(480, 320)):
     return {"rgb": Image.new("RGB", size, GREY), "ir": Image.new("L", size, 128)}
 
 
-def count(picture, colour):
+def count(image, colour):
     """Pixels of exactly this colour."""
-    return int((np.asarray(picture) == colour).all(axis=-1).sum())
+    return int((np.asarray(image) == colour).all(axis=-1).sum())
 
 
-def test_truth_and_prediction_are_drawn_on_both_pictures():
+def test_truth_and_prediction_are_drawn_on_both_images():
     box = [100.0, 80.0, 200.0, 180.0]
-    one = draw_grounding({"rgb": pair()["rgb"]}, "a car", gt_boxes=[box], pred_boxes=[[120.0, 90.0, 220.0, 190.0]])
-    both = draw_grounding(pair(), "a car", gt_boxes=[box], pred_boxes=[[120.0, 90.0, 220.0, 190.0]])
+    one = draw_grounding(
+        {"rgb": pair()["rgb"]}, "a car", gt_boxes_xyxy=[box], pred_boxes_xyxy=[[120.0, 90.0, 220.0, 190.0]]
+    )
+    both = draw_grounding(pair(), "a car", gt_boxes_xyxy=[box], pred_boxes_xyxy=[[120.0, 90.0, 220.0, 190.0]])
     for colour in (TRUTH, PREDICTION):
         assert count(one, colour) > 300
         assert count(both, colour) == 2 * count(one, colour)
@@ -30,22 +32,24 @@ def test_truth_and_prediction_are_drawn_on_both_pictures():
 
 def test_a_perfect_prediction_does_not_hide_the_truth():
     box = [100.0, 80.0, 200.0, 180.0]
-    picture = draw_grounding(pair(), "a car", gt_boxes=[box], pred_boxes=[box])
-    assert count(picture, TRUTH) > 300
-    assert count(picture, PREDICTION) > 300
+    image = draw_grounding(pair(), "a car", gt_boxes_xyxy=[box], pred_boxes_xyxy=[box])
+    assert count(image, TRUTH) > 300
+    assert count(image, PREDICTION) > 300
 
 
 def test_boxes_lie_where_they_belong_after_enlarging():
-    picture = draw_grounding({"rgb": Image.new("RGB", (60, 40), GREY)}, "a car", pred_boxes=[[15.0, 10.0, 45.0, 30.0]])
-    assert picture.width == 480
-    rows, columns = np.nonzero((np.asarray(picture) == PREDICTION).all(axis=-1))
+    image = draw_grounding(
+        {"rgb": Image.new("RGB", (60, 40), GREY)}, "a car", pred_boxes_xyxy=[[15.0, 10.0, 45.0, 30.0]]
+    )
+    assert image.width == 480
+    rows, columns = np.nonzero((np.asarray(image) == PREDICTION).all(axis=-1))
     assert (columns.min(), columns.max()) == (15 * 8, 45 * 8)
     assert rows.max() - rows.min() == 20 * 8
 
 
-def test_a_long_sentence_is_cut_and_a_wide_word_broken():
+def test_a_long_expression_is_cut_and_a_wide_word_broken():
     short = draw_grounding(pair(), "a car")
-    long = draw_grounding(pair(), "a very long sentence " * 100)
+    long = draw_grounding(pair(), "a very long expression " * 100)
     assert short.height < long.height < short.height + 200
     assert draw_grounding(pair(), "x" * 400 + " 😀 車").width == short.width
 
@@ -53,7 +57,7 @@ def test_a_long_sentence_is_cut_and_a_wide_word_broken():
 def test_nothing_predicted_and_boxes_without_area_are_drawn():
     plain = draw_grounding(pair(), "a car")
     assert count(plain, PREDICTION) == count(plain, TRUTH) == 0
-    assert count(draw_grounding(pair(), "a car", pred_boxes=[[50.0, 50.0, 50.0, 50.0]]), PREDICTION) > 0
+    assert count(draw_grounding(pair(), "a car", pred_boxes_xyxy=[[50.0, 50.0, 50.0, 50.0]]), PREDICTION) > 0
 
 
 def test_masks_are_translucent():
@@ -73,5 +77,5 @@ def test_sheet_holds_tiles_of_different_sizes():
 
 
 def test_an_unknown_format_is_refused(tmp_path):
-    with pytest.raises(DataError, match="cannot write the picture"):
-        save_picture(Image.new("RGB", (4, 4)), tmp_path / "new" / "picture.xyz")
+    with pytest.raises(DataError, match="cannot write the image"):
+        save_image(Image.new("RGB", (4, 4)), tmp_path / "new" / "image.xyz")

@@ -19,8 +19,8 @@ def make_row(index, folder=None, **changes):
         "expression": f"the car number {index}",
         "image_paths": {stream: str(folder / f"{stream}.png") for stream in ("rgb", "ir")} if folder else {},
         "size": [60, 80],
-        "gt_boxes": [[10, 10, 30, 30]],
-        "pred_boxes": [[12, 12, 30, 30]],
+        "gt_boxes_xyxy": [[10, 10, 30, 30]],
+        "pred_boxes_xyxy": [[12, 12, 30, 30]],
         "pred_scores": [1.0],
         "iou": index / 10,
         **changes,
@@ -29,7 +29,7 @@ def make_row(index, folder=None, **changes):
 
 @pytest.fixture
 def image_folder(tmp_path):
-    """A colour picture, and thermal of 16 bits and half the size."""
+    """A colour image, and thermal of 16 bits and half the size."""
     Image.new("RGB", (80, 60), (90, 120, 90)).save(tmp_path / "rgb.png")
     ramp = np.linspace(20_000, 21_000, 30 * 40).astype(np.uint16).reshape(30, 40)
     Image.fromarray(ramp).save(tmp_path / "ir.png")
@@ -59,7 +59,7 @@ def test_a_pair_is_drawn_in_the_frame_of_the_boxes(image_folder):
     assert draw_row(row, width=200).width > 2 * 200
     assert draw_row(row, "ir", width=200).width == 200
     # Thermal of more than 8 bits is stretched: the ramp shows.
-    thermal = np.asarray(draw_row(row | {"gt_boxes": [], "pred_boxes": []}, "ir", width=80).convert("L"))
+    thermal = np.asarray(draw_row(row | {"gt_boxes_xyxy": [], "pred_boxes_xyxy": []}, "ir", width=80).convert("L"))
     assert thermal.min() < 40
 
 
@@ -68,25 +68,27 @@ def masks():
     truth, predicted = np.zeros((2, 60, 80), dtype=bool)
     truth[20:40, 20:40] = True
     predicted[30:50, 50:70] = True
-    return dict(gt_mask=encode_binary_mask(truth), pred_mask=encode_binary_mask(predicted), gt_boxes=[], pred_boxes=[])
+    return dict(
+        gt_mask=encode_binary_mask(truth), pred_mask=encode_binary_mask(predicted), gt_boxes_xyxy=[], pred_boxes_xyxy=[]
+    )
 
 
-def test_masks_of_a_row_are_drawn_on_both_cameras_and_the_truth_beside(image_folder):
-    plain = draw_row(make_row(0, image_folder, gt_boxes=[], pred_boxes=[]), width=160)
+def test_masks_of_a_row_are_drawn_on_both_streams_and_the_truth_beside(image_folder):
+    plain = draw_row(make_row(0, image_folder, gt_boxes_xyxy=[], pred_boxes_xyxy=[]), width=160)
     masked = draw_row(make_row(0, image_folder, **masks()), width=160)
     assert plain.width == 2 * 160 + 6 and masked.width == 3 * 160 + 2 * 6
     assert masked.height == plain.height
     first_row = next(y for y in range(plain.height) if plain.getpixel((80, y)) == (90, 120, 90))
 
-    def at(x, y, picture):
-        return np.array(masked.getpixel((picture * 166 + 2 * x, first_row + 2 * y)), dtype=int)
+    def at(x, y, image):
+        return np.array(masked.getpixel((image * 166 + 2 * x, first_row + 2 * y)), dtype=int)
 
-    for picture in (0, 1):
-        inside, border, outside = at(60, 40, picture), at(50, 40, picture), at(10, 10, picture)
+    for image in (0, 1):
+        inside, border, outside = at(60, 40, image), at(50, 40, image), at(10, 10, image)
         assert inside[2] > inside[0] + 40 and inside[2] > outside[2]  # translucent cyan
         assert tuple(border) == PREDICTION
-        assert tuple(at(20, 30, picture)) == TRUTH  # outline only
-        assert at(30, 30, picture)[1] - at(30, 30, picture)[2] < 60
+        assert tuple(at(20, 30, image)) == TRUTH  # outline only
+        assert at(30, 30, image)[1] - at(30, 30, image)[2] < 60
     assert at(30, 30, 2)[1] > at(10, 10, 2)[1] + 20
     assert tuple(at(50, 40, 2)) != PREDICTION
 
@@ -100,7 +102,7 @@ def test_tool_draws_mask_predictions(image_folder):
 
 def test_thermal_is_shown_as_it_is_normalised(image_folder):
     def thermal(name):
-        row = make_row(0, image_folder, gt_boxes=[], pred_boxes=[], iou=0.5)
+        row = make_row(0, image_folder, gt_boxes_xyxy=[], pred_boxes_xyxy=[], iou=0.5)
         return np.asarray(draw_row(row, "ir", 80, name))
 
     assert (thermal("dataset") != thermal("percentile")).any()

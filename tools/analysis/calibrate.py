@@ -1,40 +1,7 @@
-"""Calibrate the scores of a tested model on one split, and measure the calibration on the others.
-
-Prints the expected calibration error (ECE, 15 bins) before and after, the area under the risk-coverage curve (AURC) and
-the accuracy of the 80 % of samples with the best scores. For predictions of GREC it fits the score threshold instead.
-
-python tools/analysis/calibrate.py work_dirs/quickstart/test --out calibration.json --figure reliability.pdf
-"""
-
-import argparse
+"""Calibrate the scores of a tested model on one split, and measure the calibration on the others."""
 
 from rgbtvg.cli import run
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("predictions", help="predictions.json, or a folder with one below it")
-    parser.add_argument("--fit-on", default="val", metavar="SPLIT", help="split to fit on (default: val)")
-    parser.add_argument(
-        "--method", default="temperature", choices=["temperature", "isotonic"], help="default: temperature"
-    )
-    parser.add_argument("--out", default="calibration.json", metavar="FILE", help="default: calibration.json")
-    parser.add_argument("--figure", metavar="FILE", help="reliability diagram to draw: .png, .svg or .pdf")
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse_args()
-    from rgbtvg.evaluation.calibration import calibrate
-    from rgbtvg.evaluation.plots import draw_reliability, save_figure
-
-    report = calibrate(args.predictions, args.fit_on, args.method)
-    report.calibration.save(args.out)
-    print(report.table())
-    print(f"The calibration: {args.out}")
-    if args.figure and report.bins:
-        save_figure(draw_reliability(report.bins), args.figure)
-
+from rgbtvg.commands import calibrate
 
 if __name__ == "__main__":
-    run(main)
+    run(calibrate.main)

@@ -1,50 +1,7 @@
 """Generate the synthetic RGB-T set: ``python tools/data/make_synthetic.py --out data/synthetic``."""
 
-import argparse
-import sys
-
-from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic, oracle_accuracy, read_extras
-from rgbtvg.errors import RGBTVGError
-
-
-def parse_args() -> argparse.Namespace:
-    default = SyntheticSpec()
-    parser = argparse.ArgumentParser(description="Generate the synthetic RGB-T grounding set.")
-    parser.add_argument("--out", required=True, help="folder of the set; serves as data root, splits lie in OUT/splits")
-    parser.add_argument("--train", type=int, default=default.train, help="training sentences (default %(default)s)")
-    parser.add_argument("--val", type=int, default=default.val, help="validation sentences (default %(default)s)")
-    parser.add_argument("--test", type=int, default=default.test, help="test sentences (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=default.seed)
-    parser.add_argument("--workers", type=int, help="processes (default: one per CPU core); the result is the same")
-    parser.add_argument("--image-size", type=int, nargs=2, default=default.image_size, metavar=("WIDTH", "HEIGHT"))
-    parser.add_argument("--no-grec", action="store_true", help="leave out sentences with several targets or none")
-    parser.add_argument("--overwrite", action="store_true", help="replace a set made with other arguments")
-    return parser.parse_args()
-
-
-def main() -> int:
-    args = parse_args()
-    try:
-        spec = SyntheticSpec(
-            train=args.train,
-            val=args.val,
-            test=args.test,
-            seed=args.seed,
-            image_size=tuple(args.image_size),
-            grec=not args.no_grec,
-        )
-        manifest = make_synthetic(args.out, spec, workers=args.workers, overwrite=args.overwrite)
-    except (RGBTVGError, OSError) as error:
-        print(f"make_synthetic: {error}", file=sys.stderr)
-        return 1
-    for split, rows in manifest["rows"].items():
-        print(f"{split}: {rows} sentences about {manifest['images'][split]} image pairs")
-    sentences = [sentence for record in read_extras(args.out) for sentence in record["sentences"]]
-    oracle = oracle_accuracy(sentence["choices"] for sentence in sentences)
-    print("best possible accuracy: " + ", ".join(f"{name} {accuracy:.3f}" for name, accuracy in oracle.items()))
-    print(f"{args.out} is complete")
-    return 0
-
+from rgbtvg.cli import run
+from rgbtvg.commands import make_synthetic
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(make_synthetic.main)

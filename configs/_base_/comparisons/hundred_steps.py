@@ -1,4 +1,4 @@
-"""The first 1,600 sentences of the synthetic set once, in batches of 16: 100 steps."""
+"""The first 1,600 expressions of the synthetic set once, in batches of 16: 100 steps."""
 
 before = [dict(makes="data/synthetic/manifest.json", command="tools/data/make_synthetic.py --out data/synthetic")]
 options = {

@@ -1,4 +1,4 @@
-"""Sentences of one's own beside COCO annotations: data/own/{refs,instances}.json, pictures in data/own/{rgb,ir}/."""
+"""Expressions of one's own beside COCO annotations: data/own/{refs,instances}.json, images in data/own/{rgb,ir}/."""
 
 dataset = "own"
 data_root = "data/own"

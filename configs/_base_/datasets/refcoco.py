@@ -1,4 +1,4 @@
-"""RefCOCO in the .pth files of TransVG, CLIP-VG and HiVG: 120624 sentences, val 10834, testA 5657, testB 5095."""
+"""RefCOCO in the .pth files of TransVG, CLIP-VG and HiVG: 120624 expressions, val 10834, testA 5657, testB 5095."""
 
 dataset = "unc"
 data_root = "data"

@@ -1,4 +1,4 @@
-"""RefCOCOg by Google's split, which has no test: 85474 sentences, val 9536."""
+"""RefCOCOg by Google's split, which has no test: 85474 expressions, val 9536."""
 
 _base_ = ["refcoco.py"]
 

@@ -1,4 +1,4 @@
-"""RefCOCOg by UMD's split: 80512 sentences, val 4896, test 9602."""
+"""RefCOCOg by UMD's split: 80512 expressions, val 4896, test 9602."""
 
 _base_ = ["refcoco.py"]
 

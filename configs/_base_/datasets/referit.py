@@ -1,4 +1,4 @@
-"""ReferItGame in the .pth files of TransVG, CLIP-VG and HiVG: 54127 sentences, val 5842, test 60103."""
+"""ReferItGame in the .pth files of TransVG, CLIP-VG and HiVG: 54127 expressions, val 5842, test 60103."""
 
 _base_ = ["refcoco.py"]
 

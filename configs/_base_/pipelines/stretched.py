@@ -13,14 +13,14 @@ train_pipeline = [
     dict(type="CheckBoxes"),
     dict(type="LargeScaleJitter", size="$image_size", factors="$zoom"),
     dict(type="StretchToSquare", size="$image_size"),
-    dict(type="CleanSentence"),
+    dict(type="CleanExpression"),
     "$tokenize",
     dict(type="PackGroundingInputs"),
 ]
 test_pipeline = [
     "$load_images_exactly",
     dict(type="StretchToSquare", size="$image_size"),
-    dict(type="CleanSentence"),
+    dict(type="CleanExpression"),
     "$tokenize",
     dict(type="PackGroundingInputs"),
 ]

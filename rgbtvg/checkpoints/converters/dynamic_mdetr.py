@@ -38,7 +38,7 @@ def rules(state: Mapping[str, Tensor], _: Collection[str]) -> list[Rule]:
         Rename("text_proj.{rest}", "text_proj.{rest}"),
         Rename("vl_pos_embed.weight", "fusion.positions.weight"),
         Rename("vl_encoder.encoder.{rest*}", "fusion.encoder.{rest}"),
-        Idle("init_reference_point.weight", "the middle of the picture, fixed"),
+        Idle("init_reference_point.weight", "the middle of the image, fixed"),
         Rename(f"init_{kind}_feature.weight", "decoder.query.weight"),
         Rename("offset_generators.{stage}.{leaf}", "decoder.offsets.{stage}.{leaf}"),
         Rename(f"update_{kind}_queries.{{rest*}}", "decoder.updates.{rest}", optional=LAST_UPDATE),

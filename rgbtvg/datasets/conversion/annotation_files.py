@@ -35,7 +35,7 @@ class LabelledObject:
         ignored: a region to be left out, not an object.
         extra: further labels.
         occlusion: ``'none'``, ``'partial'``, ``'heavy'`` or None if not labelled.
-        expression: a sentence about it; empty where there is none.
+        expression: an expression about it; empty where there is none.
         record: fields of its record that the file gives.
     """
 

@@ -1,4 +1,4 @@
-"""RGB-thermal detection sets as they are distributed, to records without sentences."""
+"""RGB-thermal detection sets as they are distributed, to records without expressions."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class DetectionReader:
     """Name that records get."""
 
     categories: Mapping[str, str] = {}
-    """Name in the files -> name as a sentence would say it; others are only lower-cased."""
+    """Name in the files -> name as an expression would say it; others are only lower-cased."""
 
     own_format = "xyxy"
     """Order of the four numbers in files whose boxes have a ``read_box`` option."""
@@ -98,7 +98,7 @@ class DetectionReader:
         return read_voc(pair.annotation)
 
     def read(self) -> list[Record]:
-        """One record per box, with an empty sentence and the category in ``extra``.
+        """One record per box, with an empty expression and the category in ``extra``.
 
         Raises:
             DataError: see :meth:`pairs` and :meth:`objects`; there are no boxes, or they cannot be right as a set.

@@ -20,8 +20,8 @@ from rgbtvg.datasets.image_folder import ImageFolders
 from rgbtvg.datasets.records import (
     BoxReader,
     LeftOut,
+    check_expression,
     check_id,
-    check_sentence,
     check_size,
     index_by_id,
     open_text,
@@ -142,7 +142,7 @@ class COCOBoxes(_Tabled):
     """A COCO file, or a folder with several: ``instances.json``, ``annotations/{train,val,test}.json``.
 
     A split is a file's ``train``, ``val`` or ``test``, in its name; categories are kept. References beside it
-    (``refs.json``) are sentences, which ``data=own_coco`` reads.
+    (``refs.json``) are expressions, which ``data=own_coco`` reads.
 
     Args:
         split: of files whose name does not tell it.
@@ -280,7 +280,7 @@ class CSVBoxes(_Tabled):
             return LabelledObject(
                 values["category"] or "object",
                 self.corners(box, size),
-                expression=check_sentence(expression) if expression else "",
+                expression=check_expression(expression) if expression else "",
             )
 
         split = values["split"] or UNSPLIT

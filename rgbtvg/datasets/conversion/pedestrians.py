@@ -31,18 +31,18 @@ class LLVIP(DetectionReader):
 
     def pairs(self) -> Iterator[AnnotatedPair]:
         root = first_with(self.root, ("visible", "infrared", "Annotations"), ("", "LLVIP"))
-        visible, infrared, annotated = (folder_of(root, name) for name in ("visible", "infrared", "Annotations"))
+        visible, thermal, annotated = (folder_of(root, name) for name in ("visible", "infrared", "Annotations"))
         together = by_stem(annotated, {".xml"})
         for folder in folders_in(visible):
             annotations = {**together, **by_stem(annotated / folder.name, {".xml"})}
-            images = {"rgb": by_stem(folder), "ir": by_stem(infrared / folder.name)}
+            images = {"rgb": by_stem(folder), "ir": by_stem(thermal / folder.name)}
             for name in sorted(images["rgb"].keys() | images["ir"].keys()):
                 found = {stream: files.get(name) for stream, files in images.items()}
                 yield from self._pair(name, folder.name, found, annotations.get(name))
 
 
 FRAME = re.compile(r"(?P<set>set\d+)[/_](?P<video>V\d+)[/_](?:(?P<stream>visible|lwir)[/_])?(?P<frame>I\d+)\.(txt|xml)")
-"""A frame's annotation in a folder: nested or in one name; of the pair, or one for each camera."""
+"""A frame's annotation in a folder: nested or in one name; of the pair, or one for each stream."""
 
 
 @DETECTION_READERS.register_module(name="kaist")
@@ -120,7 +120,7 @@ def _matches(folder: Path) -> Iterator[tuple[re.Match[str], Path]]:
 
 
 def _frames(folder: Path) -> dict[tuple[str, str, str], Path]:
-    """(set, video, frame) -> its annotation; that of the visible image where each camera has its own."""
+    """(set, video, frame) -> its annotation; that of the visible image where each stream has its own."""
     frames: dict[tuple[str, str, str], Path] = {}
     for match, path in _matches(folder):
         key = match["set"], match["video"], match["frame"]

@@ -27,7 +27,7 @@ from rgbtvg.registry import RECORD_WRITERS
 class FiftyOneWriter(RecordWriter):
     """A folder that FiftyOne imports as ``FiftyOneImageDetectionDataset``; `out` is the folder.
 
-    ``labels.json`` has the boxes, in parts of the image, with sentence, split and conditions as attributes;
+    ``labels.json`` has the boxes, in parts of the image, with expression, split and conditions as attributes;
     ``data.json`` has the absolute path of each RGB image, so that FiftyOne finds them without a copy, and
     ``data_ir.json`` that of each thermal one, for ``data_path="data_ir.json"``.
     """
@@ -72,7 +72,7 @@ class FiftyOneWriter(RecordWriter):
 class LabelStudioWriter(RecordWriter):
     """Tasks with annotations for Label Studio, `out`, and the labelling configuration beside, ``.config.xml``.
 
-    A task is a record: both pictures, its boxes, its sentence to be edited. Pictures are addressed as local files; the
+    A task is a record: both images, its boxes, its expression to be edited. Images are addressed as local files; the
     server needs ``LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true`` and the image root as
     ``LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT``.
     """
@@ -109,9 +109,15 @@ class LabelStudioWriter(RecordWriter):
             )
         ]
         if record["expression"]:
-            sentence = {"text": [record["expression"]]}
+            expression = {"text": [record["expression"]]}
             result.append(
-                {"id": "sentence", "from_name": "expression", "to_name": target, "type": "textarea", "value": sentence}
+                {
+                    "id": "expression",
+                    "from_name": "expression",
+                    "to_name": target,
+                    "type": "textarea",
+                    "value": expression,
+                }
             )
         addresses = {stream: f"/data/local-files/?d={quote(path)}" for stream, path in self.modalities(record).items()}
         data = {**addresses, "sample_id": record["sample_id"], "split": record["split"]}
@@ -120,12 +126,12 @@ class LabelStudioWriter(RecordWriter):
 
 def _label_studio_config(categories: Sequence[str], streams: Sequence[str]) -> str:
     target = "rgb" if "rgb" in streams else streams[0]
-    pictures = [f'  <Image name="{stream}" value="${stream}" zoom="true"/>' for stream in streams]
+    images = [f'  <Image name="{stream}" value="${stream}" zoom="true"/>' for stream in streams]
     labels = [f'    <Label value="{html.escape(category)}"/>' for category in categories]
     return "\n".join(
         [
             "<View>",
-            *pictures,
+            *images,
             f'  <RectangleLabels name="box" toName="{target}">',
             *labels,
             "  </RectangleLabels>",

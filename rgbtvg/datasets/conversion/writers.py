@@ -84,12 +84,12 @@ class CanonicalWriter(RecordWriter):
 
 @RECORD_WRITERS.register_module(name="coco")
 class COCOWriter(RecordWriter):
-    """``instances.json`` as COCO's, and ``refs.json`` with the sentences as the RefCOCO family's; `out` is the folder.
+    """``instances.json`` in COCO's format and ``refs.json`` in that of the RefCOCO family; `out` is the folder.
 
     ``file_name`` is relative to the folder that all images of a stream share, which ``info`` names for each stream;
     ``modalities`` of an image has the path of each stream from the image root. References keep id, data set, subsets,
     conditions and ``extra`` of their record, so that :class:`~rgbtvg.datasets.coco.COCORefs` reads the same records
-    back; boxes without a sentence keep them in their annotation, for ``tools/data/convert.py --from coco``.
+    back; boxes without an expression keep them in their annotation, for ``tools/data/convert.py --from coco``.
     """
 
     def _write(self, records: Sequence[Record]) -> dict[str, int]:
@@ -103,18 +103,18 @@ class COCOWriter(RecordWriter):
             image = images.get(pair)
             if image is None:
                 image = images[pair] = self._image(record, len(images) + 1, folders)
-            has_sentence = bool(record["expression"].strip())
+            has_expression = bool(record["expression"].strip())
             ids = []
             for index, (box, category) in enumerate(zip(record["boxes"], box_categories(record), strict=True)):
                 mask = record["masks"][index]["counts"] if record.get("masks") else None
-                key = (pair, *box, category, mask, None if has_sentence else record["sample_id"])
+                key = (pair, *box, category, mask, None if has_expression else record["sample_id"])
                 if key not in annotations:
                     numbers = (len(annotations) + 1, image["id"], categories[category])
                     annotations[key] = _coco_annotation(record, index, *numbers)
-                    if not has_sentence:
+                    if not has_expression:
                         annotations[key]["record"] = {"split": record["split"], **_kept(record)}
                 ids.append(annotations[key]["id"])
-            if has_sentence:
+            if has_expression:
                 refs.append(_coco_ref(record, len(refs), image, ids))
         content = {
             "info": {"image_folders": {stream: self.relative(folder) for stream, folder in folders.items()}},
@@ -124,7 +124,7 @@ class COCOWriter(RecordWriter):
         }
         write_json(self.out / "instances.json", content)
         write_json(self.out / "refs.json", refs)
-        return {"images": len(images), "boxes": len(annotations), "sentences": len(refs)}
+        return {"images": len(images), "boxes": len(annotations), "expressions": len(refs)}
 
     def _stream_folders(self, records: Sequence[Record]) -> dict[str, str]:
         found: dict[str, set[str]] = {}
@@ -180,7 +180,7 @@ def _kept(record: Record) -> dict[str, Any]:
 class ODVGWriter(RecordWriter):
     """The JSON lines of Grounding DINO's trainers (Open-GroundingDino, MMDetection's ``ODVGDataset``).
 
-    `out` gets a ``grounding`` line per sentence, its one region the whole caption. Records without sentence become one
+    `out` gets a ``grounding`` line per expression, its one region the whole caption. Records without one become a
     ``detection`` line per image, in `out` with ``.detection`` before the suffix, and a ``label_map.json`` beside. Paths
     are relative to the image root; thermal stands under ``modalities``, which those trainers pass over.
     """
@@ -191,7 +191,7 @@ class ODVGWriter(RecordWriter):
         counts = {}
         if spoken:
             _write_lines(self.out, map(self._grounding, spoken))
-            counts["sentences"] = len(spoken)
+            counts["expressions"] = len(spoken)
         if silent:
             labels = {name: label for label, name in enumerate(all_categories(silent))}
             by_image: dict[tuple, list[Record]] = {}
@@ -203,7 +203,7 @@ class ODVGWriter(RecordWriter):
             counts.update({"images with boxes": len(by_image), "boxes": sum(len(each["boxes"]) for each in silent)})
         return counts
 
-    def _picture(self, record: Record) -> dict[str, Any]:
+    def _image_line(self, record: Record) -> dict[str, Any]:
         height, width = self.size(record)
         modalities = self.modalities(record)
         filename = modalities[main_stream(record)]
@@ -217,7 +217,7 @@ class ODVGWriter(RecordWriter):
             "phrase": caption,
             "tokens_positive": [[0, len(caption)]],
         }
-        return {**self._picture(record), "grounding": {"caption": caption, "regions": [region] if boxes else []}}
+        return {**self._image_line(record), "grounding": {"caption": caption, "regions": [region] if boxes else []}}
 
     def _detection(self, records: Sequence[Record], labels: dict[str, int]) -> dict[str, Any]:
         instances = [
@@ -225,7 +225,7 @@ class ODVGWriter(RecordWriter):
             for record in records
             for box, category in zip(record["boxes"], box_categories(record), strict=True)
         ]
-        return {**self._picture(records[0]), "detection": {"instances": instances}}
+        return {**self._image_line(records[0]), "detection": {"instances": instances}}
 
 
 @RECORD_WRITERS.register_module(name="rgbt-ground")
@@ -233,7 +233,7 @@ class RGBTGroundWriter(RecordWriter):
     """The benchmark's own files, ``<out>/<dataset>/<dataset>_<split>.pth``; `out` is the folder of splits.
 
     A row ends before the first condition that a record lacks, since its conditions have fixed places: lighting, size,
-    crowded, scene, weather, occlusion. The benchmark knows one box a sentence and one name for both images of a pair:
+    crowded, scene, weather, occlusion. The benchmark has one box per expression, one name for both images of a pair:
     that of the RGB image in the folder that all of them share. ``<out>/<dataset>/records.json`` keeps the rest: paths
     of each image from the image root, ids, subsets, conditions and ``extra`` of each row. The benchmark's code does not
     read it; :class:`~rgbtvg.datasets.rgbt_ground.RGBTGround` does.
@@ -249,7 +249,7 @@ class RGBTGroundWriter(RecordWriter):
         for record in records:
             if len(record["boxes"]) != 1 or not record["expression"].strip():
                 raise DataError(
-                    f"{record['sample_id']} has not one box and a sentence, which a row of the benchmark needs"
+                    f"{record['sample_id']} has not one box and an expression, which a row of the benchmark needs"
                 )
             dataset, split = record["dataset"], record["split"]
             name = Path(os.path.relpath(main_image(record), folders[dataset])).as_posix()

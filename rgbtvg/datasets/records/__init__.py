@@ -2,7 +2,7 @@
 
 - `files`: text, JSON and row files, in any encoding that annotation tools write.
 - `names`: file names from annotations, as paths below the image folder.
-- `fields`: ids, sentences and boxes of one row.
+- `fields`: ids, expressions and boxes of one row.
 - `box_sets`: mistakes that only the boxes of a whole set reveal, such as corners read as sizes.
 - `intake`: what a reader refuses, repairs and leaves out, with counts.
 """
@@ -10,12 +10,12 @@
 from rgbtvg.datasets.records.box_sets import BOX_FORMATS, BOX_UNITS, BoxReader, diagnose_boxes
 from rgbtvg.datasets.records.fields import (
     LeftOut,
+    check_expression,
     check_id,
-    check_sentence,
     check_size,
+    expression_list,
     index_by_id,
     read_numbers,
-    sentence_list,
 )
 from rgbtvg.datasets.records.files import (
     open_text,
@@ -35,10 +35,11 @@ __all__ = [
     "Fault",
     "Intake",
     "LeftOut",
+    "check_expression",
     "check_id",
-    "check_sentence",
     "check_size",
     "diagnose_boxes",
+    "expression_list",
     "index_by_id",
     "open_text",
     "read_json",
@@ -48,5 +49,4 @@ __all__ = [
     "read_raw_rows",
     "read_text",
     "relative_name",
-    "sentence_list",
 ]

@@ -1,4 +1,4 @@
-"""Ids, sentences and boxes of one row."""
+"""Ids, expressions and boxes of one row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class LeftOut(DataError):
     """A row that a reader leaves out and counts instead of refusing its file.
 
     Args:
-        kind: counted under this, in plural, such as ``"rows without a sentence"``.
+        kind: counted under this, in plural, such as ``"rows without an expression"``.
         message: what is wrong with this row.
     """
 
@@ -23,7 +23,7 @@ class LeftOut(DataError):
         self.kind = kind
 
 
-EMPTY_SENTENCES = "rows without a sentence"
+EMPTY_EXPRESSIONS = "rows without an expression"
 UNREADABLE_BOXES = "rows whose box is not four numbers"
 UNREADABLE_MASKS = "rows whose mask cannot be read"
 
@@ -69,37 +69,37 @@ def index_by_id(entries: Iterable[Mapping[str, Any]], what: str) -> tuple[dict[H
     return found, repeated
 
 
-def check_sentence(value: Any) -> str:
-    """A sentence, unchanged.
+def check_expression(value: Any) -> str:
+    """An expression, unchanged.
 
     Raises:
         LeftOut: it is empty.
         DataError: it is not text, or holds a lone surrogate.
     """
     if not isinstance(value, str):
-        raise DataError(f"the sentence must be text, got {value!r:.80}")
+        raise DataError(f"the expression must be text, got {value!r:.80}")
     if value[:1].isalnum() and value.isascii():
         return value
     if not has_text(value):
-        raise LeftOut(EMPTY_SENTENCES, "the sentence is empty")
+        raise LeftOut(EMPTY_EXPRESSIONS, "the expression is empty")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise DataError(
-            f"the sentence {value!r:.80} holds a lone surrogate, half of a character, at position {error.start}"
+            f"the expression {value!r:.80} holds a lone surrogate, half of a character, at position {error.start}"
         ) from error
     return value
 
 
-def has_text(sentence: str) -> bool:
-    """Whether anything of a sentence can be seen."""
-    return any(character.isprintable() and not character.isspace() for character in sentence) or any(
-        "\ud800" <= character <= "\udfff" for character in sentence
+def has_text(expression: str) -> bool:
+    """Whether anything of an expression can be seen."""
+    return any(character.isprintable() and not character.isspace() for character in expression) or any(
+        "\ud800" <= character <= "\udfff" for character in expression
     )
 
 
-def sentence_list(value: Any) -> tuple[Sequence[Any], bool]:
-    """The list of sentences of an entry, and whether a single one stood in place of a list.
+def expression_list(value: Any) -> tuple[Sequence[Any], bool]:
+    """The list of expressions of an entry, and whether a single one stood in place of a list.
 
     Raises:
         DataError: it is neither a list nor one sentence, or the list is empty.
@@ -107,9 +107,9 @@ def sentence_list(value: Any) -> tuple[Sequence[Any], bool]:
     if isinstance(value, (str, Mapping)):
         return [value], True
     if not isinstance(value, (list, tuple)):
-        raise DataError(f"the sentences must be a list, got {value!r:.80}")
+        raise DataError(f"the expressions must be a list, got {value!r:.80}")
     if not value:
-        raise DataError("the list of sentences is empty")
+        raise DataError("the list of expressions is empty")
     return value, False
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
-from rgbtvg.datasets.records.fields import LeftOut, check_sentence
+from rgbtvg.datasets.records.fields import LeftOut, check_expression
 from rgbtvg.errors import DataError
 
 Record = dict[str, Any]
@@ -63,15 +63,15 @@ class Intake:
         self._kinds: dict[str, list[str]] = {}
         self._repairs: dict[str, list[str]] = {}
 
-    def sentence(self, value: Any) -> str:
-        """A sentence, unchanged; see :func:`~rgbtvg.datasets.records.check_sentence`.
+    def expression(self, value: Any) -> str:
+        """An expression, unchanged; see :func:`~rgbtvg.datasets.records.check_expression`.
 
         Raises:
             LeftOut: it is empty, where `strict`.
             DataError: it is not text.
         """
         try:
-            return check_sentence(value)
+            return check_expression(value)
         except LeftOut:
             if self.strict:
                 raise

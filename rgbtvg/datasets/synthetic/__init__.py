@@ -1,8 +1,8 @@
 """A synthetic RGB-T grounding set in the benchmark's on-disk format, for learning without data.
 
-Colour is visible to RGB only, heat to thermal only, darkness and weather spoil RGB: a model that uses both cameras
-must beat one that uses either. `scenes` says what is there, `rendering` how the two cameras see it, `phrases` which
-sentences single out what, `wording` puts them into words, `writer` writes the files.
+Colour is visible to RGB only, heat to thermal only, darkness and weather spoil RGB: a model that uses both streams
+must beat one that uses either. `scenes` says what is there, `rendering` how the two streams see it, `phrases` which
+expressions single out what, `wording` puts them into words, `writer` writes the files.
 """
 
 from rgbtvg.datasets.synthetic.annotation import annotate, annotate_grec

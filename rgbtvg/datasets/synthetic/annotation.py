@@ -1,4 +1,4 @@
-"""One image of the set: its scene, its sentences and what is written about them."""
+"""One image of the set: its scene, its expressions and what is written about them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from rgbtvg.datasets.synthetic.scenes import Scene, sample_scene, sample_theme
 from rgbtvg.datasets.synthetic.wording import say, say_group
 
 SPLITS = ("train", "val", "test")
-_SCENE_STREAM, _PICTURE_STREAM, _GREC_STREAM = range(3)
+_SCENE_STREAM, _RENDERING_STREAM, _GREC_STREAM = range(3)
 _TRIES_PER_THEME = 40
 
 
 @dataclass(frozen=True)
-class Sentence:
+class Expression:
     """An expression, what it means, and the indices of the objects it means: one, or any number in a GREC row."""
 
-    expression: str
+    text: str
     phrase: Phrase
     targets: tuple[int, ...]
 
@@ -39,8 +39,8 @@ def image_rng(seed: int, split: str, index: int, stream: int) -> np.random.Gener
 
 def annotate(
     seed: int, split: str, index: int, count: int, image_size: tuple[int, int] = (160, 128)
-) -> tuple[Scene, list[Sentence]]:
-    """The scene of image ``index`` of a split, with ``count`` sentences that single out one object each.
+) -> tuple[Scene, list[Expression]]:
+    """The scene of image ``index`` of a split, with ``count`` expressions that single out one object each.
 
     Args:
         image_size: (width, height) in pixels.
@@ -53,26 +53,26 @@ def annotate(
             scene = sample_scene(rng, theme, image_size)
             pairs = sample_phrases(rng, scene, plan)
             if pairs is not None:
-                return scene, [Sentence(say(phrase, rng), phrase, (target,)) for phrase, target in pairs]
+                return scene, [Expression(say(phrase, rng), phrase, (target,)) for phrase, target in pairs]
 
 
-def picture_rng(seed: int, split: str, index: int) -> np.random.Generator:
+def rendering_rng(seed: int, split: str, index: int) -> np.random.Generator:
     """The generator of sensor noise and weather for `render_rgb`, then `render_thermal`."""
-    return image_rng(seed, split, index, _PICTURE_STREAM)
+    return image_rng(seed, split, index, _RENDERING_STREAM)
 
 
-def annotate_grec(seed: int, split: str, index: int, scene: Scene) -> list[Sentence]:
-    """A sentence that means several objects of the scene and one that means none, where the scene offers them."""
+def annotate_grec(seed: int, split: str, index: int, scene: Scene) -> list[Expression]:
+    """An expression that means several objects of the scene and one that means none, where the scene offers them."""
     rng = image_rng(seed, split, index, _GREC_STREAM)
-    sentences = []
+    expressions = []
     group = sample_group(rng, scene)
     if group is not None:
         phrase, targets = group
-        sentences.append(Sentence(say_group(phrase, len(targets), rng), phrase, tuple(targets)))
+        expressions.append(Expression(say_group(phrase, len(targets), rng), phrase, tuple(targets)))
     absent = sample_absent(rng, scene)
     if absent is not None:
-        sentences.append(Sentence(say(absent, rng), absent, ()))
-    return sentences
+        expressions.append(Expression(say(absent, rng), absent, ()))
+    return expressions
 
 
 def conditions(scene: Scene, targets: Sequence[int]) -> dict[str, int | str]:
@@ -88,36 +88,37 @@ def conditions(scene: Scene, targets: Sequence[int]) -> dict[str, int | str]:
     }
 
 
-def benchmark_row(file_name: str, scene: Scene, sentence: Sentence) -> tuple:
+def benchmark_row(file_name: str, scene: Scene, expression: Expression) -> tuple:
     """The ten fields of an RGBT-Ground row, plain types only."""
-    (target,) = sentence.targets
+    (target,) = expression.targets
     size = {"height": scene.height, "width": scene.width}
     box_xywh = list(scene.objects[target].box_xywh)
-    return (file_name, size, box_xywh, sentence.expression, *conditions(scene, [target]).values())
+    return (file_name, size, box_xywh, expression.text, *conditions(scene, [target]).values())
 
 
-def grec_row(file_name: str, scene: Scene, sentence: Sentence) -> dict:
+def grec_row(file_name: str, scene: Scene, expression: Expression) -> dict:
     """A row with any number of targets, with boxes and masks."""
     return {
         "file_name": file_name,
         "height": scene.height,
         "width": scene.width,
-        "expression": sentence.expression,
-        "boxes_xywh": [list(scene.objects[index].box_xywh) for index in sentence.targets],
-        "masks": [encode_binary_mask(scene.visible_mask(index)) for index in sentence.targets],
-        "conditions": conditions(scene, sentence.targets),
+        "expression": expression.text,
+        "boxes_xywh": [list(scene.objects[index].box_xywh) for index in expression.targets],
+        "masks": [encode_binary_mask(scene.visible_mask(index)) for index in expression.targets],
+        "conditions": conditions(scene, expression.targets),
     }
 
 
-def extras_record(file_name: str, split: str, scene: Scene, sentences: Sequence[Sentence]) -> dict:
-    """Everything known about an image: all its objects, and the meaning of each sentence of its benchmark rows.
+def extras_record(file_name: str, split: str, scene: Scene, expressions: Sequence[Expression]) -> dict:
+    """Everything known about an image: all its objects, and the meaning of each expression of its benchmark rows.
 
     One line of ``extras.jsonl``. Besides the image's name, split, size and condition codes:
 
     - ``objects``: category, colour, heat ('warm' or 'cold'), nearness (0 horizon, 1 lower edge), ``box_xywh`` and COCO
       RLE ``mask`` of the visible pixels, and the share of the object that is visible;
-    - ``sentences``: expression, index of its ``target`` in ``objects``, its ``phrase`` (see `Phrase`), which of colour
-      and heat it ``needs``, and among how many objects each camera leaves the ``choices`` (see `observer_choices`).
+    - ``expressions``: expression, index of its ``target`` in ``objects``, its ``phrase`` (see `Phrase`), which of
+      colour and heat it ``needs``, and among how many objects each stream leaves the ``choices`` (see
+      `observer_choices`).
     """
     return {
         "file_name": file_name,
@@ -141,14 +142,14 @@ def extras_record(file_name: str, split: str, scene: Scene, sentences: Sequence[
             }
             for index, item in enumerate(scene.objects)
         ],
-        "sentences": [
+        "expressions": [
             {
-                "expression": sentence.expression,
-                "target": sentence.targets[0],
-                "phrase": sentence.phrase.to_dict(),
-                "needs": list(needs(sentence.phrase, scene)),
-                "choices": observer_choices(sentence.phrase, scene),
+                "expression": expression.text,
+                "target": expression.targets[0],
+                "phrase": expression.phrase.to_dict(),
+                "needs": list(needs(expression.phrase, scene)),
+                "choices": observer_choices(expression.phrase, scene),
             }
-            for sentence in sentences
+            for expression in expressions
         ],
     }

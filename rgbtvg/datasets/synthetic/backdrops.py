@@ -92,7 +92,7 @@ BACKDROPS: dict[int, Callable[[float, np.random.Generator], list[Part]]] = {
 
 
 def draw_backdrop(scene_code: int, horizon: float, rng: np.random.Generator) -> tuple[Part, ...]:
-    """Parts over the unit square of the picture; ``horizon`` is the share of its height above the ground."""
+    """Parts over the unit square of the image; ``horizon`` is the share of its height above the ground."""
     ground = 1 - horizon
     parts = [rectangle("sky", 0, 0, 1, horizon)]
     parts += [ellipse("cloud", x, y, x + 0.22, y + 0.06) for x, y in rng.uniform((-0.1, 0), (0.9, 0.12), size=(2, 2))]

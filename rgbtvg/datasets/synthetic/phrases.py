@@ -1,4 +1,4 @@
-"""The meaning of a sentence, and which objects it fits for an observer with both cameras or with one.
+"""The meaning of an expression, and which objects it fits for an observer with both streams or with one.
 
 Meaning comes before wording: a `Phrase` is drawn, checked against the scene, and only then put into words. What a
 phrase *needs* is found by hiding one attribute: it needs colour when, without colour, more than one object fits it.
@@ -12,13 +12,13 @@ import numpy as np
 
 from rgbtvg.datasets.synthetic.scenes import CATEGORIES, HEAT_STATES, Scene, SceneObject, Theme
 
-SLACK = 0.07  # share of the picture by which a place, rank or relation must hold clearly
+SLACK = 0.07  # share of the image by which a place, rank or relation must hold clearly
 
 RANKS = ("nearest", "furthest", "leftmost", "rightmost", "largest", "smallest")
 PLACES = ("left", "right", "middle")
 RELATIONS = ("left of", "right of", "next to")
 
-# What one camera cannot see. RGB is blind altogether in dark scenes; see `observer_choices`.
+# What one stream cannot see. RGB is blind altogether in dark scenes; see `observer_choices`.
 HIDDEN_FROM: dict[str, frozenset[str]] = {
     "rgb": frozenset({"heat"}),
     "ir": frozenset({"colour"}),
@@ -59,7 +59,7 @@ def _said(pairs: Iterable[tuple[str, object]]) -> dict:
 def candidates(phrase: Phrase, scene: Scene, hidden: Collection[str] = (), slack: float = 0.0) -> list[int]:
     """Indices of the objects that ``phrase`` fits when the attributes in ``hidden`` cannot be seen.
 
-    ``slack`` widens places, ranks and relations by that share of the picture: what fits only with slack is a
+    ``slack`` widens places, ranks and relations by that share of the image: what fits only with slack is a
     borderline case.
     """
     found = [
@@ -121,7 +121,7 @@ def is_unique(phrase: Phrase, scene: Scene, target: int) -> bool:
 
 
 def needs(phrase: Phrase, scene: Scene) -> tuple[str, ...]:
-    """Which of 'colour' and 'heat' the sentence cannot do without."""
+    """Which of 'colour' and 'heat' the expression cannot do without."""
     return tuple(name for name in ("colour", "heat") if len(candidates(phrase, scene, hidden={name})) > 1)
 
 
@@ -132,7 +132,7 @@ def is_wordy(phrase: Phrase, scene: Scene) -> bool:
 
 
 def observer_choices(phrase: Phrase, scene: Scene) -> dict[str, int]:
-    """Among how many objects a perfect observer with 'rgb', 'ir' or 'rgbt' cameras cannot decide.
+    """Among how many objects a perfect observer with 'rgb', 'ir' or 'rgbt' streams cannot decide.
 
     In a dark scene RGB shows nothing: its observer is generously told where the objects are and guesses among all.
     """
@@ -143,15 +143,15 @@ def observer_choices(phrase: Phrase, scene: Scene) -> dict[str, int]:
 
 
 def oracle_accuracy(choices: Iterable[Mapping[str, int]]) -> dict[str, float]:
-    """Best possible mean accuracy with 'rgb', 'ir' and 'rgbt' cameras, given the `observer_choices` of each sentence.
+    """Best possible mean accuracy with 'rgb', 'ir' and 'rgbt' streams, given the `observer_choices` of each expression.
 
-    They also stand under ``sentences`` in ``extras.jsonl``, so that a written set can be measured as well.
+    They also stand under ``expressions`` in ``extras.jsonl``, so that a written set can be measured as well.
     """
     choices = list(choices)
     return {name: float(np.mean([1 / row[name] for row in choices])) for name in HIDDEN_FROM}
 
 
-# What a sentence shall need -> (attributes that are said, weight). 'anchor-colour' is said of the object related to.
+# What an expression shall need -> (attributes that are said, weight). 'anchor-colour' is said of the object related to.
 SHAPES: dict[tuple[str, ...], tuple[tuple[tuple[str, ...], float], ...]] = {
     ("colour",): (
         (("colour",), 0.80),
@@ -183,7 +183,7 @@ NEED_SHARES_DARK: dict[tuple[str, ...], float] = {("heat",): 0.62, (): 0.38}
 
 
 def sample_needs(rng: np.random.Generator, theme: Theme, count: int) -> list[tuple[str, ...]]:
-    """What each of ``count`` sentences about a scene of this theme shall need; no colour is said in the dark."""
+    """What each of ``count`` expressions about a scene of this theme shall need; no colour is said in the dark."""
     shares = NEED_SHARES_DARK if theme.dark else NEED_SHARES_LIT
     return [list(shares)[i] for i in rng.choice(len(shares), size=count, p=list(shares.values()))]
 

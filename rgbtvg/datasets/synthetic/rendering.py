@@ -1,4 +1,4 @@
-"""The two pictures of a scene: RGB sees colour and light, thermal sees heat. Nothing else differs between them."""
+"""The two images of a scene: RGB sees colour and light, thermal sees heat. Nothing else differs between them."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,7 +16,7 @@ from rgbtvg.datasets.synthetic.scenes import (
 )
 from rgbtvg.datasets.synthetic.silhouettes import SILHOUETTES, Fill, paint
 
-SUPERSAMPLING = 2  # pictures are drawn this much larger and averaged down
+SUPERSAMPLING = 2  # images are drawn this much larger and averaged down
 
 RGB_MATERIALS: dict[str, tuple[int, int, int]] = {
     "sky": (150, 190, 235),
@@ -84,21 +84,21 @@ FOG_GREY = 198.0
 
 
 def render_rgb(scene: Scene, rng: np.random.Generator) -> Image.Image:
-    """What the RGB camera sees: an 'RGB' picture of the scene's size."""
-    picture = _paint_rgb(scene)
-    picture = _add_weather(picture, scene, rng)
-    picture = _add_light(picture, scene, rng)
-    return Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+    """The RGB image: an 'RGB' image of the scene's size."""
+    image = _paint_rgb(scene)
+    image = _add_weather(image, scene, rng)
+    image = _add_light(image, scene, rng)
+    return Image.fromarray(np.clip(image, 0, 255).astype(np.uint8))
 
 
 def render_thermal(scene: Scene, rng: np.random.Generator) -> Image.Image:
-    """What the thermal camera sees: an 'L' picture of the scene's size, brighter where it is warmer."""
-    picture = _paint_thermal(scene)
+    """The thermal image: an 'L' image of the scene's size, brighter where it is warmer."""
+    image = _paint_thermal(scene)
     contrast = {FOGGY: 0.82, RAINY: 0.85}.get(scene.theme.weather, 1.0)
-    gain, offset = contrast * rng.uniform(0.92, 1.05), rng.uniform(-8, 8)  # the camera's automatic gain
-    picture = GROUND_HEAT + (picture - GROUND_HEAT) * gain + offset
-    picture += rng.normal(0, THERMAL_NOISE, picture.shape) + rng.normal(0, 1.0, (1, scene.width))  # pixels and columns
-    return Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+    gain, offset = contrast * rng.uniform(0.92, 1.05), rng.uniform(-8, 8)  # automatic gain of the sensor
+    image = GROUND_HEAT + (image - GROUND_HEAT) * gain + offset
+    image += rng.normal(0, THERMAL_NOISE, image.shape) + rng.normal(0, 1.0, (1, scene.width))  # pixels and columns
+    return Image.fromarray(np.clip(image, 0, 255).astype(np.uint8))
 
 
 def _paint_rgb(scene: Scene) -> np.ndarray:
@@ -168,7 +168,7 @@ def _enlarged(frame_xywh: tuple[float, float, float, float]) -> tuple[float, flo
 
 
 def _distance_map(scene: Scene) -> np.ndarray:
-    """(H, W) in 0..1: 0 at the lower edge of the picture, 1 at the horizon and beyond."""
+    """(H, W) in 0..1: 0 at the lower edge of the image, 1 at the horizon and beyond."""
     rows = (np.arange(scene.height) / scene.height - scene.horizon) / (1 - scene.horizon)
     distance = np.repeat(1 - np.clip(rows, 0, 1)[:, None], scene.width, axis=1)
     for index, item in enumerate(scene.objects):
@@ -176,32 +176,32 @@ def _distance_map(scene: Scene) -> np.ndarray:
     return distance
 
 
-def _add_weather(picture: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Fog hides what is far away; rain flattens contrast and draws streaks; clouds dim the picture a little."""
+def _add_weather(image: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """Fog hides what is far away; rain flattens contrast and draws streaks; clouds dim the image a little."""
     if scene.theme.weather == FOGGY:
         veil = (0.25 + 0.40 * _distance_map(scene))[..., None]
-        return picture * (1 - veil) + FOG_GREY * veil
+        return image * (1 - veil) + FOG_GREY * veil
     if scene.theme.weather == RAINY:
         streaks = Image.new("L", (scene.width, scene.height))
         draw = ImageDraw.Draw(streaks)
         length = scene.height / 16
         for x, y in rng.uniform((0, 0), (scene.width, scene.height), size=(45, 2)):
             draw.line((x, y, x - 0.25 * length, y + length), fill=70)
-        return 100 + 0.75 * (picture - 110) + np.asarray(streaks, dtype=np.float32)[..., None]
-    return picture if scene.theme.weather == SUNNY else 0.9 * picture
+        return 100 + 0.75 * (image - 110) + np.asarray(streaks, dtype=np.float32)[..., None]
+    return image if scene.theme.weather == SUNNY else 0.9 * image
 
 
-def _add_light(picture: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.ndarray:
+def _add_light(image: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """Scale by the light that is left, add glare in strong light and the sensor's noise."""
     lighting = scene.theme.lighting
-    picture = picture * LIGHT_GAIN[lighting]
+    image = image * LIGHT_GAIN[lighting]
     if lighting == 4:
-        picture = picture + _glare(scene, rng)[..., None]
+        image = image + _glare(scene, rng)[..., None]
     if scene.theme.dark:  # blotches of the amplified sensor: they do not average out as pixel noise does
         blotches = Image.fromarray(rng.uniform(0, 12, (8, 10)).astype(np.float32))
         blotches = blotches.resize((scene.width, scene.height), Image.Resampling.BICUBIC)
-        picture = picture + np.asarray(blotches)[..., None]
-    return picture + rng.normal(0, RGB_NOISE[lighting], picture.shape)
+        image = image + np.asarray(blotches)[..., None]
+    return image + rng.normal(0, RGB_NOISE[lighting], image.shape)
 
 
 def _glare(scene: Scene, rng: np.random.Generator) -> np.ndarray:

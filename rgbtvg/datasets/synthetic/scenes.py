@@ -1,4 +1,4 @@
-"""What is in a scene: objects with a category, a colour, a heat state and a place, seen by two aligned cameras."""
+"""What is in a scene: objects with a category, a colour, a heat state and a place, seen by two aligned streams."""
 
 import math
 from dataclasses import dataclass, replace
@@ -53,7 +53,7 @@ FOCUS_SHARES = {"car": 0.30, "person": 0.24, "cyclist": 0.14, "van": 0.12, "truc
 FOCUS_COUNT_SHARES = {3: 0.10, 4: 0.50, 5: 0.40}
 OTHER_COUNT_SHARES = {1: 0.50, 2: 0.35, 3: 0.15}
 
-SMALL_AREA_SHARE = 0.015  # an object whose visible box covers less of the picture than this is labelled 'small'
+SMALL_AREA_SHARE = 0.015  # an object whose visible box covers less of the image than this is labelled 'small'
 MIN_VISIBLE_SHARE = 0.4  # objects hidden more than this are not placed
 PARTIAL_BELOW, HEAVY_BELOW = 0.92, 0.65  # visible shares below which occlusion is partial, heavy
 
@@ -81,7 +81,7 @@ class SceneObject:
     category: str
     colour: str
     heat: str
-    nearness: float  # 0 at the horizon, 1 at the lower edge of the picture
+    nearness: float  # 0 at the horizon, 1 at the lower edge of the image
     mirrored: bool
     frame_xywh: tuple[float, float, float, float]
     box_xywh: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -109,7 +109,7 @@ class Occluder:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything both cameras look at, and the codes of the conditions they look under."""
+    """Everything both streams look at, and the codes of the conditions they look under."""
 
     width: int
     height: int
@@ -179,7 +179,7 @@ def _draw(rng: np.random.Generator, shares: dict[T, float]) -> T:
 def sample_scene(rng: np.random.Generator, theme: Theme, image_size: tuple[int, int]) -> Scene:
     """Draw a street scene of ``image_size`` (width, height): one category several times, and a few other things.
 
-    The unit length of all sizes is the picture's height, or 0.8 of its width where that is shorter.
+    The unit length of all sizes is the image's height, or 0.8 of its width where that is shorter.
     """
     while True:
         scene = _propose_scene(rng, theme, image_size)
@@ -240,7 +240,7 @@ def _place(
 ) -> SceneObject | None:
     """Find a free place for one more object of this (category, colour, heat); nearer objects are larger and lower.
 
-    ``largest_area`` is a share of the picture; it shrinks with every failed attempt.
+    ``largest_area`` is a share of the image; it shrinks with every failed attempt.
     """
     name, colour, heat = look
     width, height = image_size

@@ -1,7 +1,7 @@
 """Shapes of everything that is drawn, independent of the camera.
 
-A shape is a list of parts; a part names a *material* instead of a grey value or colour. The RGB picture, the thermal
-picture and the masks are the same parts painted with different tables of materials, so they are aligned to the pixel.
+A shape is a list of parts; a part names a *material* instead of a grey value or colour. The RGB image, the thermal
+image and the masks are the same parts painted with different tables of materials, so they are aligned to the pixel.
 """
 
 from collections.abc import Callable, Sequence

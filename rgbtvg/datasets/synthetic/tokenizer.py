@@ -1,17 +1,17 @@
-"""A word-level tokenizer for the synthetic sentences, saved as an ordinary Hugging Face tokenizer folder."""
+"""A word-level tokenizer for the synthetic expressions, saved as an ordinary Hugging Face tokenizer folder."""
 
 from pathlib import Path
 
 from rgbtvg.datasets.synthetic.wording import vocabulary
 
-MAX_TOKENS = 24  # the longest sentence has 14 words; start, end and room for hand-written ones
+MAX_TOKENS = 24  # the longest expression has 14 words; start, end and room for hand-written ones
 
 
 def save_tokenizer(folder: str | Path) -> None:
     """Write the tokenizer of every word the generator can say; ``AutoTokenizer.from_pretrained(folder)`` reads it.
 
     Lower-cases, adds [START] and [END]. [PAD] is 0 and [END] the largest id, because CLIP-like text encoders take the
-    sentence from the position of the largest id. The vocabulary depends on neither seed nor size of the set.
+    expression from the position of the largest id. The vocabulary depends on neither seed nor size of the set.
     """
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast

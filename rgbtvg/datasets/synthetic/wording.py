@@ -56,13 +56,13 @@ RELATION_WORDS = {
 }
 
 OPENINGS = ("the", "the", "the", "find the", "show me the", "look for the")
-ENDINGS = ("", "in the picture", "in this scene", "on the street")
+ENDINGS = ("", "in the image", "in this scene", "on the street")
 GROUP_OPENINGS = ("all the", "all", "every one of the", "find all the")
 COUNT_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
 def say(phrase: Phrase, rng: np.random.Generator) -> str:
-    """One of many sentences, of 4 to 14 words, that mean ``phrase``."""
+    """One of many expressions, of 4 to 14 words, that mean ``phrase``."""
     while True:
         words = f"{_pick(rng, OPENINGS)} {_noun_phrase(phrase, rng)} {_ending(phrase, rng)}".split()
         if MIN_WORDS <= len(words) <= MAX_WORDS:
@@ -83,7 +83,7 @@ def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
 
 
 def _ending(phrase: Phrase, rng: np.random.Generator) -> str:
-    """A closing that adds nothing; none where a place or relation closes the sentence already."""
+    """A closing that adds nothing; none where a place or relation closes the expression already."""
     return "" if phrase.place or phrase.relation else _pick(rng, ENDINGS)
 
 
@@ -117,7 +117,7 @@ def _noun_phrase(phrase: Phrase, rng: np.random.Generator, *, plural: bool = Fal
 
 
 def vocabulary() -> list[str]:
-    """Every word that any sentence of any seed can hold, sorted."""
+    """Every word that any expression of any seed can hold, sorted."""
     return sorted({word for text in _all_texts() for word in re.findall(r"[a-z]+", text)})
 
 

@@ -19,14 +19,14 @@ from rgbtvg.datasets.synthetic.annotation import (
     benchmark_row,
     extras_record,
     grec_row,
-    picture_rng,
+    rendering_rng,
 )
 from rgbtvg.datasets.synthetic.rendering import render_rgb, render_thermal
 from rgbtvg.datasets.synthetic.tokenizer import save_tokenizer
 from rgbtvg.errors import DataError
 
 DATASET = "rgbtvg_synthetic"
-GENERATOR_VERSION = 1  # raise it whenever the same arguments give other pictures or sentences
+GENERATOR_VERSION = 1  # raise it whenever the same arguments give other images or expressions
 MANIFEST = "manifest.json"
 IMAGE_FOLDER = Path("rgbtvg", "rgbtvg-images", "all")
 ENTRIES = {"rgbtvg", "splits", "tokenizer", "extras.jsonl", MANIFEST}
@@ -40,7 +40,7 @@ class SyntheticSpec:
     """What determines every byte of the set.
 
     Args:
-        train, val, test: rows, that is sentences; an image has two or three.
+        train, val, test: rows, that is expressions; an image has two or three.
         seed: any non-negative number.
         image_size: (width, height) in pixels.
         grec: also write rows with several targets and with none.
@@ -74,7 +74,7 @@ class _Job:
     spec: SyntheticSpec
     split: str
     index: int
-    sentences: int
+    expressions: int
     folder: Path
 
 
@@ -183,7 +183,7 @@ def _write_set(folder: Path, spec: SyntheticSpec, workers: int, progress: bool) 
 
 
 def _jobs(spec: SyntheticSpec, folder: Path) -> Iterator[_Job]:
-    """One job per image; images have two and three sentences in turn, the last one of a split what is left."""
+    """One job per image; images have two and three expressions in turn, the last one of a split what is left."""
     for split in SPLITS:
         left, index = getattr(spec, split), 0
         while left > 0:
@@ -202,21 +202,21 @@ def _run(jobs: list[_Job], workers: int) -> Iterator[dict]:
 
 
 def _make_pair(job: _Job) -> dict:
-    """Write the two pictures of one image; returns its rows, its record and the hashes of its files."""
+    """Write the RGB and thermal image of one pair; returns its rows, its record and the hashes of its files."""
     spec = job.spec
-    scene, sentences = annotate(spec.seed, job.split, job.index, job.sentences, spec.image_size)
+    scene, expressions = annotate(spec.seed, job.split, job.index, job.expressions, spec.image_size)
     file_name = f"synthetic_{job.split}_{job.index:05d}.jpg"
-    rng = picture_rng(spec.seed, job.split, job.index)
+    rng = rendering_rng(spec.seed, job.split, job.index)
     hashes = {}
     for stream, render in (("rgb", render_rgb), ("ir", render_thermal)):
         path = job.folder / IMAGE_FOLDER / stream / file_name
         render(scene, rng).save(path, quality=90, subsampling=0)
         hashes[stream] = hashlib.sha256(path.read_bytes()).hexdigest()
-    several = [*sentences[:1], *annotate_grec(spec.seed, job.split, job.index, scene)] if spec.grec else []
+    several = [*expressions[:1], *annotate_grec(spec.seed, job.split, job.index, scene)] if spec.grec else []
     return {
-        "rows": [benchmark_row(file_name, scene, sentence) for sentence in sentences],
-        "grec": [grec_row(file_name, scene, sentence) for sentence in several],
-        "extras": extras_record(file_name, job.split, scene, sentences),
+        "rows": [benchmark_row(file_name, scene, expression) for expression in expressions],
+        "grec": [grec_row(file_name, scene, expression) for expression in several],
+        "extras": extras_record(file_name, job.split, scene, expressions),
         "sha256": hashes,
     }
 

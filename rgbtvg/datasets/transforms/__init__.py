@@ -5,7 +5,7 @@ worker, and whoever saves and restores that one state repeats the same augmentat
 """
 
 from rgbtvg.datasets.transforms.base import build_transforms
-from rgbtvg.datasets.transforms.cleaning import CleanSentence, clean_sentence
+from rgbtvg.datasets.transforms.cleaning import CleanExpression, clean_expression
 from rgbtvg.datasets.transforms.formatting import PackGroundingInputs
 from rgbtvg.datasets.transforms.geometric import (
     CheckBoxes,
@@ -24,7 +24,7 @@ from rgbtvg.datasets.transforms.text import Tokenize
 
 __all__ = [
     "CheckBoxes",
-    "CleanSentence",
+    "CleanExpression",
     "ColorJitter",
     "CropAroundTarget",
     "DirectionAwareChoice",
@@ -43,5 +43,5 @@ __all__ = [
     "ThermalNoise",
     "Tokenize",
     "build_transforms",
-    "clean_sentence",
+    "clean_expression",
 ]

@@ -1,4 +1,4 @@
-"""Building a pipeline, and the one place where the pictures of a pair are resized."""
+"""Building a pipeline, and the one place where the images of a pair are resized."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def resize_image(image: np.ndarray, width: int, height: int, exact: bool = True)
     if exact:
         return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
     with warnings.catch_warnings():
-        # Decoded pictures are read-only, and here they are only read.
+        # Decoded images are read-only, and here they are only read.
         warnings.filterwarnings("ignore", "The given NumPy array is not writ")
         channels_first = torch.from_numpy(np.ascontiguousarray(np.atleast_3d(image))).permute(2, 0, 1)[None]
     resized = F.interpolate(channels_first, (height, width), mode="bilinear", antialias=True)[0]

@@ -1,4 +1,4 @@
-"""Sentences as some references clean them before they tokenise."""
+"""Expressions as some references clean them before they tokenise."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rgbtvg.registry import TRANSFORMS
 CLEANING = str.maketrans({**dict.fromkeys(".,'!?\"()*#:;", ""), "-": " ", "/": " "})
 
 
-def clean_sentence(expression: str) -> str:
+def clean_expression(expression: str) -> str:
     """Lower-case, without punctuation; hyphens and slashes become spaces (SeqTR, SimVG, ALVG)."""
     return expression.lower().translate(CLEANING)
 
 
 @TRANSFORMS.register_module()
-class CleanSentence(BaseTransform):
-    """Apply :func:`clean_sentence` to the expression."""
+class CleanExpression(BaseTransform):
+    """Apply :func:`clean_expression` to the expression."""
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        results["expression"] = clean_sentence(results["expression"])
+        results["expression"] = clean_expression(results["expression"])
         return results

@@ -10,7 +10,7 @@ import torch
 from mmcv.transforms import BaseTransform
 from torch import Tensor
 
-from rgbtvg.datasets.transforms.geometric import picture_size
+from rgbtvg.datasets.transforms.geometric import current_size
 from rgbtvg.registry import TRANSFORMS
 from rgbtvg.structures import GroundingSample
 from rgbtvg.structures.frame import normalise_boxes
@@ -49,17 +49,17 @@ class PackGroundingInputs(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         left, top = results.setdefault("pad_offset", (0, 0))
-        input_shape = results.setdefault("input_shape", picture_size(results))
+        input_shape = results.setdefault("input_shape", current_size(results))
         results["frame"] = results["frame"].shifted(left, top)
 
         sample = GroundingSample(metainfo={key: results[key] for key in self.meta_keys if key in results})
-        for key in ("token_ids", "token_mask"):
+        for key in ("token_ids", "token_padding_mask"):
             if key in results:
                 setattr(sample, key, results[key])
         if results.get("boxes") is not None:
             boxes = torch.from_numpy(results["boxes"] + np.array([left, top] * 2, dtype=np.float32))  # (N, 4) xyxy
-            sample.gt_boxes = normalise_boxes(boxes, input_shape)
-            sample.gt_boxes_px = torch.from_numpy(results["gt_boxes_px"])
+            sample.gt_boxes_cxcywh = normalise_boxes(boxes, input_shape)
+            sample.gt_boxes_xyxy = torch.from_numpy(results["gt_boxes_xyxy"])
             if self.rectangle_masks:
                 sample.gt_masks = rectangles(boxes, input_shape)
         if results.get("encoded_masks") is not None:
@@ -80,7 +80,7 @@ def rectangles(boxes_xyxy: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def _to_tensor(image: np.ndarray) -> Tensor:
-    """(H, W) or (H, W, C) to (C, H, W); copied, since decoded pictures are read-only."""
+    """(H, W) or (H, W, C) to (C, H, W); copied, since decoded images are read-only."""
     channels_first = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
     return torch.from_numpy(np.array(channels_first, order="C"))
 

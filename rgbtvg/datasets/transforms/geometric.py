@@ -14,8 +14,8 @@ from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import TRANSFORMS
 
 
-def picture_size(results: dict[str, Any]) -> tuple[int, int]:
-    """(height, width) of the current picture."""
+def current_size(results: dict[str, Any]) -> tuple[int, int]:
+    """(height, width) of the current image."""
     height, width = next(iter(results["images"].values())).shape[:2]
     return height, width
 
@@ -38,7 +38,7 @@ class CheckBoxes(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         height, width = results["ori_shape"]
-        for box in results["gt_boxes_px"]:
+        for box in results["gt_boxes_xyxy"]:
             x0, y0, x1, y1 = box.tolist()
             fault = None
             if not (x1 > x0 and y1 > y0):
@@ -63,7 +63,7 @@ class ResizeLongSide(BaseTransform):
         scale_divisor: step = int(size / scale_divisor), the benchmark's; unless
         scale_stride: step in pixels (32 in TransVG, CLIP-VG and HiVG).
         rgbt_resize: ``'separate'`` resizes RGB and thermal each by itself. ``'premultiplied'`` repeats the benchmark's
-            reader, which holds thermal as the alpha channel of an RGBA picture, so that Pillow weights the colours with
+            reader, which holds thermal as the alpha channel of an RGBA image, so that Pillow weights the colours with
             the heat: they are quantised where thermal is dark and black where it is 0. For checkpoints that were
             trained so.
         exact: see :func:`resize_image`. The quick way is meant for training; ``'premultiplied'`` is always exact.
@@ -88,7 +88,7 @@ class ResizeLongSide(BaseTransform):
         self.exact = exact
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        height, width = picture_size(results)
+        height, width = current_size(results)
         size = self.sizes[np.random.randint(len(self.sizes))] if len(self.sizes) > 1 else self.sizes[0]
         ratio = size / max(height, width)
         new_width, new_height = scaled_size((height, width), ratio)
@@ -113,10 +113,10 @@ class ResizeLongSide(BaseTransform):
 class RandomResizeCrop(BaseTransform):
     """Cut out a part that keeps the target: crop branch of the TransVG family.
 
-    There the picture is first resized so that its short side is one of `short_sides`, then cut to a width and a height
-    from `crop_range`, and resized again afterwards. Only the cut is done here, on the picture as it is: the first
-    resize says how large the cut is in relation to the picture, so pixels are interpolated once instead of twice.
-    The picture stays whole when no try is accepted. Boxes are shifted and limited to the cut.
+    There the image is first resized so that its short side is one of `short_sides`, then cut to a width and a height
+    from `crop_range`, and resized again afterwards. Only the cut is done here, on the image as it is: the first
+    resize says how large the cut is in relation to the image, so pixels are interpolated once instead of twice.
+    The image stays whole when no try is accepted. Boxes are shifted and limited to the cut.
 
     Args:
         short_sides: lengths of the short side, one drawn at random.
@@ -140,14 +140,14 @@ class RandomResizeCrop(BaseTransform):
         self.swapped_axes = swapped_axes
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        height, width = picture_size(results)
+        height, width = current_size(results)
         ratio = self.short_sides[np.random.randint(len(self.short_sides))] / min(height, width)
         boxes = boxes_of(results)
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2
         for _ in range(self.tries):
             left, crop_width = self._draw(round(width * ratio))
             top, crop_height = self._draw(round(height * ratio))
-            # From the resized picture back to the picture as it is.
+            # From the resized image back to the image as it is.
             x0, x1 = round(left / ratio), min(round((left + crop_width) / ratio), width)
             y0, y1 = round(top / ratio), min(round((top + crop_height) / ratio), height)
             if self._accepts(centres, x0, y0, x1, y1):
@@ -172,18 +172,18 @@ class CropAroundTarget(BaseTransform):
     """Cut out the target with a random amount of what is around it: an easier task, for a model that starts from
     scratch.
 
-    What the sentence says about places may not hold inside the cut.
+    What the expression says about places may not hold inside the cut.
 
     Args:
         context: smallest and largest margin, as a multiple of the target's longer side; it is shared at random between
-            left and right and between top and bottom. The cut ends at the picture's border.
+            left and right and between top and bottom. The cut ends at the image's border.
     """
 
     def __init__(self, context: tuple[float, float] = (0.1, 4.0)) -> None:
         self.context = context
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        height, width = picture_size(results)
+        height, width = current_size(results)
         boxes = boxes_of(results)
         if not len(boxes):
             return results
@@ -198,7 +198,7 @@ class CropAroundTarget(BaseTransform):
 
 
 def crop(results: dict[str, Any], x0: int, y0: int, x1: int, y1: int) -> dict[str, Any]:
-    """Cut all pictures to [x0, x1) x [y0, y1); boxes are shifted and limited to the cut."""
+    """Cut all images to [x0, x1) x [y0, y1); boxes are shifted and limited to the cut."""
     results["images"] = {stream: image[y0:y1, x0:x1] for stream, image in results["images"].items()}
     if "masks" in results:
         results["masks"] = results["masks"][:, y0:y1, x0:x1]
@@ -218,7 +218,7 @@ class DirectionAwareChoice(BaseTransform):
 
     Args:
         transforms: what to apply, one after another.
-        prob: probability for the other sentences.
+        prob: probability for the other expressions.
         substring: look for "left", "right", "top", "bottom" and "middle" inside any word, as the references do
             ("bright", "stop").
     """
@@ -254,7 +254,7 @@ class HorizontalFlip(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         if np.random.random() >= self.prob:
             return results
-        _, width = picture_size(results)
+        _, width = current_size(results)
         results["images"] = {stream: image[:, ::-1] for stream, image in results["images"].items()}
         if "masks" in results:
             results["masks"] = results["masks"][:, :, ::-1]
@@ -268,7 +268,7 @@ class HorizontalFlip(BaseTransform):
 
 @TRANSFORMS.register_module()
 class PadToSquare(BaseTransform):
-    """Say where the picture will lie in a square input; nothing is padded yet.
+    """Say where the image will lie in a square input; nothing is padded yet.
 
     The preprocessor pads after normalising, so that padding has the mean colour.
 
@@ -284,11 +284,11 @@ class PadToSquare(BaseTransform):
         self.random = random
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        height, width = picture_size(results)
+        height, width = current_size(results)
         free_x, free_y = self.size - width, self.size - height
         if min(free_x, free_y) < 0:
             raise ConfigError(
-                f"a picture of {width}x{height} does not fit into {self.size}x{self.size}: resize it before"
+                f"an image of {width}x{height} does not fit into {self.size}x{self.size}: resize it before"
             )
         if self.random:
             top, left = np.random.randint(free_y + 1), np.random.randint(free_x + 1)

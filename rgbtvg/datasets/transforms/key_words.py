@@ -1,4 +1,4 @@
-"""Which words of a sentence name the objects, for pre-training that masks those first."""
+"""Which words of an expression name the objects, for pre-training that masks those first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def key_words(expression: str) -> list[str]:
     """The word of the subject and, where there is a relation, that of its object.
 
     A rule in place of a grammar: the subject is the last word before the first word of relation, the object the last
-    word of the sentence.
+    word of the expression.
     """
     words = ["".join(letter for letter in word if letter.isalnum()) for word in expression.lower().split()]
     words = [word for word in words if word]

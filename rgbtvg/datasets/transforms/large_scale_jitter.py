@@ -9,16 +9,16 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from rgbtvg.datasets.transforms.base import resize_image, resize_mask
-from rgbtvg.datasets.transforms.geometric import boxes_of, crop, picture_size
+from rgbtvg.datasets.transforms.geometric import boxes_of, crop, current_size
 from rgbtvg.registry import TRANSFORMS
 
 COVERAGES = (0.9, 0.8, 0.7, 0.6, 0.5)
 LEAST_COVERAGE = 0.3
 
 
-def resize_picture(results: dict[str, Any], width: int, height: int) -> dict[str, Any]:
+def resize_results(results: dict[str, Any], width: int, height: int) -> dict[str, Any]:
     """Resize everything to exactly (height, width); each axis of boxes and frame moves by its own ratio."""
-    old_height, old_width = picture_size(results)
+    old_height, old_width = current_size(results)
     ratio_x, ratio_y = width / old_width, height / old_height
     results["images"] = {stream: resize_image(image, width, height) for stream, image in results["images"].items()}
     if "masks" in results:
@@ -41,7 +41,7 @@ class StretchToSquare(BaseTransform):
         self.size = size
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        return resize_picture(results, self.size, self.size)
+        return resize_results(results, self.size, self.size)
 
 
 @TRANSFORMS.register_module()
@@ -49,7 +49,7 @@ class LargeScaleJitter(BaseTransform):
     """Zoom by a random factor; what was enlarged is cut back to the size of factor 1, around the targets (SimVG).
 
     Cuts are drawn until one covers 90 % of every target's area, then 80 %, and so on to 50 %, a hundred times each;
-    then the best one so far is taken if it covers 30 %, else the picture stays as it is. A reduced picture is not
+    then the best one so far is taken if it covers 30 %, else the image stays as it is. A reduced image is not
     padded: with :class:`StretchToSquare` behind it, it is blurred.
 
     Args:
@@ -77,7 +77,7 @@ class LargeScaleJitter(BaseTransform):
         self.random = random
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        height, width = picture_size(results)
+        height, width = current_size(results)
         smallest, largest = self.factors
         factor = smallest + (largest - smallest) * self.random()
         base = self.size / max(height, width)
@@ -85,12 +85,12 @@ class LargeScaleJitter(BaseTransform):
         new_width, new_height = (max(int(side * base * factor + 0.5), 1) for side in (width, height))
         cut = (max(int(width * base + 0.5), 1), max(int(height * base + 0.5), 1))
         if factor <= 1:
-            return resize_picture(results, new_width, new_height)
+            return resize_results(results, new_width, new_height)
         boxes = boxes_of(results) * np.array([new_width / width, new_height / height] * 2)
         places = self._draw_cut(boxes, (new_width - cut[0], new_height - cut[1]), cut)
         if places is None:
             return results
-        results = resize_picture(results, new_width, new_height)
+        results = resize_results(results, new_width, new_height)
         (x0, y0), moved = places
         results = crop(results, x0, y0, x0 + cut[0], y0 + cut[1])
         if self.released and len(boxes):
@@ -102,7 +102,7 @@ class LargeScaleJitter(BaseTransform):
     def _draw_cut(
         self, boxes: np.ndarray, room: tuple[int, int], cut: tuple[int, int]
     ) -> tuple[tuple[int, int], tuple[float, float]] | None:
-        """Corner of the cut in pixels, and the offset that was drawn (last), or None to leave the picture alone."""
+        """Corner of the cut in pixels, and the offset that was drawn (last), or None to leave the image alone."""
         best, best_place, place = 0.0, (0.0, 0.0), (0.0, 0.0)
         for demand in COVERAGES:
             for _ in range(self.tries):

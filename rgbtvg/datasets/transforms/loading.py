@@ -21,7 +21,7 @@ from rgbtvg.registry import TRANSFORMS
 from rgbtvg.structures import MODALITY_STREAMS, Frame
 
 
-class LoadedPicture(NamedTuple):
+class LoadedImage(NamedTuple):
     """One stream of a sample, decoded.
 
     Args:
@@ -37,12 +37,12 @@ class LoadedPicture(NamedTuple):
 
 @TRANSFORMS.register_module()
 class LoadImages(BaseTransform):
-    """Decode the images of the modality's streams; start `frame` and the boxes of the current picture.
+    """Decode the images of the modality's streams; start `frame` and the boxes of the current image.
 
     RGB comes out as uint8 (H, W, 3) and thermal as uint8 (H, W), whatever the file holds: grey, palette, RGBA, CMYK, 8
     or 16 bit, integer or float. A colour file of thermal gives its first channel (the benchmark's rgbt reader does so,
     its ir reader takes the luma; one rule here), with one warning when its channels differ; a FLIR radiometric JPEG
-    gives the sensor's values. EXIF rotation is applied first, so boxes are in the upright picture. Thermal takes the
+    gives the sensor's values. EXIF rotation is applied first, so boxes are in the upright image. Thermal takes the
     size of RGB, or alone that of the annotation, since the boxes are given there.
 
     Args:
@@ -56,7 +56,7 @@ class LoadImages(BaseTransform):
 
     Reads ``image_paths``, ``size``, ``boxes`` and ``masks`` (the last three may be absent); an entry of ``images`` that
     is there already (PIL image or array) is converted instead of read. Adds ``images``, ``ori_shape``, ``frame``,
-    ``boxes``, ``gt_boxes_px``, ``thermal_normalisation`` where there is thermal; moves the annotation's masks to
+    ``boxes``, ``gt_boxes_xyxy``, ``thermal_normalisation`` where there is thermal; moves the annotation's masks to
     ``encoded_masks``.
 
     Boxes of an RGB file that has another size than annotated, with the same proportions, are scaled to the file.
@@ -82,12 +82,12 @@ class LoadImages(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         given = results.get("images", {})
-        pictures = {
+        loaded = {
             stream: self._converted(given[stream], stream) if stream in given else self._loaded(results, stream)
             for stream in self.streams
         }
-        images = {stream: picture.pixels for stream, picture in pictures.items()}
-        first = pictures[self.streams[0]]
+        images = {stream: each.pixels for stream, each in loaded.items()}
+        first = loaded[self.streams[0]]
         ori_shape, frame = first.ori_shape, Frame().scaled(first.scale, first.scale)
         annotated = results.get("size") or self._size_of_rgb(results)
         if self.streams == ("ir",) and annotated is not None and tuple(annotated) != ori_shape:
@@ -100,14 +100,14 @@ class LoadImages(BaseTransform):
         results.update(images=images, ori_shape=ori_shape, frame=frame)
         if "ir" in images:
             results["thermal_normalisation"] = self.thermal_normalisation
-        # From here on `masks` are arrays of the current picture, and only where LoadMasks has decoded them.
+        # From here on `masks` are arrays of the current image, and only where LoadMasks has decoded them.
         results["encoded_masks"] = results.pop("masks", None)
 
         if results.get("boxes") is not None:
             boxes = np.asarray(results["boxes"], dtype=np.float32).reshape(-1, 4)
             if annotated is not None and tuple(annotated) != ori_shape:
                 boxes *= _annotation_scale(results, tuple(annotated), ori_shape)
-            results["gt_boxes_px"] = boxes
+            results["gt_boxes_xyxy"] = boxes
             results["boxes"] = boxes * np.float32(frame.scale_x)
         return results
 
@@ -118,16 +118,16 @@ class LoadImages(BaseTransform):
             return None
         return image_size(path)
 
-    def _loaded(self, results: dict[str, Any], stream: str) -> LoadedPicture:
+    def _loaded(self, results: dict[str, Any], stream: str) -> LoadedImage:
         path = results["image_paths"].get(stream)
         if path is None:
             raise DataError(f"there is no {stream} image beside {', '.join(results['image_paths'].values())}")
         image, ori_shape, reduction = read_image(path, self.draft_size, stream)
-        return LoadedPicture(self._to_8_bit(image, stream), ori_shape, 1 / reduction)
+        return LoadedImage(self._to_8_bit(image, stream), ori_shape, 1 / reduction)
 
-    def _converted(self, picture: Image.Image | np.ndarray, stream: str) -> LoadedPicture:
-        image = image_from_memory(picture, stream)
-        return LoadedPicture(self._to_8_bit(image, stream), (image.height, image.width), 1.0)
+    def _converted(self, given: Image.Image | np.ndarray, stream: str) -> LoadedImage:
+        image = image_from_memory(given, stream)
+        return LoadedImage(self._to_8_bit(image, stream), (image.height, image.width), 1.0)
 
     def _to_8_bit(self, image: Image.Image, stream: str) -> np.ndarray:
         if stream == "rgb":
@@ -159,7 +159,7 @@ def _annotation_scale(results: dict[str, Any], annotated: tuple[int, int], actua
 
 @TRANSFORMS.register_module()
 class LoadMasks(BaseTransform):
-    """Decode the targets' masks into the current picture, uint8 (N, h, w). Goes after :class:`LoadImages`.
+    """Decode the targets' masks into the current image, uint8 (N, h, w). Goes after :class:`LoadImages`.
 
     Args:
         rectangles: draw the boxes instead, as the benchmark's reader does for every set without polygons: COCO's
@@ -176,22 +176,22 @@ class LoadMasks(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         height, width = results["ori_shape"]
         if self.rectangles:
-            corners = results["gt_boxes_px"].astype(np.float64)
+            corners = results["gt_boxes_xyxy"].astype(np.float64)
             boxes_xywh = np.concatenate((corners[:, :2], corners[:, 2:] - corners[:, :2]), axis=1)
             encoded = coco_mask.frPyObjects(boxes_xywh, height, width)
         else:
             encoded = results["encoded_masks"]
         if encoded is None:
             raise DataError("the annotation has no masks")
-        picture = next(iter(results["images"].values()))
+        image = next(iter(results["images"].values()))
         decoded = [coco_mask.decode(rle) for rle in encoded]
         masks = np.stack(decoded) if decoded else np.zeros((0, height, width), np.uint8)  # (N, H, W)
-        results["masks"] = resize_mask(masks, picture.shape[1], picture.shape[0])
+        results["masks"] = resize_mask(masks, image.shape[1], image.shape[0])
         return results
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:
-    """uint8 (H, W, 3) of a picture of any mode; more than 8 bits are scaled from their full range, alpha is dropped."""
+    """uint8 (H, W, 3) of an image of any mode; more than 8 bits are scaled from their full range, alpha is dropped."""
     if is_deep(image):
         grey = as_stored(np.asarray(image), "full")
         return np.repeat(grey[..., None], 3, axis=2)
@@ -199,7 +199,7 @@ def to_rgb(image: Image.Image) -> np.ndarray:
 
 
 def to_thermal(image: Image.Image, thermal_range: ThermalRange = "image", normalisation: str = "dataset") -> np.ndarray:
-    """uint8 (H, W) of a thermal picture of any mode; see :class:`LoadImages`."""
+    """uint8 (H, W) of a thermal image of any mode; see :class:`LoadImages`."""
     return get_thermal_normalisation(normalisation).to_8_bit(thermal_values(image), thermal_range)
 
 
@@ -225,7 +225,7 @@ def _warn_if_coloured(rgb: Image.Image) -> None:
     if _warned_about_colour:
         return
     sample = np.asarray(rgb.resize((16, 16), Image.Resampling.NEAREST), dtype=np.int16)
-    # JPEG compression leaves grey pictures with a level or two of colour.
+    # JPEG compression leaves grey images with a level or two of colour.
     if np.abs(sample[..., 1:3] - sample[..., :1]).mean() > 2:
         _warned_about_colour = True
         print_log(

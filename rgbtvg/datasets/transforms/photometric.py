@@ -22,7 +22,7 @@ class ColorJitter(BaseTransform):
         contrast: range of the factor.
         saturation: range of the factor; does nothing to thermal.
         streams: which streams; all with the same factors. None: RGB where there is RGB, otherwise thermal. That is the
-            benchmark's: in rgbt thermal keeps its values, in ir it is jittered like a grey picture.
+            benchmark's: in rgbt thermal keeps its values, in ir it is jittered like a grey image.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class ColorJitter(BaseTransform):
         images = results["images"]
         streams = self.streams or (("rgb",) if "rgb" in images else tuple(images))
         for stream in streams:
-            picture = Image.fromarray(images[stream])
+            image = Image.fromarray(images[stream])
             for index in order:
-                picture = self.enhancers[index][0](picture).enhance(factors[index])
-            images[stream] = np.asarray(picture)
+                image = self.enhancers[index][0](image).enhance(factors[index])
+            images[stream] = np.asarray(image)
         return results
 
 

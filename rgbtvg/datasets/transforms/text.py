@@ -1,4 +1,4 @@
-"""From a sentence to token ids."""
+"""From an expression to token ids."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rgbtvg.registry import TRANSFORMS
 
 SENTENCEPIECE_SUFFIXES = (".spm", ".model")
 WORD = re.compile(r"[^\W_]+")
-CACHED_SENTENCES = 100_000
+CACHED_EXPRESSIONS = 100_000
 """An expression of a training set comes back every epoch; this many are kept per process (some tens of MB)."""
 
 
@@ -24,19 +24,19 @@ CACHED_SENTENCES = 100_000
 class Tokenize(BaseTransform):
     """Token ids and mask of the expression, by any Hugging Face tokenizer.
 
-    Special tokens are the tokenizer's own. A long sentence is cut to `max_length` and keeps its end token; a short one
-    is padded with `pad_id` at the end. The mask is True at tokens, special ones included.
+    Special tokens are the tokenizer's own. A long expression is cut to `max_length` and keeps its end token, a short
+    one is padded with `pad_id` at the end. Special tokens are not padding.
 
     Args:
         tokenizer: folder with the files of a tokenizer, or a name in the local Hugging Face cache. Nothing is
             downloaded. ``tools/data/convert_tokenizer.py`` converts a SentencePiece model.
         max_length: number of ids.
         pad_id: id of the padding. CLIP's own reference pads with 0, not with its tokenizer's pad token.
-        lower: lower-case the sentence first, as all references do.
+        lower: lower-case the expression first, as all references do.
         mask_pad_id: mask real tokens that have the padding's id as well. CLIP's pad id 0 is that of ``!`` before
             another sign; HiVG and RGBT-VGNet were trained so.
 
-    Adds ``token_ids`` (max_length,) int64 and ``token_mask`` (max_length,) bool.
+    Adds ``token_ids`` (max_length,) int64 and ``token_padding_mask`` (max_length,) bool, True where padded.
 
     Raises:
         ConfigError: no such tokenizer, saying which files to put where.
@@ -63,8 +63,8 @@ class Tokenize(BaseTransform):
         token_ids = np.full(self.max_length, self.pad_id, dtype=np.int64)
         token_ids[: len(ids)] = ids
         results["token_ids"] = torch.from_numpy(token_ids)
-        mask = token_ids != self.pad_id if self.mask_pad_id else np.arange(self.max_length) < len(ids)
-        results["token_mask"] = torch.from_numpy(mask)
+        padded = token_ids == self.pad_id if self.mask_pad_id else np.arange(self.max_length) >= len(ids)
+        results["token_padding_mask"] = torch.from_numpy(padded)
         return results
 
     def tokens(self, ids: list[int]) -> list[str]:
@@ -106,7 +106,7 @@ class Tokenize(BaseTransform):
         check_expression(expression)
         text = self._prepared(expression)
         ids = np.array(self.tokenizer(text, truncation=True, max_length=self.max_length)["input_ids"], dtype=np.int32)
-        if len(self._cache) < CACHED_SENTENCES:
+        if len(self._cache) < CACHED_EXPRESSIONS:
             self._cache[expression] = ids
         return ids
 
@@ -133,7 +133,7 @@ def load_tokenizer(tokenizer: str | Path) -> Any:
     Raises:
         ConfigError: there is none, saying which files to put where.
     """
-    # Imported here because they take a second, and pictures alone do not need them.
+    # Imported here because they take a second, and images alone do not need them.
     from transformers import AutoTokenizer
 
     if Path(tokenizer).suffix in SENTENCEPIECE_SUFFIXES:

@@ -1,6 +1,6 @@
 """The checks of the data doctor, a file per kind; found by importing them."""
 
-from rgbtvg.inspection.checks import annotation, boxes, duplicates, labels, pictures, sentences  # noqa: F401
+from rgbtvg.inspection.checks import annotation, boxes, duplicates, expressions, images, labels  # noqa: F401
 from rgbtvg.inspection.checks.registry import (
     CHECKS,
     LEVELS,

@@ -9,8 +9,8 @@ from typing import Any
 from rgbtvg.inspection.checks.registry import Finding, record_check, survey_check
 from rgbtvg.inspection.survey import Survey
 
-OF_THE_PICTURE = ("lighting", "weather")
-"""Conditions that one picture can have one value of; scene, size, crowding and occlusion are judged per object."""
+OF_THE_IMAGE = ("lighting", "weather")
+"""Conditions that one image can have one value of; scene, size, crowding and occlusion are judged per object."""
 
 
 @record_check("warning", "Correct the code, or add its meaning to rgbtvg/datasets/conditions.py.")
@@ -35,11 +35,11 @@ def missing_label(survey: Survey) -> Iterator[Finding]:
             yield Finding(f"no {', '.join(lacking)}", (place,))
 
 
-@survey_check("warning", "Decide for one value: they are one picture's.")
+@survey_check("warning", "Decide for one value: they are one image's.")
 def labels_disagree(survey: Survey) -> Iterator[Finding]:
-    """Rows of one picture have different lighting or weather"""
+    """Rows of one image have different lighting or weather"""
     for places in survey.records_of:
-        for condition in OF_THE_PICTURE:
+        for condition in OF_THE_IMAGE:
             values = {survey.records[place]["conditions"].get(condition) for place in places} - {None}
             if len(values) > 1:
                 yield Finding(f"{condition} is {' and '.join(sorted(values))}", tuple(places))

@@ -4,7 +4,7 @@ A new check is a function under one of the three decorators, in the file of its 
 
     @record_check("warning", "Say what the object looks like.")
     def shouting(record, size):
-        '''The sentence is written in capitals'''
+        '''The expression is written in capitals'''
         return "written in capitals" if record["expression"].isupper() else None
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rgbtvg.inspection.pictures import PairFacts
+from rgbtvg.inspection.image_facts import PairFacts
 from rgbtvg.inspection.survey import Survey
 
 LEVELS = ("set", "file", "row")
@@ -45,7 +45,7 @@ class Check:
 
     Args:
         name: of the function.
-        title: what is wrong, as a sentence without full stop: the function's docstring.
+        title: what is wrong, as an expression without full stop: the function's docstring.
         severity: one of :data:`SEVERITIES`.
         advice: what to do.
         find: gives the findings.
@@ -81,7 +81,7 @@ def survey_check(severity: str, advice: str, level: str = "row") -> Callable:
 
 
 def record_check(severity: str, advice: str, drop: bool = False) -> Callable:
-    """Register a function ``(record, size of its picture or None) -> what is wrong, or None``.
+    """Register a function ``(record, size of its image or None) -> what is wrong, or None``.
 
     With `drop` the cleaned list leaves such records out.
     """
@@ -89,7 +89,7 @@ def record_check(severity: str, advice: str, drop: bool = False) -> Callable:
     def register(function: Callable[[dict[str, Any], tuple[int, int] | None], str | None]) -> Callable:
         def find(survey: Survey) -> Iterator[Finding]:
             for place, record in enumerate(survey.records):
-                message = function(record, survey.picture_size(place))
+                message = function(record, survey.image_size(place))
                 if message is not None:
                     yield Finding(message, (place,), (place,) if drop else ())
 

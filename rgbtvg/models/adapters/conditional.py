@@ -9,13 +9,13 @@ from rgbtvg.structures import TextFeatures
 
 
 class ConditionGate(nn.Module):
-    """One vector per sample from what the sentence says and what the picture shows (MMCA, eq. 3 to 5).
+    """One vector per sample from what the sentence says and what the image shows (MMCA, eq. 3 to 5).
 
-    The picture's part is weighed, channel by channel, before it joins the sentence's. Padded positions count in the
-    picture's mean, as in the reference.
+    The image's part is weighed, channel by channel, before it joins the sentence's. Padded positions count in the
+    image's mean, as in the reference.
 
     Args:
-        image_proj: linear map of the picture's mean state to `width` channels.
+        image_proj: linear map of the image's mean state to `width` channels.
         text_width: channels of the sentence vector.
         width: channels of the answer.
     """
@@ -28,9 +28,9 @@ class ConditionGate(nn.Module):
 
     def forward(self, mean: Tensor, sentence: Tensor) -> Tensor:
         """Mean state (B, C) or (B, C, 1, 1) and sentence vector (B, D) -> (B, width)."""
-        picture = self.image_proj(mean).flatten(1)
+        image = self.image_proj(mean).flatten(1)
         sentence = self.text_proj(sentence)
-        return sentence + self.weigh(picture + sentence).sigmoid() * picture
+        return sentence + self.weigh(image + sentence).sigmoid() * image
 
 
 class ConditionalMap(nn.Module):

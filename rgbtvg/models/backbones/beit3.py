@@ -79,13 +79,13 @@ class BEiT3Attention(nn.Module):
         self.inner_norm = Multiway(lambda: nn.LayerNorm(width))
         self.out_proj = Multiway(lambda: Linear(width, width))
 
-    def forward(self, x: Tensor, split: int, key_mask: Tensor | None, groups: Groups = ()) -> Tensor:
-        """x (B, L, D); key_mask (B, 1, 1, L), True where a row is attended to."""
+    def forward(self, x: Tensor, split: int, attention_mask: Tensor | None, groups: Groups = ()) -> Tensor:
+        """x (B, L, D); attention_mask (B, 1, 1, L), True where a row is attended to."""
         query, key, value = (  # (B, heads, L, D / heads)
             projection(x, split, groups=groups).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for projection in (self.q_proj, self.k_proj, self.v_proj)
         )
-        attended = F.scaled_dot_product_attention(query, key, value, key_mask).transpose(1, 2).flatten(2)
+        attended = F.scaled_dot_product_attention(query, key, value, attention_mask).transpose(1, 2).flatten(2)
         return self.out_proj(self.inner_norm(attended, split), split, groups=groups)
 
 
@@ -120,8 +120,8 @@ class BEiT3Layer(nn.Module):
         self.drop_path = DropPath(drop_path)
         self.slots = Slots()
 
-    def forward(self, x: Tensor, split: int, key_mask: Tensor | None, groups: Groups = ()) -> Tensor:
-        x = x + self.drop_path(self.attention(self.attention_norm(x, split), split, key_mask, groups))
+    def forward(self, x: Tensor, split: int, attention_mask: Tensor | None, groups: Groups = ()) -> Tensor:
+        x = x + self.drop_path(self.attention(self.attention_norm(x, split), split, attention_mask, groups))
         x = self.slots(x, groups=groups)
         return x + self.drop_path(self.ffn(self.ffn_norm(x, split), split, groups=groups))
 
@@ -228,7 +228,7 @@ class BEiT3(BaseModule):
         images: Sequence[Tensor] = (),
         padding_mask: Tensor | None = None,
         token_ids: Tensor | None = None,
-        token_mask: Tensor | None = None,
+        token_padding_mask: Tensor | None = None,
         extra_tokens: Tensor | None = None,
         masked_patches: Tensor | None = None,
         groups: Groups = (),
@@ -238,7 +238,7 @@ class BEiT3(BaseModule):
         Args:
             images: streams of (B, C, H, W), all of one size; H and W multiples of the patch size. May be empty.
             padding_mask: (B, H, W) bool, True where padded; only handed on, at the resolution of the patches.
-            token_ids, token_mask: (B, L) int64 and bool, True at tokens.
+            token_ids, token_padding_mask: (B, L) int64 and bool, True where padded.
             extra_tokens: (B, E, D), put between images and words with the vision weights; positions are the caller's.
             masked_patches: (B, h*w) bool, patches of every stream that the mask token replaces.
             groups: streams that the equal parts of the batch belong to, for adapters.
@@ -247,12 +247,14 @@ class BEiT3(BaseModule):
         if extra_tokens is not None:
             parts.append(extra_tokens)
         split = sum(part.shape[1] for part in parts)
-        key_mask = None
+        attention_mask = None
         if token_ids is not None:
-            parts.append(self.embed_text(token_ids, token_mask))
-            key_mask = F.pad(token_mask, (split, 0), value=True)[:, None, None]  # (B, 1, 1, L)
-        x = self.encode(torch.cat(parts, dim=1), split, key_mask, groups)
-        return self._take_apart(x, [part.shape[1] for part in parts], images, padding_mask, token_mask, extra_tokens)
+            parts.append(self.embed_text(token_ids, token_padding_mask))
+            attention_mask = ~F.pad(token_padding_mask, (split, 0), value=False)[:, None, None]  # (B, 1, 1, L)
+        x = self.encode(torch.cat(parts, dim=1), split, attention_mask, groups)
+        return self._take_apart(
+            x, [part.shape[1] for part in parts], images, padding_mask, token_padding_mask, extra_tokens
+        )
 
     def encode_streams(
         self, inputs: GroundingInputs, streams: Sequence[str], masked_patches: Tensor | None = None
@@ -267,21 +269,21 @@ class BEiT3(BaseModule):
             [torch.cat([inputs.images[stream] for stream in streams])],
             inputs.padding_mask.repeat(count, 1, 1),
             inputs.token_ids.repeat(count, 1),
-            inputs.token_mask.repeat(count, 1),
+            inputs.token_padding_mask.repeat(count, 1),
             masked_patches=None if masked_patches is None else masked_patches.repeat(count, 1),
             groups=tuple(streams),
         )
         image, text = joined.images[0], joined.text
         return {
             stream: BEiT3Features(
-                (ImageFeatures(tokens, mask, image.grid, image.num_prefix),), TextFeatures(words, word_mask), None
+                (ImageFeatures(tokens, padded, image.grid, image.num_prefix),), TextFeatures(words, words_padded), None
             )
-            for stream, tokens, mask, words, word_mask in zip(
+            for stream, tokens, padded, words, words_padded in zip(
                 streams,
                 image.tokens.chunk(count),
-                image.mask.chunk(count),
+                image.padding_mask.chunk(count),
                 text.tokens.chunk(count),
-                text.mask.chunk(count),
+                text.padding_mask.chunk(count),
                 strict=True,
             )
         }
@@ -301,18 +303,18 @@ class BEiT3(BaseModule):
         )
         return x + positions
 
-    def embed_text(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
+    def embed_text(self, token_ids: Tensor, token_padding_mask: Tensor) -> Tensor:
         """(B, L) -> (B, L, D), positions added; padded words start from zero."""
         length, longest = token_ids.shape[1], len(self.text_positions) - FIRST_POSITION
         if length > longest:
             raise ConfigError(f"{length} tokens are more than the {longest} that BEiT-3's text table holds")
         x = self.text_embedding(token_ids) + self.text_positions[FIRST_POSITION : FIRST_POSITION + length]
-        return x * token_mask[..., None]
+        return x * ~token_padding_mask[..., None]
 
-    def encode(self, x: Tensor, split: int, key_mask: Tensor | None, groups: Groups = ()) -> Tensor:
+    def encode(self, x: Tensor, split: int, attention_mask: Tensor | None, groups: Groups = ()) -> Tensor:
         """All layers and the last normalisation on an embedded sequence (B, L, D)."""
         for layer in self.layers:
-            x = layer(x, split, key_mask, groups)
+            x = layer(x, split, attention_mask, groups)
         return self.norm(x, split)
 
     def _take_apart(
@@ -321,20 +323,20 @@ class BEiT3(BaseModule):
         sizes: list[int],
         images: Sequence[Tensor],
         padding_mask: Tensor | None,
-        token_mask: Tensor | None,
+        token_padding_mask: Tensor | None,
         extra_tokens: Tensor | None,
     ) -> BEiT3Features:
         pieces = list(x.split(sizes, dim=1))
-        text = None if token_mask is None else TextFeatures(pieces.pop(), token_mask)
+        text = None if token_padding_mask is None else TextFeatures(pieces.pop(), token_padding_mask)
         extra = None if extra_tokens is None else pieces.pop()
         streams = []
         for image, tokens in zip(images, pieces, strict=True):
             grid = (image.shape[-2] // self.patch_size, image.shape[-1] // self.patch_size)
-            streams.append(ImageFeatures(tokens, self._token_mask(tokens, padding_mask, grid), grid, num_prefix=1))
+            streams.append(ImageFeatures(tokens, self._patch_padding(tokens, padding_mask, grid), grid, num_prefix=1))
         return BEiT3Features(tuple(streams), text, extra)
 
     @staticmethod
-    def _token_mask(tokens: Tensor, padding_mask: Tensor | None, grid: tuple[int, int]) -> Tensor:
+    def _patch_padding(tokens: Tensor, padding_mask: Tensor | None, grid: tuple[int, int]) -> Tensor:
         """(B, 1 + h*w) bool, True at padded patches: the pixel mask at the patches' first corners (nearest)."""
         if padding_mask is None:
             return tokens.new_zeros(tokens.shape[:2], dtype=torch.bool)

@@ -78,7 +78,7 @@ def fit_patch_kernel(kernel: Tensor, shape: Size) -> Tensor:
     """Patch kernels (D, 3, p, p) for the shape (D, C, P, P).
 
     Sizes are resampled bicubically with the values as they are (SimVG), so that activations grow with the patch. For
-    twice the channels (RGB and thermal stacked) the kernels are repeated and halved: two equal pictures give what one
+    twice the channels (RGB and thermal stacked) the kernels are repeated and halved: two equal images give what one
     gave before.
     """
     if kernel.shape[-2:] != shape[-2:]:

@@ -100,12 +100,13 @@ class BertEncoder(BaseModule):
         path = path if path.is_file() else path.with_name("pytorch_model.bin")
         fill_module(self.bert, read_initial_weights(path, "BERT"), path, "BERT", RENAMES)
 
-    def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
-        """(B, L) int64 and (B, L) bool, True at tokens -> tokens (B, L, D)."""
+    def forward(self, token_ids: Tensor, padding_mask: Tensor) -> TextFeatures:
+        """(B, L) int64 and (B, L) bool, True where padded -> tokens (B, L, D)."""
         if self.bert.config.num_hidden_layers == 0:
-            return TextFeatures(self.bert.embeddings.word_embeddings(token_ids), token_mask)
+            return TextFeatures(self.bert.embeddings.word_embeddings(token_ids), padding_mask)
         # BertModel collects hidden states in a way that torch.compile cannot trace; SDPA takes the boolean key mask.
+        attended = ~padding_mask[:, None, None]  # (B, 1, 1, L)
         hidden = [self.bert.embeddings(input_ids=token_ids)]
         for layer in self.bert.encoder.layer:
-            hidden.append(layer(hidden[-1], token_mask[:, None, None]))
-        return TextFeatures(torch.stack(hidden[-self.average_last :]).mean(0), token_mask)
+            hidden.append(layer(hidden[-1], attended))
+        return TextFeatures(torch.stack(hidden[-self.average_last :]).mean(0), padding_mask)

@@ -187,7 +187,7 @@ class CLIPVisionEncoder(CLIPTower):
         return input_shape[0] // self.patch_size, input_shape[1] // self.patch_size
 
     def num_tokens(self, image_size: int) -> int:
-        """Patches of a square picture of `image_size` pixels."""
+        """Patches of a square image of `image_size` pixels."""
         return (image_size // self.patch_size) ** 2
 
     def embed(self, images: Tensor) -> Tensor:
@@ -221,8 +221,8 @@ class CLIPVisionEncoder(CLIPTower):
             pooled = tokens[:, 0]
         else:
             tokens, pooled = last, self.projection(self.post_layernorm(last[:, 0]), groups)
-        mask = F.pad(patch_mask(padding_mask, grid), (1, 0), value=False)
-        return ImageFeatures(tokens, mask, grid, num_prefix=1, levels=levels, pooled=pooled)
+        token_padding = F.pad(patch_mask(padding_mask, grid), (1, 0), value=False)
+        return ImageFeatures(tokens, token_padding, grid, num_prefix=1, levels=levels, pooled=pooled)
 
 
 @MODELS.register_module()
@@ -256,8 +256,8 @@ class CLIPTextEncoder(CLIPTower):
         nn.init.normal_(self.position_embedding, std=0.01)
         nn.init.normal_(self.projection.weight, std=arch["width"] ** -0.5)
 
-    def forward(self, token_ids: Tensor, token_mask: Tensor, groups: Groups = ("text",)) -> TextFeatures:
-        """token_ids (B, L) int64, token_mask (B, L) True at tokens; the largest id ends the sentence and pools it."""
+    def forward(self, token_ids: Tensor, padding_mask: Tensor, groups: Groups = ("text",)) -> TextFeatures:
+        """token_ids (B, L) int64, padding_mask (B, L) bool; the largest id ends the sentence and pools it."""
         length = token_ids.shape[1]
         if length > len(self.position_embedding):
             raise ConfigError(
@@ -268,7 +268,7 @@ class CLIPTextEncoder(CLIPTower):
         tokens = self.final_layer_norm(last)
         projected = self.projection(tokens, groups)
         pooled = projected[torch.arange(projected.shape[0]), token_ids.argmax(dim=-1)]
-        return TextFeatures(projected if self.project_tokens else tokens, token_mask, levels=levels, pooled=pooled)
+        return TextFeatures(projected if self.project_tokens else tokens, padding_mask, levels=levels, pooled=pooled)
 
 
 def patch_embedding(in_channels: int, width: int, patch_size: int, stem_widths: Sequence[int] = ()) -> nn.Module:
@@ -286,11 +286,11 @@ def patch_embedding(in_channels: int, width: int, patch_size: int, stem_widths: 
 def jittered_grid_table(table: Tensor, grid: tuple[int, int], amount: float) -> Tensor:
     """Position table (1 + h*w, D) sampled at a grid's places, each moved by up to `amount` patches."""
     side = round((len(table) - 1) ** 0.5)
-    picture = table[1:].reshape(1, side, side, -1).permute(0, 3, 1, 2).float()
+    image = table[1:].reshape(1, side, side, -1).permute(0, 3, 1, 2).float()
     places = [torch.arange(count, device=table.device) + 0.5 for count in grid]
     places = torch.stack(torch.meshgrid(*places, indexing="ij"), dim=-1)  # (h, w, 2) as (y, x)
     places = places + (2 * torch.rand_like(places) - 1) * amount
     rows, columns = places.unbind(-1)
     places = torch.stack((columns / grid[1], rows / grid[0]), dim=-1) * 2 - 1
-    sampled = F.grid_sample(picture, places[None], padding_mode="border", align_corners=False)  # (1, D, h, w)
+    sampled = F.grid_sample(image, places[None], padding_mode="border", align_corners=False)  # (1, D, h, w)
     return torch.cat((table[:1], sampled.flatten(2)[0].t().to(table.dtype)))

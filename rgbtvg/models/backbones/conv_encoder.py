@@ -18,7 +18,7 @@ class ConvEncoder(BaseModule):
     """Strided convolutions with group norm, then one more without stride. The padding mask is not used.
 
     Args:
-        widths: channels after every halving of the picture; ``(24, 48)`` ends at stride 4.
+        widths: channels after every halving of the image; ``(24, 48)`` ends at stride 4.
         num_groups: of the norms.
     """
 
@@ -33,7 +33,7 @@ class ConvEncoder(BaseModule):
         self.level_widths = (self.width,)
 
     def num_tokens(self, image_size: int) -> int:
-        """Cells of a square picture of `image_size` pixels; an odd side is rounded up at every halving."""
+        """Cells of a square image of `image_size` pixels; an odd side is rounded up at every halving."""
         return (-(-image_size // 2**self.num_halvings)) ** 2
 
     def forward(self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None) -> ImageFeatures:

@@ -100,7 +100,7 @@ class Darknet53(BaseModule):
             fill_module(self, read_darknet_weights(self.pretrained), self.pretrained, "YOLOv3", [("", "")])
 
     def num_tokens(self, image_size: int) -> int:
-        """Cells of the finest map of a square picture of `image_size` pixels, a multiple of 32."""
+        """Cells of the finest map of a square image of `image_size` pixels, a multiple of 32."""
         return (image_size // self.strides[-1]) ** 2
 
     def forward(self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None) -> ImageFeatures:

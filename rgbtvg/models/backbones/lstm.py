@@ -32,14 +32,14 @@ class LSTMEncoder(BaseModule):
         self.rnn = nn.LSTM(embedding_width, hidden_width, batch_first=True, bidirectional=True)
         self.width = 2 * hidden_width
 
-    def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
-        """(B, L) int64 and (B, L) bool, True at words -> tokens (B, L, D).
+    def forward(self, token_ids: Tensor, padding_mask: Tensor) -> TextFeatures:
+        """(B, L) int64 and (B, L) bool, True where padded -> tokens (B, L, D).
 
         `pooled` is the output at the last word, so that its backward half has seen that word only, as in the reference.
         """
-        lengths = token_mask.sum(1)
+        lengths = (~padding_mask).sum(1)
         words = self.proj(self.dropout(self.embedding(token_ids))).relu()
         packed = pack_padded_sequence(words, lengths.cpu(), batch_first=True, enforce_sorted=False)
         tokens, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=token_ids.shape[1])
         last = tokens[torch.arange(tokens.shape[0], device=tokens.device), lengths - 1]
-        return TextFeatures(tokens, token_mask, pooled=last)
+        return TextFeatures(tokens, padding_mask, pooled=last)

@@ -68,7 +68,7 @@ class ResNetDETR(BaseModule):
         fill_module(self, read_initial_weights(self.pretrained, "DETR"), self.pretrained, "DETR", renames)
 
     def num_tokens(self, image_size: int) -> int:
-        """Tokens of a square picture of `image_size` pixels."""
+        """Tokens of a square image of `image_size` pixels."""
         return (-(-image_size // self.stride)) ** 2
 
     def forward(self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None) -> ImageFeatures:

@@ -189,7 +189,7 @@ class RefinedPyramid(nn.Module):
 
 @MODELS.register_module()
 class SwinPyramid(BaseModule):
-    """Swin and pyramid; the two coarsest levels, at strides 32 and 64, are the picture's tokens.
+    """Swin and pyramid; the two coarsest levels, at strides 32 and 64, are the image's tokens.
 
     Language enters through the slots of the Swin's stages and of the pyramid's steps.
 
@@ -229,7 +229,7 @@ class SwinPyramid(BaseModule):
         )
 
     def num_tokens(self, image_size: int) -> int:
-        """Tokens of a square picture of `image_size` pixels.
+        """Tokens of a square image of `image_size` pixels.
 
         Raises:
             ConfigError: the size is no multiple of 64.

@@ -1,4 +1,4 @@
-"""Features of sentences that come again: datasets ask about a picture in several words, users in the same."""
+"""Features of sentences that come again: datasets ask about an image in several words, users in the same."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class TextCache:
         return TextCache(self.size)
 
     def __call__(
-        self, encoder: Callable[[Tensor, Tensor], TextFeatures], token_ids: Tensor, token_mask: Tensor
+        self, encoder: Callable[[Tensor, Tensor], TextFeatures], token_ids: Tensor, padding_mask: Tensor
     ) -> TextFeatures:
-        """What `encoder` gives for token_ids (B, L) and token_mask (B, L), each different sentence run at most once."""
+        """Features of token_ids (B, L) and padding_mask (B, L); `encoder` runs each distinct row at most once."""
         state = (token_ids.device, torch.is_autocast_enabled(token_ids.device.type))
         keys = [(row.tobytes(), state) for row in token_ids.cpu().numpy()]
         first = {key: index for index, key in reversed(list(enumerate(keys)))}
@@ -44,7 +44,7 @@ class TextCache:
         fresh = {key: index for key, index in first.items() if key not in known}
         if fresh:
             index = torch.tensor(list(fresh.values()), device=token_ids.device)
-            features = encoder(token_ids[index], token_mask[index])
+            features = encoder(token_ids[index], padding_mask[index])
             for row, key in enumerate(fresh):
                 levels = tuple(level[row] for level in features.levels)
                 known[key] = (features.tokens[row], levels, features.pooled[row])
@@ -55,4 +55,4 @@ class TextCache:
             self.rows.popitem(last=False)
         tokens, levels, pooled = zip(*(known[key] for key in keys), strict=True)
         stacked = tuple(torch.stack(level) for level in zip(*levels, strict=True))
-        return TextFeatures(torch.stack(tokens), token_mask, stacked, torch.stack(pooled))
+        return TextFeatures(torch.stack(tokens), padding_mask, stacked, torch.stack(pooled))

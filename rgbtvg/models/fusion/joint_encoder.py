@@ -25,7 +25,7 @@ class JointFeatures:
         regression: (B, D), the output of the regression token, where there is one.
         image: (B, N, D) in the order of the image features that went in.
         text: (B, L, D).
-        inputs, sequence, mask: the whole input and output (B, 1 + N + L, D) and their mask, True where ignored.
+        inputs, sequence, padding_mask: the whole input and output (B, 1 + N + L, D) and their padding (B, 1 + N + L).
         attention: (depth, B, V) of the regression token over the V image cells, summing to 1, where it was requested;
             see :meth:`JointEncoder.forward`.
     """
@@ -35,7 +35,7 @@ class JointFeatures:
     text: Tensor
     inputs: Tensor
     sequence: Tensor
-    mask: Tensor
+    padding_mask: Tensor
     attention: Tensor | None = None
 
 
@@ -50,7 +50,7 @@ class JointEncoder(nn.Module):
         image_grid: (h, w) of the patches, one or several grids behind what comes before them. Used by
             ``position_start='sine'`` only.
         position_start: how the learned positions begin: ``'normal'`` at random, as published; ``'sine'`` with the sine
-            codes of places in the picture and in the sentence, from which a small model learns places much faster.
+            codes of places in the image and in the sentence, from which a small model learns places much faster.
         width, depth, num_heads, ffn_width, dropout, pre_norm: of the encoder.
 
     Raises:
@@ -111,15 +111,15 @@ class JointEncoder(nn.Module):
                 softmax, over these cells alone, of the logits averaged over heads (AttBalance, Kang et al. 2024).
                 Padded cells are not masked, prefix tokens are left out.
         """
-        parts = {"image": (image.tokens, image.mask), "text": (text.tokens, ~text.mask)}
+        parts = {"image": (image.tokens, image.padding_mask), "text": (text.tokens, text.padding_mask)}
         parts = {kind: parts[kind] for kind in self.order}
         if self.regression_token is not None:
             token = self.regression_token.weight.expand(image.tokens.shape[0], 1, -1)
-            parts = {"regression": (token, image.mask.new_zeros(token.shape[:2])), **parts}
+            parts = {"regression": (token, image.padding_mask.new_zeros(token.shape[:2])), **parts}
         sequence = torch.cat([tokens for tokens, _ in parts.values()], dim=1)  # (B, 1 + N + L, D)
-        mask = torch.cat([mask for _, mask in parts.values()], dim=1)
+        padding_mask = torch.cat([padded for _, padded in parts.values()], dim=1)
         fused = self.encoder(
-            sequence, mask, self.positions.weight[None, : sequence.shape[1]], return_logits=return_attention
+            sequence, padding_mask, self.positions.weight[None, : sequence.shape[1]], return_logits=return_attention
         )
         fused, logits = fused if return_attention else (fused, None)
         sizes = [tokens.shape[1] for tokens, _ in parts.values()]
@@ -129,7 +129,7 @@ class JointEncoder(nn.Module):
         if logits is not None:
             cells = dict(zip(parts, logits.split(sizes, dim=-1), strict=True))["image"][..., image.num_prefix :]
             attention = cells.softmax(-1)
-        return JointFeatures(regression, out["image"], out["text"], sequence, fused, mask, attention)
+        return JointFeatures(regression, out["image"], out["text"], sequence, fused, padding_mask, attention)
 
     def answer_attention(self, joint: JointFeatures) -> Tensor:
         """How much the regression token looks at each image token in the last layer, (B, N), averaged over heads."""
@@ -137,9 +137,11 @@ class JointEncoder(nn.Module):
         x = joint.inputs
         *earlier, last = self.encoder.layers
         for layer in earlier:
-            x = layer(x, joint.mask, positions)
+            x = layer(x, joint.padding_mask, positions)
         x = last.norm1(x) if last.pre_norm else x
         placed = x + positions
-        _, weights = last.self_attn.forward_with_weights(placed[:, :1], placed, x, joint.mask)  # (B, 1, 1 + N + L)
+        _, weights = last.self_attn.forward_with_weights(
+            placed[:, :1], placed, x, joint.padding_mask
+        )  # (B, 1, 1 + N + L)
         sizes = {"image": joint.image.shape[1], "text": joint.text.shape[1]}
         return weights[:, 0, 1:].split([sizes[kind] for kind in self.order], dim=1)[self.order.index("image")]

@@ -33,7 +33,7 @@ class PatchChoice(nn.Module):
 
     The regression token of a joint transformer has to find the object by attention alone, which small models that start
     from scratch learn very late: until then they look at whatever stands out and do not heed the sentence. Here the
-    picture's patches are compared with CLIP's sentence vector before the fusion, with the fused sentence token after
+    image's patches are compared with CLIP's sentence vector before the fusion, with the fused sentence token after
     it (added to the first, so that it only has to mend it), and the chosen patches are read out, together with the sine
     code of their places: a differentiable pointer. The box is measured from their mean place, as from the reference
     points of Conditional DETR (Meng et al. 2021). What the streams of a pair say about a place is added up.

@@ -62,24 +62,24 @@ class SubQueryRound(nn.Module):
         nn.init.kaiming_uniform_(self.mix.weight)
 
     def forward(
-        self, x: Tensor, coordinates: Tensor, words: Tensor, mask: Tensor, context: Tensor
+        self, x: Tensor, coordinates: Tensor, words: Tensor, padding_mask: Tensor, context: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Map (B, D, h, w), coordinates (B, 8, h, w), words (B, L, D), mask and context (B, L).
+        """Map (B, D, h, w), coordinates (B, 8, h, w), words (B, L, D), padding_mask and context (B, L).
 
         Returns the new map, the words' scores and weights (B, L), and the sub-query (B, D).
         """
         scores = self.score_words(x.mean((2, 3)), words, context)
-        weights = word_weights(scores, mask, self.over_all)
+        weights = word_weights(scores, padding_mask, self.over_all)
         query = torch.einsum("bl,bld->bd", weights, words)
         scale, shift = self.modulate(query).tanh()[..., None, None].chunk(2, dim=1)
         mixed = self.norm(self.mix(torch.cat((x, coordinates), dim=1)))
         return x + (scale * mixed + shift).relu(), scores, weights, query
 
-    def score_words(self, picture: Tensor, words: Tensor, context: Tensor) -> Tensor:
+    def score_words(self, image: Tensor, words: Tensor, context: Tensor) -> Tensor:
         """Mean of the map (B, D), words (B, L, D) and context (B, L) -> scores (B, L)."""
         read = words * context[..., None]
-        picture = picture[:, None].expand_as(words)
-        joined = picture * read if self.word_fusion == "prod" else torch.cat((picture, read), dim=-1)
+        image = image[:, None].expand_as(words)
+        joined = image * read if self.word_fusion == "prod" else torch.cat((image, read), dim=-1)
         return self.score(self.attend(joined.transpose(1, 2)).tanh())[:, 0]
 
 
@@ -114,15 +114,15 @@ class SubQueryFusion(nn.Module):
         self.between = nn.ModuleList(conv_bn_relu(width, width, 3, bn_momentum) for _ in range(num_rounds - 1))
         self.recurrence = CellLSTM(width) if output == "lstm" else None
 
-    def forward(self, x: Tensor, words: Tensor, mask: Tensor) -> SubQueryRounds:
-        """Map (B, D, h, w), words (B, L, D) zero at padding, mask (B, L) True at tokens."""
+    def forward(self, x: Tensor, words: Tensor, padding_mask: Tensor) -> SubQueryRounds:
+        """Map (B, D, h, w), words (B, L, D) zero at padding, padding_mask (B, L)."""
         grid = (x.shape[-2], x.shape[-1])
         coordinates = coordinate_map(grid, x.device).to(x.dtype).expand(x.shape[0], -1, -1, -1)
         contexts, scores, maps, queries, weights = [], [], [], [], []
         for i, this_round in enumerate(self.rounds):
             used = torch.stack(weights).amax(0).clamp(0, 1) if weights else torch.zeros_like(words[..., 0])
             x = self.between[i - 1](x) if i else x
-            x, score, weight, query = this_round(x, coordinates, words, mask, 1 - used)
+            x, score, weight, query = this_round(x, coordinates, words, padding_mask, 1 - used)
             kept = ((contexts, 1 - used), (scores, score), (weights, weight), (maps, x), (queries, query))
             for values, value in kept:
                 values.append(value)
@@ -151,22 +151,22 @@ class CellLSTM(nn.Module):
         return hidden
 
 
-def inner_words(mask: Tensor) -> Tensor:
-    """The mask (B, L) without the first and the last token, the sentence marks."""
-    position = torch.arange(mask.shape[1], device=mask.device)
-    return mask & (position > 0) & (position < mask.sum(1, keepdim=True) - 1)
+def inner_words(padding_mask: Tensor) -> Tensor:
+    """Tokens (B, L) between the first and the last one, which mark the sentence: bool, True at words."""
+    position = torch.arange(padding_mask.shape[1], device=padding_mask.device)
+    return (position > 0) & (position < (~padding_mask).sum(1, keepdim=True) - 1)
 
 
-def word_weights(scores: Tensor, mask: Tensor, over_all: bool = False) -> Tensor:
+def word_weights(scores: Tensor, padding_mask: Tensor, over_all: bool = False) -> Tensor:
     """Attention (B, L) to the words between the sentence marks; a sentence without words gets none.
 
     Args:
         scores: (B, L).
-        mask: (B, L), True at tokens.
+        padding_mask: (B, L).
         over_all: take the softmax over all positions, marks and padding too, and renormalise it over the words. That is
             what the reference does; where the marks have nearly all of it, the attention to words vanishes.
     """
-    words = inner_words(mask)
+    words = inner_words(padding_mask)
     logits = SHARPNESS * scores
     if not over_all:
         return F.softmax(logits.masked_fill(~words, torch.finfo(logits.dtype).min), dim=1) * words

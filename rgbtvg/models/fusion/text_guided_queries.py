@@ -48,19 +48,19 @@ class TextGuidedQueries(nn.Module):
             width, depth, num_heads, ffn_width, dropout, attention_dropout=0.0, xavier=False
         )
 
-    def forward(self, words: Tensor, word_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """words (B, L, D) and word_mask (B, L), True at words -> queries (B, Q, D) and the sentence (B, 1, D)."""
+    def forward(self, words: Tensor, padding_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """words (B, L, D) and padding_mask (B, L) -> queries (B, Q, D) and the sentence (B, 1, D)."""
         batch, length, _ = words.shape
         learned = self.embedding.weight.expand(batch, -1, -1)  # (B, Q, D)
         positions = sine_sequence(length, self.width, self.truncated_positions, words.device).to(words)
-        looked = self.decoder(learned, words, positions, ~word_mask).states[-1]
-        sentence = self.sentence_vector(words, word_mask)
+        looked = self.decoder(learned, words, positions, padding_mask).states[-1]
+        sentence = self.sentence_vector(words, padding_mask)
         return looked + sentence + learned, sentence
 
-    def sentence_vector(self, words: Tensor, word_mask: Tensor) -> Tensor:
+    def sentence_vector(self, words: Tensor, padding_mask: Tensor) -> Tensor:
         """(B, 1, D)."""
         if self.sentence == "valid":
-            return words.masked_fill(~word_mask[..., None], -torch.inf).amax(1, keepdim=True)
+            return words.masked_fill(padding_mask[..., None], -torch.inf).amax(1, keepdim=True)
         last = words[:, -1:]
-        padded = ~word_mask.all(1)[:, None, None]
+        padded = padding_mask.any(1)[:, None, None]
         return torch.where(padded, torch.maximum(last, words[:, -2:-1]), last)

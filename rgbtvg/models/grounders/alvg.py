@@ -35,13 +35,13 @@ class ALVG(SimVG):
         if self.enhancement is not None:
             memory, score = self.enhancement(memory, positions, outputs["sentence"])
             score = score.unflatten(1, grid)  # (B, h, w)
-        decoded = self.decoder(outputs["queries"], memory, positions, outputs["patch_mask"], need_weights=True)
+        decoded = self.decoder(outputs["queries"], memory, positions, outputs["patch_padding"], need_weights=True)
         outputs["memory"], outputs["score"] = memory, score
         outputs["decoder_states"] = decoded.states
         outputs["attention"] = decoded.weights.unflatten(-1, grid)  # (S, B, Q, h, w)
         feature_map = (memory + positions).transpose(1, 2).unflatten(2, grid)  # (B, D, h, w)
         outputs.update(self.head(decoded.states, feature_map))
-        outputs["pred_boxes"] = self.head.answers(outputs)[1]
+        outputs["pred_boxes_cxcywh"] = self.head.answers(outputs)[1]
         return outputs
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:

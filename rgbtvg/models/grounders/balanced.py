@@ -100,7 +100,7 @@ class AttentionBalance(nn.Module):
         data_samples: list[GroundingSample],
     ) -> BalanceTerms:
         """Loss terms for outputs of ``encode(..., return_attention=True)``."""
-        boxes = outputs["pred_boxes"].float()
+        boxes = outputs["pred_boxes_cxcywh"].float()
         targets = single_targets(data_samples).to(boxes)
         region = target_regions(
             targets,
@@ -108,8 +108,8 @@ class AttentionBalance(nn.Module):
             *cell_layout(outputs["streams"], outputs["joint"].attention.shape[-1]),
             self.cover_small,
         )
-        picture = (~inputs.padding_mask).sum((1, 2))
-        box_share = targets[:, 2:].prod(-1) * inputs.padding_mask[0].numel() / picture
+        image = (~inputs.padding_mask).sum((1, 2))
+        box_share = targets[:, 2:].prod(-1) * inputs.padding_mask[0].numel() / image
         return balance_terms(
             outputs["joint"].attention.float(),
             momentum_attention.float(),

@@ -97,7 +97,7 @@ class BaseGrounder(BaseModel):
     def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
         """From a batch to everything that heads and their losses read, by name.
 
-        ``pred_boxes`` (B, 4) or (B, Q, 4) cxcywh in [0, 1] of the padded input is the usual last entry. Names of
+        ``pred_boxes_cxcywh`` (B, 4) or (B, Q, 4) cxcywh in [0, 1] of the padded input is the usual last entry. Names of
         intermediate features are the method's own; the parity cases read them too.
         """
 
@@ -149,7 +149,7 @@ class BaseGrounder(BaseModel):
         return losses
 
     def predict(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> list[GroundingSample]:
-        """The samples with ``pred_boxes`` (xyxy, pixels of the original image) and ``pred_scores`` added."""
+        """The samples with ``pred_boxes_xyxy`` (xyxy, pixels of the original image) and ``pred_scores`` added."""
         return self.predictions(self.encode(inputs), data_samples)
 
     def predictions(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> list[GroundingSample]:
@@ -160,16 +160,16 @@ class BaseGrounder(BaseModel):
         has_mask = torch.stack(finite).tolist() if finite else [False] * len(predictions)
         for sample, prediction, masked in zip(data_samples, predictions, has_mask, strict=True):
             # The reference protocol clips the corners to the padded input before anything is measured.
-            corners = cxcywh_to_xyxy(prediction.boxes).clamp(0, 1)
+            corners = cxcywh_to_xyxy(prediction.boxes_cxcywh).clamp(0, 1)
             height, width = sample.input_shape
-            sample.pred_boxes = sample.frame.to_image(corners * corners.new_tensor([width, height, width, height]))
+            sample.pred_boxes_xyxy = sample.frame.to_image(corners * corners.new_tensor([width, height, width, height]))
             sample.pred_scores = prediction.scores
             if masked:
                 sample.pred_mask = mask_to_image(prediction.mask, sample)
         return data_samples
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Where a method looked, for pictures of its answers: name -> (B, h, w), not negative, over the padded input.
+        """Where a method looked, for images of its answers: name -> (B, h, w), not negative, over the padded input.
 
         What it is, the name says: attention (shares of one, nothing on padding), likeness, confidence. Every method of
         this project has one.
@@ -234,7 +234,7 @@ def repeat_text(text: TextFeatures, count: int) -> TextFeatures:
     """The batch of sentences `count` times in a row, for as many streams stacked along the batch."""
     return TextFeatures(
         text.tokens.repeat(count, 1, 1),
-        text.mask.repeat(count, 1),
+        text.padding_mask.repeat(count, 1),
         tuple(level.repeat(count, 1, 1) for level in text.levels),
         None if text.pooled is None else text.pooled.repeat(count, 1),
     )
@@ -242,7 +242,7 @@ def repeat_text(text: TextFeatures, count: int) -> TextFeatures:
 
 def split_streams(features: ImageFeatures, count: int) -> list[ImageFeatures]:
     """Features of `count` streams stacked along the batch, taken apart again."""
-    tokens, masks = features.tokens.chunk(count), features.mask.chunk(count)
+    tokens, masks = features.tokens.chunk(count), features.padding_mask.chunk(count)
     levels = [level.chunk(count) for level in features.levels]
     pooled = [None] * count if features.pooled is None else features.pooled.chunk(count)
     return [
@@ -255,10 +255,10 @@ def split_streams(features: ImageFeatures, count: int) -> list[ImageFeatures]:
 
 def on_host(predictions: list[Prediction]) -> list[Prediction]:
     """Boxes and scores of a batch in float32 on the host, in one transfer; masks stay where they are."""
-    rows = torch.cat([torch.cat((p.boxes.float(), p.scores.float()[:, None]), dim=1) for p in predictions]).cpu()
-    parts = rows.split([len(prediction.boxes) for prediction in predictions])
+    rows = torch.cat([torch.cat((p.boxes_cxcywh.float(), p.scores.float()[:, None]), dim=1) for p in predictions]).cpu()
+    parts = rows.split([len(prediction.boxes_cxcywh) for prediction in predictions])
     return [
-        replace(prediction, boxes=part[:, :4], scores=part[:, 4])
+        replace(prediction, boxes_cxcywh=part[:, :4], scores=part[:, 4])
         for prediction, part in zip(predictions, parts, strict=True)
     ]
 

@@ -162,8 +162,8 @@ class CLIPGrounder(TwoEncoderGrounder):
     def locate(
         self, image: ImageFeatures, words: TextFeatures, joint: JointFeatures, sentence: Tensor
     ) -> dict[str, Any]:
-        """``pred_boxes`` (B, 4) from the regression token."""
-        return {"pred_boxes": self.head(joint.regression)}
+        """``pred_boxes_cxcywh`` (B, 4) from the regression token."""
+        return {"pred_boxes_cxcywh": self.head(joint.regression)}
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
         """Attention of the regression token, and patch scores of a :class:`TokenAlignmentHead`."""
@@ -176,8 +176,8 @@ class CLIPGrounder(TwoEncoderGrounder):
     def encode_text(self, inputs: GroundingInputs) -> TextFeatures:
         """Words (B, L, E) in the image-text space; cached at inference, except in a compiled graph."""
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
-            return self.text_encoder(inputs.token_ids, inputs.token_mask)
-        return self.text_cache(self.text_encoder, inputs.token_ids, inputs.token_mask)
+            return self.text_encoder(inputs.token_ids, inputs.token_padding_mask)
+        return self.text_cache(self.text_encoder, inputs.token_ids, inputs.token_padding_mask)
 
     def project_text(self, words: TextFeatures) -> TextFeatures:
         """Words (B, L, D) at the width of the fusion."""

@@ -77,7 +77,7 @@ class CLIPVG(BalancedGrounder):
             "image": image,
             "text": text,
             "joint": joint,
-            "pred_boxes": self.head(joint.regression),
+            "pred_boxes_cxcywh": self.head(joint.regression),
         }
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
@@ -86,13 +86,13 @@ class CLIPVG(BalancedGrounder):
 
     def encode_text(self, inputs: GroundingInputs) -> TextFeatures:
         """Words (B, L, 512), behind the prompt where there is one."""
-        token_ids, token_mask = inputs.token_ids, inputs.token_mask
+        token_ids, padding_mask = inputs.token_ids, inputs.token_padding_mask
         if len(self.prompt_ids):
             length = token_ids.shape[1]
             prompt = self.prompt_ids.expand(token_ids.shape[0], -1)
             token_ids = torch.cat((prompt, token_ids), dim=1)[:, :length]
-            token_mask = torch.cat((torch.ones_like(prompt, dtype=torch.bool), token_mask), dim=1)[:, :length]
-        return self.text_encoder(token_ids, token_mask)
+            padding_mask = torch.cat((torch.zeros_like(prompt, dtype=torch.bool), padding_mask), dim=1)[:, :length]
+        return self.text_encoder(token_ids, padding_mask)
 
 
 def join_levels(stream: ImageFeatures) -> ImageFeatures:

@@ -68,14 +68,14 @@ class DynamicMDETR(TwoEncoderGrounder):
         sizes = [joint.image.shape[1], joint.text.shape[1]]
         image_positions, word_positions = self.fusion.positions.weight[None].split(sizes, dim=1)
         stages = self.decoder(
-            joint.image, image_positions, joint.text, word_positions, text.mask, image.grid, box_head=self.head
+            joint.image, image_positions, joint.text, word_positions, text.padding_mask, image.grid, box_head=self.head
         )
         return {
             "streams": streams,
             "text": text,
             "joint": joint,
             "stages": stages,
-            "pred_boxes": stages[-1].boxes,
+            "pred_boxes_cxcywh": stages[-1].boxes_cxcywh,
         }
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
@@ -88,12 +88,12 @@ class DynamicMDETR(TwoEncoderGrounder):
 
     def encode_words(self, inputs: GroundingInputs) -> TextFeatures:
         """(B, L, D), without CLIP's sentence marks where they are stripped."""
-        text = self.text_encoder(inputs.token_ids, inputs.token_mask)
+        text = self.text_encoder(inputs.token_ids, inputs.token_padding_mask)
         return strip_sentence_marks(text, inputs.token_ids, self.max_length) if self.strip_marks else text
 
     def cells(self, image: ImageFeatures) -> ImageFeatures:
         """The grid without prefix tokens."""
-        tokens, mask = image.tokens[:, image.num_prefix :], image.mask[:, image.num_prefix :]
+        tokens, padded = image.tokens[:, image.num_prefix :], image.padding_mask[:, image.num_prefix :]
         if not self.mask_image_padding:
-            mask = mask.new_zeros(mask.shape)
-        return replace(image, tokens=tokens, mask=mask, num_prefix=0)
+            padded = padded.new_zeros(padded.shape)
+        return replace(image, tokens=tokens, padding_mask=padded, num_prefix=0)

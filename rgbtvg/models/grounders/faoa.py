@@ -17,7 +17,7 @@ from rgbtvg.structures import GroundingInputs, TextFeatures
 class FAOA(TwoEncoderGrounder):
     """YOLOv3's maps, each cell with the sentence beside it, and one softmax over all anchors of all cells.
 
-    In rgbt both streams pass through the same Darknet one after the other (so that batch norm sees one camera at a
+    In rgbt both streams pass through the same Darknet one after the other (so that batch norm sees one stream at a
     time), and their maps stand side by side in the channels. The reference knows RGB only.
 
     Args:
@@ -78,5 +78,5 @@ class FAOA(TwoEncoderGrounder):
 
     def encode_sentence(self, inputs: GroundingInputs) -> Tensor:
         """(B, D), of length one."""
-        text: TextFeatures = self.text_encoder(inputs.token_ids, inputs.token_mask)
+        text: TextFeatures = self.text_encoder(inputs.token_ids, inputs.token_padding_mask)
         return F.normalize(self.text_proj(text.tokens[:, 0] if text.pooled is None else text.pooled))

@@ -57,7 +57,7 @@ class FSVG(BaseGrounder):
 
     def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
         """Tokens of the tower, the selections and the box of the class token."""
-        words = self.text_encoder(inputs.token_ids, inputs.token_mask)  # (B, L, D')
+        words = self.text_encoder(inputs.token_ids, inputs.token_padding_mask)  # (B, L, D')
         text = self.text_proj(words.tokens)  # (B, L, D)
         count = len(self.streams)
         images = torch.cat([inputs.images[stream] for stream in self.streams])  # (S*B, C, H, W)
@@ -75,7 +75,7 @@ class FSVG(BaseGrounder):
             "text": text,
             "joined": joined,
             "token": token,
-            "pred_boxes": self.head(token),
+            "pred_boxes_cxcywh": self.head(token),
         }
 
     def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
@@ -84,7 +84,8 @@ class FSVG(BaseGrounder):
 
     def word_weights(self, words: TextFeatures) -> Tensor:
         """(B, L) weight of each position in the patches' scores."""
-        return words.mask.float() if self.selection.words_only else torch.ones_like(words.mask, dtype=torch.float32)
+        padding = words.padding_mask
+        return (~padding if self.selection.words_only else torch.ones_like(padding)).float()
 
     def run_tower(self, images: Tensor, text: Tensor, word_weights: Tensor, padded: Tensor) -> dict[str, Any]:
         """Run the image tower over ``[class | patches | words]``.

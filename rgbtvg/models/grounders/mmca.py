@@ -44,5 +44,5 @@ class MMCA(TransVG):
         self, inputs: GroundingInputs, states: TextFeatures, text: TextFeatures
     ) -> dict[str, ImageFeatures]:
         """Stream -> features, scaled by the mean of the projected words."""
-        sentence = replace(text, pooled=masked_mean(text.tokens, text.mask))
+        sentence = replace(text, pooled=masked_mean(text.tokens, text.padding_mask))
         return self.encode_streams(self.image_encoder, inputs, language=sentence)

@@ -18,7 +18,7 @@ from rgbtvg.structures import GroundingInputs, TextFeatures
 class ReSC(TwoEncoderGrounder):
     """One map of YOLOv3, modulated in rounds by sub-queries, and one softmax over all anchors of all cells.
 
-    In rgbt both streams pass through the same Darknet one after the other (so that batch norm sees one camera at a
+    In rgbt both streams pass through the same Darknet one after the other (so that batch norm sees one stream at a
     time), and their maps stand side by side in the channels. The reference knows RGB only.
 
     Args:
@@ -60,7 +60,7 @@ class ReSC(TwoEncoderGrounder):
         image = self.neck(streams, inputs)
         projected = F.normalize(self.image_proj(image.levels[-1]))  # (B, D, h, w)
         text = self.encode_words(inputs)  # (B, L, D)
-        rounds = self.fusion(projected, text.tokens, text.mask)
+        rounds = self.fusion(projected, text.tokens, text.padding_mask)
         maps = self.head([rounds.fused])
         return {
             "streams": streams,
@@ -78,6 +78,6 @@ class ReSC(TwoEncoderGrounder):
 
     def encode_words(self, inputs: GroundingInputs) -> TextFeatures:
         """(B, L, D), of length one at tokens and zero at padding."""
-        text: TextFeatures = self.text_encoder(inputs.token_ids, inputs.token_mask)
+        text: TextFeatures = self.text_encoder(inputs.token_ids, inputs.token_padding_mask)
         words = F.normalize(self.text_proj(text.tokens), dim=-1)
-        return replace(text, tokens=words * text.mask[..., None])
+        return replace(text, tokens=words * ~text.padding_mask[..., None])

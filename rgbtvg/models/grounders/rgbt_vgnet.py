@@ -95,7 +95,7 @@ class RGBTVGNet(CLIPGrounder):
             return super().locate(image, words, joint, sentence)
         chosen = self.patch_choice(image, words.pooled, joint.image, sentence)
         boxes = self.head(joint.regression + chosen.token, chosen.centre)
-        return {"pred_boxes": boxes, "patch_logits": chosen.logits}
+        return {"pred_boxes_cxcywh": boxes, "patch_logits": chosen.logits}
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
         """As :class:`CLIPGrounder`, and the distribution over patches of `patch_choice`."""

@@ -59,17 +59,17 @@ class SimVG(BaseGrounder):
     def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
         """Tower, queries, decoder and student."""
         outputs = self.encode_memory(inputs)
-        decoded = self.decoder(*(outputs[name] for name in ("queries", "patches", "positions", "patch_mask")))
+        decoded = self.decoder(*(outputs[name] for name in ("queries", "patches", "positions", "patch_padding")))
         outputs["decoder_states"] = decoded.states  # (S, B, Q, D)
         if self.class_proj is not None:
             outputs["token_queries"] = outputs["queries"] + self.class_proj(outputs["image"].tokens[:, :1])
         outputs.update(self.head(decoded.states, outputs.get("token_queries")))
-        outputs["pred_boxes"] = self.head.answers(outputs)[1]
+        outputs["pred_boxes_cxcywh"] = self.head.answers(outputs)[1]
         return outputs
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
         """Attention of the queries in the last layer, their mean."""
-        given = (outputs[name] for name in ("queries", "patches", "positions", "patch_mask"))
+        given = (outputs[name] for name in ("queries", "patches", "positions", "patch_padding"))
         weights = self.decoder(*given, need_weights=True).weights[-1]  # (B, Q, N)
         return {"attention": weights.mean(1).unflatten(1, outputs["image"].grid)}
 
@@ -78,37 +78,37 @@ class SimVG(BaseGrounder):
         image, text = joined_streams(self.backbone.encode_streams(inputs, self.streams), self.neck, inputs)
         patches = self.image_proj(patch_map(image)).flatten(2).transpose(1, 2)  # (B, N, D)
         words = self.text_proj(text.tokens)  # (B, L, D)
-        mask = image.mask[:, image.num_prefix :]
-        positions = self.image_positions(mask.unflatten(1, image.grid)).flatten(2).transpose(1, 2)  # (B, N, D)
-        queries, sentence = self.queries(words, text.mask)
+        patch_padding = image.padding_mask[:, image.num_prefix :]
+        positions = self.image_positions(patch_padding.unflatten(1, image.grid)).flatten(2).transpose(1, 2)  # (B, N, D)
+        queries, sentence = self.queries(words, text.padding_mask)
         return {
             "image": image,
             "text": text,
             "patches": patches,
             "words": words,
             "positions": positions,
-            "patch_mask": mask,
+            "patch_padding": patch_padding,
             "queries": queries,
             "sentence": sentence,
-            "picture_share": picture_share(inputs.padding_mask),
+            "image_share": image_share(inputs.padding_mask),
         }
 
 
 def joined_streams(
     streams: dict[str, Any], neck: nn.Module, inputs: GroundingInputs
 ) -> tuple[ImageFeatures, TextFeatures]:
-    """One picture and one sentence from the tower's passes over the streams: the neck's, and the mean of the words."""
+    """One image and one sentence from the tower's passes over the streams: the neck's, and the mean of the words."""
     image = neck({name: stream.images[0] for name, stream in streams.items()}, inputs)
     words = torch.stack([stream.text.tokens for stream in streams.values()]).mean(0)
-    return image, TextFeatures(words, inputs.token_mask)
+    return image, TextFeatures(words, inputs.token_padding_mask)
 
 
 def patch_map(image: ImageFeatures) -> Tensor:
-    """Patches as a picture (B, D, h, w)."""
+    """Patches as an image (B, D, h, w)."""
     return image.tokens[:, image.num_prefix :].transpose(1, 2).unflatten(2, image.grid)
 
 
-def picture_share(padding_mask: Tensor) -> Tensor:
-    """Sides (B, 2) of the unpadded picture, width and height, as shares of the padded input."""
+def image_share(padding_mask: Tensor) -> Tensor:
+    """Sides (B, 2) of the unpadded image, width and height, as shares of the padded input."""
     columns, rows = (~padding_mask).any(1), (~padding_mask).any(2)
     return torch.stack((columns.float().mean(1), rows.float().mean(1)), dim=-1)

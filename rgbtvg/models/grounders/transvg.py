@@ -42,7 +42,7 @@ class TransVG(BalancedGrounder):
 
     def encode(self, inputs: GroundingInputs, return_attention: bool = False) -> dict[str, Any]:
         """Joint features and the box of the regression token."""
-        states = self.text_encoder(inputs.token_ids, inputs.token_mask)  # (B, L, 768)
+        states = self.text_encoder(inputs.token_ids, inputs.token_padding_mask)  # (B, L, 768)
         text = replace(states, tokens=self.text_proj(states.tokens))  # (B, L, D)
         streams = self.encode_images(inputs, states, text)
         image = self.neck(streams, inputs)  # (B, S*N, D)
@@ -53,7 +53,7 @@ class TransVG(BalancedGrounder):
             "image": image,
             "text": text,
             "joint": joint,
-            "pred_boxes": self.head(joint.regression),
+            "pred_boxes_cxcywh": self.head(joint.regression),
         }
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, Prediction
 
 ANCHOR_IMAGE_SIZE = 416
-"""Side of the picture that YOLOv3's anchors are measured in."""
+"""Side of the image that YOLOv3's anchors are measured in."""
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Candidates:
         """(B, N)."""
         return self.values[..., 4]
 
-    def boxes(self, index: Tensor) -> Tensor:
+    def boxes_cxcywh(self, index: Tensor) -> Tensor:
         """Boxes (B, 4) cxcywh in [0, 1] of one candidate (B,) per sample."""
         values = self.values[torch.arange(index.shape[0], device=index.device), index].float()
         centre = (values[:, :2].sigmoid() + self.cells[index]) / self.grids[index]
@@ -55,7 +55,7 @@ class AnchorHead(Head):
 
     Args:
         in_channels: of the maps.
-        anchors: for every level, (width, height) of its anchors in pixels of a picture of 416 x 416.
+        anchors: for every level, (width, height) of its anchors in pixels of an image of 416 x 416.
         hidden_channels: of the convolution before the last one; 0 for none.
         box_weight: of the four coordinate losses, beside the classification's 1.
         bn_momentum: see :class:`DenseFusion`.
@@ -113,12 +113,12 @@ class AnchorHead(Head):
         """The inputs of :meth:`loss` and :meth:`predict`.
 
         Returns:
-            ``candidates``; ``pred_boxes`` (B, 4) cxcywh in [0, 1] of the most confident ones, and their shares of the
+            ``candidates``; ``pred_boxes_cxcywh`` (B, 4) in [0, 1] of the most confident ones, and their shares of the
             softmax ``pred_scores`` (B,).
         """
         candidates = self.candidates(maps)
         scores, index = candidates.logits.softmax(dim=1).max(dim=1)
-        return {"candidates": candidates, "pred_boxes": candidates.boxes(index), "pred_scores": scores}
+        return {"candidates": candidates, "pred_boxes_cxcywh": candidates.boxes_cxcywh(index), "pred_scores": scores}
 
     def confidence_maps(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
         """``confidence h x w`` -> shares of the softmax per cell (B, h, w), for every level of :meth:`forward`."""
@@ -164,5 +164,5 @@ class AnchorHead(Head):
 
     def predict(self, outputs: dict[str, Any]) -> list[Prediction]:
         """One box per sample with its share of the softmax."""
-        answers = zip(outputs["pred_boxes"], outputs["pred_scores"], strict=True)
+        answers = zip(outputs["pred_boxes_cxcywh"], outputs["pred_scores"], strict=True)
         return [Prediction(box[None], score[None]) for box, score in answers]

@@ -112,7 +112,7 @@ class AttentionSupervisedHead(SetHead):
         if self.mask_head is not None and all("gt_masks" in sample for sample in data_samples):
             logits = outputs["mask_logits"]
             targets["masks"] = self.mask_targets(data_samples, tuple(logits.shape[-2:])).to(logits.device)
-            count = sum(len(sample.gt_boxes) for sample in data_samples)
+            count = sum(len(sample.gt_boxes_cxcywh) for sample in data_samples)
             targets["mask_count"] = mean_over_ranks(count, logits.device)
         return targets
 
@@ -162,8 +162,8 @@ def _union(masks: Tensor) -> Tensor:
 def target_regions(sample: GroundingSample, grid: tuple[int, int], device: torch.device) -> Tensor:
     """How much of every cell each target of a sample covers (N, h, w): its mask where there is one, else its box."""
     if "gt_masks" in sample:
-        return mask_regions(sample.gt_masks.to(device)[: len(sample.gt_boxes)], grid)
-    return box_regions(sample.gt_boxes.to(device), tuple(sample.input_shape), grid)
+        return mask_regions(sample.gt_masks.to(device)[: len(sample.gt_boxes_cxcywh)], grid)
+    return box_regions(sample.gt_boxes_cxcywh.to(device), tuple(sample.input_shape), grid)
 
 
 def focus_regions(regions: list[Tensor], data_samples: list[GroundingSample]) -> list[Tensor]:

@@ -48,16 +48,16 @@ class BoxHead(Head):
 
     def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> Tensor:
         """Target boxes (B, 4)."""
-        return single_targets(data_samples).to(outputs["pred_boxes"])
+        return single_targets(data_samples).to(outputs["pred_boxes_cxcywh"])
 
     def loss(self, outputs: dict[str, Any], targets: Tensor) -> dict[str, Tensor]:
-        """L1 and generalised IoU of ``pred_boxes`` (B, 4), weighted by ``box_weights`` (B,) if present."""
+        """L1 and generalised IoU of ``pred_boxes_cxcywh`` (B, 4), weighted by ``box_weights`` (B,) if present."""
         weights = outputs.get("box_weights")
-        return box_losses(outputs["pred_boxes"], targets, self.l1_weight, self.giou_weight, weights)
+        return box_losses(outputs["pred_boxes_cxcywh"], targets, self.l1_weight, self.giou_weight, weights)
 
     def predict(self, outputs: dict[str, Any]) -> list[Prediction]:
         """One box per sample; the method gives no score, so it is 1."""
-        boxes = outputs["pred_boxes"]
+        boxes = outputs["pred_boxes_cxcywh"]
         return [Prediction(box[None], box.new_ones(1)) for box in boxes]
 
 
@@ -68,9 +68,9 @@ def single_targets(data_samples: list[GroundingSample]) -> Tensor:
         DataError: a sentence has no target or several; naming the sample.
     """
     for sample in data_samples:
-        if len(sample.gt_boxes) != 1:
+        if len(sample.gt_boxes_cxcywh) != 1:
             raise DataError(
-                f"{sample.get('sample_id', 'a sample')} has {len(sample.gt_boxes)} targets, but this method learns "
-                "from exactly one box per sentence; use a method with a set head, or filter the dataset"
+                f"{sample.get('sample_id', 'a sample')} has {len(sample.gt_boxes_cxcywh)} targets, but this method "
+                "learns from exactly one box per sentence; use a method with a set head, or filter the dataset"
             )
-    return torch.cat([sample.gt_boxes for sample in data_samples])
+    return torch.cat([sample.gt_boxes_cxcywh for sample in data_samples])

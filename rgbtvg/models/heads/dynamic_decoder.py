@@ -1,4 +1,4 @@
-"""A decoder that looks at the picture in a few points only (Dynamic-MDETR, Shi et al., TPAMI 2024)."""
+"""A decoder that looks at the image in a few points only (Dynamic-MDETR, Shi et al., TPAMI 2024)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DynamicStage:
         sampled, sampled_positions: features and position embeddings at the points, (B, S*K, D).
         memory: (B, S*K, D), the sampled features after they have looked at each other.
         words: (B, L, D), the words after they have looked at the memory.
-        boxes: (B, 4) cxcywh in [0, 1] of the padded input.
+        boxes_cxcywh: (B, 4) cxcywh in [0, 1] of the padded input.
     """
 
     query: Tensor
@@ -35,7 +35,7 @@ class DynamicStage:
     sampled_positions: Tensor
     memory: Tensor
     words: Tensor
-    boxes: Tensor
+    boxes_cxcywh: Tensor
 
 
 class PointTransformer(nn.Module):
@@ -55,21 +55,21 @@ class PointTransformer(nn.Module):
                 nn.init.xavier_uniform_(parameter)
 
     def forward(
-        self, points: Tensor, point_positions: Tensor, words: Tensor, word_positions: Tensor, word_mask: Tensor
+        self, points: Tensor, point_positions: Tensor, words: Tensor, word_positions: Tensor, padding_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Points (B, K, D) and words (B, L, D) with their positions, word_mask (B, L) True at words.
+        """Points (B, K, D) and words (B, L, D) with their positions, padding_mask (B, L) of the words.
 
         Returns the memory (B, K, D) and the new words.
         """
         memory = self.encoder(points, positions=point_positions)
         for layer in self.decoder:
-            words, _ = layer(words, word_positions, memory, point_positions, query_mask=~word_mask)
+            words, _ = layer(words, word_positions, memory, point_positions, query_padding_mask=padding_mask)
         return memory, self.norm(words)
 
 
 @MODELS.register_module()
 class DynamicDecoder(nn.Module):
-    """Stages that sample the picture around a reference point, let the words read the samples, and move the point.
+    """Stages that sample the image around a reference point, let the words read the samples, and move the point.
 
     Args:
         width: channels.
@@ -119,7 +119,7 @@ class DynamicDecoder(nn.Module):
         image_positions: Tensor,
         words: Tensor,
         word_positions: Tensor,
-        word_mask: Tensor,
+        padding_mask: Tensor,
         grid: tuple[int, int],
         box_head: Callable[[Tensor], Tensor],
     ) -> list[DynamicStage]:
@@ -130,7 +130,7 @@ class DynamicDecoder(nn.Module):
             image_positions: (1, S*h*w, D).
             words: (B, L, D).
             word_positions: (1, L, D).
-            word_mask: (B, L), True at words.
+            padding_mask: (B, L), of the words.
             grid: (h, w).
             box_head: (B, D) -> (B, 4), called in every stage.
 
@@ -144,11 +144,11 @@ class DynamicDecoder(nn.Module):
         stages: list[DynamicStage] = []
         for i in range(self.num_stages):
             offsets = full_precision(self.offsets[i](query))
-            points = reference + offsets.unflatten(1, (-1, 2))  # (B, K, 2) as (x, y), not confined to the picture
+            points = reference + offsets.unflatten(1, (-1, 2))  # (B, K, 2) as (x, y), not confined to the image
             sampled, positions = sample_maps(maps, points), sample_maps(position_maps, points)
             transformer = self.transformers[i % len(self.transformers)]
-            memory, words = transformer(sampled, positions, words, word_positions, word_mask)
-            sentence = masked_mean(words, word_mask)
+            memory, words = transformer(sampled, positions, words, word_positions, padding_mask)
+            sentence = masked_mean(words, padding_mask)
             boxes = box_head(sentence)
             stages.append(DynamicStage(query, offsets, sampled, positions, memory, words, boxes))
             if i < self.num_stages - 1:
@@ -158,7 +158,10 @@ class DynamicDecoder(nn.Module):
 
     def sampled_points(self, stages: list[DynamicStage]) -> list[Tensor]:
         """Points (B, K, 2) of every stage, (x, y) in [0, 1] of the padded input, where they do not lie outside."""
-        centres = [torch.full_like(stages[0].boxes[:, None, :2], 0.5), *(stage.boxes[:, None, :2] for stage in stages)]
+        centres = [
+            torch.full_like(stages[0].boxes_cxcywh[:, None, :2], 0.5),
+            *(stage.boxes_cxcywh[:, None, :2] for stage in stages),
+        ]
         return [
             centre + stage.offsets.unflatten(1, (-1, 2)) for centre, stage in zip(centres[:-1], stages, strict=True)
         ]

@@ -29,7 +29,7 @@ class MRefMTask:
         cells: (B, h*w, 4), where every patch lies relative to the target, or None.
         masked_words: (B, L) bool in a language step, else None.
         words: (B, L) int64, the words as they were.
-        shares: (B, L - 2), how much every word between the first and the last position belongs to the picture, or None.
+        shares: (B, L - 2), how much every word between the first and the last position belongs to the image, or None.
     """
 
     inputs: GroundingInputs
@@ -53,9 +53,9 @@ class MRefMHead(nn.Module):
         mask_id: id of the mask word.
         patch_position: also regress where each patch lies relative to the target (the paper's "visual target-relation
             score").
-        word_share: also regress how much each word says about the picture ("semantic target-relation score"). Nobody
+        word_share: also regress how much each word says about the image ("semantic target-relation score"). Nobody
             has published labels for it, so that it only learns where a task brings them along.
-        background_ratio, target_ratio: share of patches masked over the picture and inside the target.
+        background_ratio, target_ratio: share of patches masked over the image and inside the target.
         word_ratio: share of words masked.
         label_smoothing: of the masked words' classes.
         easy_after: from this step on only the `easy_share` of masked words with the smallest loss count.
@@ -125,7 +125,7 @@ class MRefMHead(nn.Module):
     def language_task(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> MRefMTask:
         """Mask words; ``key_positions`` of a sample (places of its subject and object words) come first."""
         keys = [sample.get("key_positions", ()) for sample in data_samples]
-        masked = referring_word_mask(inputs.token_mask, keys, self.word_ratio)
+        masked = referring_word_mask(inputs.token_padding_mask, keys, self.word_ratio)
         token_ids = replace_words(inputs.token_ids, masked, self.mask_id)
         return MRefMTask(replace(inputs, token_ids=token_ids), masked_words=masked, words=inputs.token_ids)
 
@@ -216,14 +216,14 @@ def patch_offsets(boxes_cxcywh: Tensor, grid: tuple[int, int]) -> Tensor:
     return torch.stack([horizontal, vertical, *(size.expand_as(horizontal) for size in sizes)], dim=-1)
 
 
-def referring_word_mask(token_mask: Tensor, keys: Sequence[Sequence[int]], ratio: float) -> Tensor:
+def referring_word_mask(padding_mask: Tensor, keys: Sequence[Sequence[int]], ratio: float) -> Tensor:
     """Which words (B, L) are masked: key places first, then others at random; never the first, maybe the end."""
-    places = token_mask.clone()
+    places = ~padding_mask
+    lengths = places.sum(1)
     places[:, 0] = False
-    lengths = token_mask.sum(1)
     counts = ((lengths - 1) * ratio + 0.5).long().clamp(min=1)
     counts = torch.minimum(counts, lengths - 1)
-    priority = torch.rand(token_mask.shape, device=token_mask.device)
+    priority = torch.rand(padding_mask.shape, device=padding_mask.device)
     for row, positions in enumerate(keys):
         for rank, position in enumerate(positions):
             priority[row, position] = rank - len(positions)

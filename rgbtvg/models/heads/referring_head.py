@@ -71,14 +71,14 @@ class ReferringHead(Head):
             "image_embedding": seen[:, :num_prefix].mean(1),
             "similarity": similarity,
             "pooled": pooled,
-            "pred_boxes": full_precision(self.box_mlp(pooled)).sigmoid(),
+            "pred_boxes_cxcywh": full_precision(self.box_mlp(pooled)).sigmoid(),
         }
 
     def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """``boxes`` (B, 4) and ``masks`` (B, 1, H, W), for the terms whose weight is not zero."""
         targets: dict[str, Tensor] = {}
         if self.box_weight:
-            targets["boxes"] = single_targets(data_samples).to(outputs["pred_boxes"])
+            targets["boxes_cxcywh"] = single_targets(data_samples).to(outputs["pred_boxes_cxcywh"])
         if self.region_weight:
             targets["masks"] = target_masks(data_samples).to(outputs["similarity"].device)
         return targets
@@ -87,12 +87,14 @@ class ReferringHead(Head):
         """The terms whose weight is not zero."""
         losses: dict[str, Tensor] = {}
         if self.box_weight:
-            losses.update(box_losses(outputs["pred_boxes"], targets["boxes"], self.box_weight, self.box_weight))
+            losses.update(
+                box_losses(outputs["pred_boxes_cxcywh"], targets["boxes_cxcywh"], self.box_weight, self.box_weight)
+            )
         if self.contrastive_weight:
             contrast = contrastive_loss(
                 outputs["image_embedding"], outputs["sentence_embedding"], self.logit_scale.exp()
             )
-            losses["loss_contrastive"] = self.contrastive_weight * contrast / len(outputs["pred_boxes"])
+            losses["loss_contrastive"] = self.contrastive_weight * contrast / len(outputs["pred_boxes_cxcywh"])
         if self.region_weight:
             losses.update(self._region_losses(outputs, targets["masks"]))
         return losses
@@ -113,7 +115,7 @@ class ReferringHead(Head):
         masks = outputs["mask_logits"].float().sigmoid()[:, 0] if "mask_logits" in outputs else None
         return [
             Prediction(box[None], box.new_ones(1), None if masks is None else masks[row])
-            for row, box in enumerate(outputs["pred_boxes"])
+            for row, box in enumerate(outputs["pred_boxes_cxcywh"])
         ]
 
 
@@ -125,7 +127,7 @@ class ReferringMaskHead(Head):
 
     Args:
         width: channels of the tower.
-        stacked_streams: put the streams' maps on top of each other instead and let the whole stand for the picture, as
+        stacked_streams: put the streams' maps on top of each other instead and let the whole stand for the image, as
             the RGB-T benchmark's code does; for its checkpoints.
     """
 
@@ -180,9 +182,9 @@ def _target_mask(sample: GroundingSample) -> Tensor:
 def box_masks(data_samples: list[GroundingSample]) -> Tensor:
     """The filled boxes of every sample (B, 1, H, W) of 0 and 1 in the padded input."""
     for sample in data_samples:
-        if "gt_boxes" not in sample:
+        if "gt_boxes_cxcywh" not in sample:
             raise DataError(f"{sample.get('sample_id', 'a sample')} has neither masks nor boxes to learn from")
-    boxes = [sample.gt_boxes for sample in data_samples]
+    boxes = [sample.gt_boxes_cxcywh for sample in data_samples]
     filled = box_mask(torch.cat(boxes), tuple(data_samples[0].input_shape))  # (T, H, W)
     counts = [len(each) for each in boxes]
     if counts == [1] * len(counts):  # no operation per sample

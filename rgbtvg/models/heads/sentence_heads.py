@@ -21,7 +21,7 @@ from rgbtvg.structures.boxes import cxcywh_to_xyxy
 
 @MODELS.register_module()
 class ContrastiveHead(Head):
-    """CLIP's contrast between pictures and sentences of a batch.
+    """CLIP's contrast between images and sentences of a batch.
 
     Reads ``image_embeddings`` (stream -> (B, D)) and ``text_embedding`` (B, D), normalised.
 
@@ -38,7 +38,7 @@ class ContrastiveHead(Head):
         self.logit_scale = nn.Parameter(torch.tensor(100.0).log(), requires_grad=False)
 
     def logits(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Stream -> (B, B), sentences by pictures."""
+        """Stream -> (B, B), sentences by images."""
         scale, text = self.logit_scale.exp(), outputs["text_embedding"]
         return {stream: scale * text @ image.t() for stream, image in outputs["image_embeddings"].items()}
 
@@ -52,7 +52,7 @@ class ContrastiveHead(Head):
 
 
 class SentenceMapHead(Head):
-    """What the two dense heads share: logits over the picture, held against the object by focal and Dice loss.
+    """What the two dense heads share: logits over the image, held against the object by focal and Dice loss.
 
     Both read ``patches`` (B, h*w, D), ``grid`` and ``sentence`` (B, D) of length one.
 
@@ -116,7 +116,7 @@ class SentenceMaskHead(SentenceMapHead):
     """Three transposed convolutions without activation between them, dotted with the sentence: a mask of 8 times the
     grid.
 
-    Since everything is linear, the sentence is carried back through the convolutions instead of the picture forward: 64
+    Since everything is linear, the sentence is carried back through the convolutions instead of the image forward: 64
     vectors per sample in place of a map of 64 times the patches. The logits are the same.
 
     Args:
@@ -154,7 +154,7 @@ class SentenceMaskHead(SentenceMapHead):
 class PatchChoiceHead(Head):
     """Cross-entropy over the patches: which of them the sentence means. Teaches :class:`PatchChoice`.
 
-    The patches compete, so that telling the object from the others in the picture lowers the loss at once; with focal
+    The patches compete, so that telling the object from the others in the image lowers the loss at once; with focal
     and Dice loss, which ask of each patch by itself, small models from scratch mark whatever stands out.
 
     Reads ``patch_logits``, each (B, h*w), and ``grid``; the mean over the logits is taken.

@@ -17,7 +17,7 @@ from rgbtvg.structures import GroundingSample, Prediction
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy, xyxy_to_cxcywh
 
 Answers = tuple[Tensor, Tensor]
-FRAMES = ("input", "picture")
+FRAMES = ("input", "image")
 DISTILLATIONS = ("hard", "weighted", "weighted_by_target")
 
 
@@ -41,8 +41,8 @@ class SetHead(Head):
     Args:
         width: channels of the queries.
         single: answer with the best query's box alone (one object per sentence), or with all boxes and their scores.
-        frame: what a box is relative to inside the head: the padded ``'input'``, or the ``'picture'`` in its top-left
-            corner, as in the released code of SimVG and ALVG. It makes no difference where pictures fill the input, as
+        frame: what a box is relative to inside the head: the padded ``'input'``, or the ``'image'`` in its top-left
+            corner, as in the released code of SimVG and ALVG. It makes no difference where images fill the input, as
             in their recipes.
         criterion: values of :class:`SetCriterion`.
         supervise_layers: whether every decoder layer is supervised, or the last one alone.
@@ -90,14 +90,14 @@ class SetHead(Head):
         """Target boxes (N, 4) of every sample, relative to the head's frame."""
         boxes = outputs["decoder"][1]
         return [
-            sample.gt_boxes.to(boxes) / scale
+            sample.gt_boxes_cxcywh.to(boxes) / scale
             for sample, scale in zip(data_samples, self._frame_scales(outputs), strict=True)
         ]
 
     def _frame_scales(self, outputs: dict[str, Any]) -> Tensor:
         """(B, 4): the frame's sides as shares of the padded input."""
-        shares = outputs["picture_share"]
-        return torch.cat((shares, shares), dim=-1) if self.frame == "picture" else torch.ones_like(shares).repeat(1, 2)
+        shares = outputs["image_share"]
+        return torch.cat((shares, shares), dim=-1) if self.frame == "image" else torch.ones_like(shares).repeat(1, 2)
 
     def input_boxes(self, outputs: dict[str, Any], boxes: Tensor) -> Tensor:
         """Boxes (B, Q, 4) of the head's frame, limited to it, relative to the padded input."""
@@ -284,7 +284,7 @@ class TwoBranchHead(SetHead):
                 s[k] for s, k in zip(scores, kept, strict=True)
             ]
         pred = boxes[match.sample, match.query]
-        overlap = aligned_iou(cxcywh_to_xyxy(pred), cxcywh_to_xyxy(match.boxes), self.criterion.eps)
+        overlap = aligned_iou(cxcywh_to_xyxy(pred), cxcywh_to_xyxy(match.boxes_cxcywh), self.criterion.eps)
         sizes = match.sample.bincount(minlength=len(boxes)).tolist()
         return list(pred.split(sizes)), list((scores[match.sample, match.query] * overlap).split(sizes))
 

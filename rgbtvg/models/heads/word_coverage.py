@@ -28,7 +28,7 @@ class WordCoverageHead(Head):
 
     def loss(self, outputs: dict[str, Any], targets: None = None) -> dict[str, Tensor]:
         """Squared overlap of every two rounds, and the share of every word that no round has read."""
-        weights, words = outputs["word_weights"], inner_words(outputs["text"].mask)
+        weights, words = outputs["word_weights"], inner_words(outputs["text"].padding_mask)
         overlap = weights @ weights.transpose(1, 2)  # (B, K, K)
         others = ~torch.eye(overlap.shape[1], dtype=torch.bool, device=overlap.device)
         diversity = (overlap * others).pow(2).sum((1, 2)).mean()

@@ -24,7 +24,7 @@ def patch_mask(padding_mask: Tensor, grid: tuple[int, int]) -> Tensor:
     return share.round().bool().flatten(1)
 
 
-def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
-    """Mean of (B, L, D) over the positions where the mask (B, L) is True; zero where there is none."""
-    weights = mask.to(tokens.dtype)
+def masked_mean(tokens: Tensor, padding_mask: Tensor) -> Tensor:
+    """Mean of (B, L, D) over the positions that padding_mask (B, L) leaves; zero where there is none."""
+    weights = (~padding_mask).to(tokens.dtype)
     return torch.einsum("bld,bl->bd", tokens, weights) / weights.sum(1, keepdim=True).clamp(min=1)

@@ -24,10 +24,10 @@ class SinePositions(nn.Module):
         self.half = width // 2
         self.temperature = temperature
 
-    def forward(self, mask: Tensor) -> Tensor:
+    def forward(self, padding_mask: Tensor) -> Tensor:
         """(B, h, w) bool, True where padded -> (B, width, h, w)."""
-        valid = (~mask).float()
-        k = torch.arange(self.half, device=mask.device, dtype=torch.float32)
+        valid = (~padding_mask).float()
+        k = torch.arange(self.half, device=padding_mask.device, dtype=torch.float32)
         wavelengths = self.temperature ** (2 * (k // 2) / self.half)
         channels = []
         for axis in (1, 2):

@@ -32,21 +32,21 @@ class Attention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor, key_mask: Tensor | None = None) -> Tensor:
-        """(B, Q, D), (B, K, D), (B, K, D) and key_mask (B, K), True where ignored -> (B, Q, D)."""
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, padding_mask: Tensor | None = None) -> Tensor:
+        """(B, Q, D), (B, K, D), (B, K, D) and padding_mask (B, K) of the keys -> (B, Q, D)."""
         q, k, v = self._project(query, key, value)
-        mask = None if key_mask is None else ~key_mask[:, None, None, :]  # (B, 1, 1, K), True where attended to
+        mask = None if padding_mask is None else ~padding_mask[:, None, None, :]  # (B, 1, 1, K), True where attended to
         x = F.scaled_dot_product_attention(q, k, v, mask, dropout_p=self.dropout if self.training else 0.0)
         return self.out_proj(x.transpose(1, 2).flatten(2))
 
     def forward_with_weights(
-        self, query: Tensor, key: Tensor, value: Tensor, key_mask: Tensor | None = None
+        self, query: Tensor, key: Tensor, value: Tensor, padding_mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Same as :meth:`forward`, plus the attention weights (B, Q, K), averaged over the heads."""
         q, k, v = self._project(query, key, value)
         scores = full_precision(q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2))  # (B, heads, Q, K)
-        if key_mask is not None:
-            scores = scores.masked_fill(key_mask[:, None, None, :], -torch.inf)
+        if padding_mask is not None:
+            scores = scores.masked_fill(padding_mask[:, None, None, :], -torch.inf)
         weights = F.dropout(scores.softmax(-1), self.dropout, self.training)
         x = weights.to(v.dtype) @ v
         return self.out_proj(x.transpose(1, 2).flatten(2)), weights.mean(1)
@@ -96,7 +96,7 @@ class TransformerEncoderLayer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        mask: Tensor | None = None,
+        padding_mask: Tensor | None = None,
         positions: Tensor | None = None,
         language: TextFeatures | None = None,
         return_logits: bool = False,
@@ -105,7 +105,7 @@ class TransformerEncoderLayer(nn.Module):
 
         Args:
             x: (B, N, D).
-            mask: (B, N) bool, True where ignored as a key.
+            padding_mask: (B, N) bool, True where ignored as a key.
             positions: (B or 1, N, D).
             language: passed to the modules in ``slots``.
             return_logits: also return the attention logits of the first token, (B, N), see
@@ -118,7 +118,7 @@ class TransformerEncoderLayer(nn.Module):
         placed = inner if positions is None else inner + positions
         query = self.slots.beside("query", placed, inner, language)
         key = self.slots.beside("key", placed, inner, language)
-        out = x + self.dropout(self.self_attn(query, key, inner, mask))
+        out = x + self.dropout(self.self_attn(query, key, inner, padding_mask))
         if self.pre_norm:
             out = out + self.dropout(self._feed_forward(self.norm2(out)))
         else:
@@ -157,7 +157,7 @@ class TransformerEncoder(nn.Module):
     def forward(
         self,
         x: Tensor,
-        mask: Tensor | None = None,
+        padding_mask: Tensor | None = None,
         positions: Tensor | None = None,
         language: TextFeatures | None = None,
         return_logits: bool = False,
@@ -169,7 +169,7 @@ class TransformerEncoder(nn.Module):
         """
         logits = []
         for layer in self.layers:
-            x = layer(x, mask, positions, language, return_logits)
+            x = layer(x, padding_mask, positions, language, return_logits)
             if return_logits:
                 x, row = x
                 logits.append(row)

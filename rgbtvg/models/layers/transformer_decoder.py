@@ -61,30 +61,30 @@ class TransformerDecoderLayer(nn.Module):
         query_positions: Tensor,
         memory: Tensor,
         memory_positions: Tensor,
-        memory_mask: Tensor | None = None,
+        memory_padding_mask: Tensor | None = None,
         need_weights: bool = False,
-        query_mask: Tensor | None = None,
+        query_padding_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """x and query_positions (B, Q, D), memory and its positions (B, N, D), memory_mask (B, N) True where ignored.
+        """x and query_positions (B, Q, D), memory and its positions (B, N, D), memory_padding_mask (B, N).
 
-        `query_mask` (B, Q) is True at queries that the others do not look at. Returns the new x and, when asked for,
+        `query_padding_mask` (B, Q) is True at queries that the others ignore. Returns the new x and, when asked for,
         the cross-attention's weights (B, Q, N).
         """
         query = x + query_positions
-        x = self.norm1(x + self.attention_dropout(self.self_attn(query, query, x, query_mask)))
+        x = self.norm1(x + self.attention_dropout(self.self_attn(query, query, x, query_padding_mask)))
         query = x + query_positions
-        attended, weights = self._look(query, memory + memory_positions, memory, memory_mask, need_weights)
+        attended, weights = self._look(query, memory + memory_positions, memory, memory_padding_mask, need_weights)
         residual = query if self.positions_in_residual else x
         x = self.norm2(residual + self.attention_dropout(attended))
         hidden = self.dropout(self.linear1(x).relu())
         return self.norm3(x + self.dropout(self.linear2(hidden))), weights
 
     def _look(
-        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, need_weights: bool
+        self, query: Tensor, key: Tensor, value: Tensor, padding_mask: Tensor | None, need_weights: bool
     ) -> tuple[Tensor, Tensor | None]:
         if need_weights:
-            return self.cross_attn.forward_with_weights(query, key, value, mask)
-        return self.cross_attn(query, key, value, mask), None
+            return self.cross_attn.forward_with_weights(query, key, value, padding_mask)
+        return self.cross_attn(query, key, value, padding_mask), None
 
 
 class TransformerDecoder(nn.Module):
@@ -128,15 +128,20 @@ class TransformerDecoder(nn.Module):
         query_positions: Tensor,
         memory: Tensor,
         memory_positions: Tensor,
-        memory_mask: Tensor | None = None,
+        memory_padding_mask: Tensor | None = None,
         need_weights: bool = False,
     ) -> DecoderStates:
-        """query_positions (B, Q, D), memory and its positions (B, N, D), memory_mask (B, N) True where ignored."""
+        """query_positions (B, Q, D), memory and its positions (B, N, D), memory_padding_mask (B, N)."""
         start = torch.zeros_like(query_positions)
         x, states, maps = start, [], []
         for layer in self.layers:
             x, weights = layer(
-                x if self.chained else start, query_positions, memory, memory_positions, memory_mask, need_weights
+                x if self.chained else start,
+                query_positions,
+                memory,
+                memory_positions,
+                memory_padding_mask,
+                need_weights,
             )
             states.append(self.norm(x))
             maps.append(weights)

@@ -18,10 +18,10 @@ def strip_sentence_marks(text: TextFeatures, token_ids: Tensor, length: int) -> 
         length: words that are kept; shorter sentences are filled with zeros.
 
     Returns:
-        tokens (B, length, D) and mask (B, length), True at words.
+        tokens (B, length, D) and padding_mask (B, length).
     """
     words = text.tokens[:, 1 : length + 1]  # the start mark is first
     words = F.pad(words, (0, 0, 0, length - words.shape[1]))
     count = token_ids.argmax(dim=1) - 1  # words between the two marks
-    mask = torch.arange(length, device=token_ids.device) < count[:, None]
-    return TextFeatures(words * mask[..., None], mask)
+    padding_mask = torch.arange(length, device=token_ids.device) >= count[:, None]
+    return TextFeatures(words * ~padding_mask[..., None], padding_mask)

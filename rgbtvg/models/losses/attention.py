@@ -93,7 +93,7 @@ def attention_targets(shape: Sequence[int], regions: Sequence[Tensor], match: Ma
         count = mean_over_ranks(num_layers * len(sample), sample.device)
     chosen = [regions[row][column] for row, column in zip(sample.tolist(), target.tolist(), strict=True)]
     return AttentionTargets(
-        sample, query, torch.stack(chosen) if chosen else match.boxes.new_zeros(0, *shape[3:]), count
+        sample, query, torch.stack(chosen) if chosen else match.boxes_cxcywh.new_zeros(0, *shape[3:]), count
     )
 
 

@@ -22,7 +22,7 @@ PIXEL_ROUNDING = 2e-4
 
 
 def target_regions(
-    target_boxes: Tensor,
+    target_boxes_cxcywh: Tensor,
     input_shape: tuple[int, int],
     grids: Sequence[tuple[int, int]],
     num_streams: int = 1,
@@ -34,7 +34,7 @@ def target_regions(
     does.
 
     Args:
-        target_boxes: (B, 4) cxcywh in [0, 1] of the padded input.
+        target_boxes_cxcywh: (B, 4) cxcywh in [0, 1] of the padded input.
         input_shape: (H, W) in pixels.
         grids: (h, w) of each level, in the order of the tokens.
         num_streams: how many times the levels are repeated along the tokens.
@@ -45,20 +45,20 @@ def target_regions(
         (B, V) bool.
     """
     height, width = input_shape
-    corners = denormalise_boxes(target_boxes.float(), input_shape).unbind(-1)
+    corners = denormalise_boxes(target_boxes_cxcywh.float(), input_shape).unbind(-1)
     sides = (width, height, width, height)
     left, top, right, bottom = (
         (corner.clamp(0, side) + PIXEL_ROUNDING).floor() for corner, side in zip(corners, sides, strict=True)
     )
     regions = []
     for rows, columns in grids:
-        y = (torch.arange(rows, device=target_boxes.device) * height).div(rows, rounding_mode="floor")
-        x = (torch.arange(columns, device=target_boxes.device) * width).div(columns, rounding_mode="floor")
+        y = (torch.arange(rows, device=target_boxes_cxcywh.device) * height).div(rows, rounding_mode="floor")
+        x = (torch.arange(columns, device=target_boxes_cxcywh.device) * width).div(columns, rounding_mode="floor")
         inside_y = (y >= top[:, None]) & (y < bottom[:, None])  # (B, h)
         inside_x = (x >= left[:, None]) & (x < right[:, None])  # (B, w)
         region = (inside_y[:, :, None] & inside_x[:, None]).flatten(1)
         if cover_small:
-            x_centre, y_centre = target_boxes[:, :2].clamp(0, 1 - 1e-6).unbind(-1)
+            x_centre, y_centre = target_boxes_cxcywh[:, :2].clamp(0, 1 - 1e-6).unbind(-1)
             cell = (y_centre * rows).long() * columns + (x_centre * columns).long()
             at_centre = torch.zeros_like(region).scatter(1, cell[:, None], True)
             region = region | (at_centre & ~region.any(1, keepdim=True))
@@ -112,7 +112,7 @@ def box_difficulty(last_terms: Tensor, box_share: Tensor | None) -> Tensor:
 
     Args:
         last_terms: (B,) constraint plus distillation of the last layer.
-        box_share: (B,) area of the target over the area of the unpadded picture, or None.
+        box_share: (B,) area of the target over the area of the unpadded image, or None.
     """
     difficulty = last_terms.sigmoid() + 0.5
     return difficulty if box_share is None else difficulty * (0.5 + (1 - box_share).sigmoid())
@@ -156,7 +156,7 @@ def balance_terms(
         momentum_attention: (depth, B, V), detached.
         region: (B, V) bool, tokens of the target.
         ious: (B,) IoU of the predicted boxes, detached.
-        box_share: (B,) area of the target over that of the picture; None leaves it out of the difficulty.
+        box_share: (B,) area of the target over that of the image; None leaves it out of the difficulty.
         alpha: share of the distillation.
         first_layer: first constrained layer, counted from 0.
         correlate_same_layers: take the correlation on the layers that it weights. The reference takes it `first_layer`

@@ -8,8 +8,8 @@ from rgbtvg.structures.boxes import aligned_giou, cxcywh_to_xyxy
 
 
 def box_losses(
-    pred_boxes: Tensor,
-    target_boxes: Tensor,
+    pred_boxes_cxcywh: Tensor,
+    target_boxes_cxcywh: Tensor,
     l1_weight: float = 1.0,
     giou_weight: float = 1.0,
     sample_weights: Tensor | None = None,
@@ -18,8 +18,8 @@ def box_losses(
 
     The L1 term sums the four coordinates; both are means over the samples, multiplied by `sample_weights` (B,).
     """
-    l1 = (pred_boxes - target_boxes).abs().sum(-1)
-    giou = 1 - aligned_giou(cxcywh_to_xyxy(pred_boxes), cxcywh_to_xyxy(target_boxes))
+    l1 = (pred_boxes_cxcywh - target_boxes_cxcywh).abs().sum(-1)
+    giou = 1 - aligned_giou(cxcywh_to_xyxy(pred_boxes_cxcywh), cxcywh_to_xyxy(target_boxes_cxcywh))
     if sample_weights is not None:
         l1, giou = l1 * sample_weights, giou * sample_weights
     return {"loss_bbox": l1_weight * l1.mean(), "loss_giou": giou_weight * giou.mean()}

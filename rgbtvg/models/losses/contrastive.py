@@ -1,4 +1,4 @@
-"""Contrast of pictures and sentences inside a batch."""
+"""Contrast of images and sentences inside a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rgbtvg.models.layers.precision import full_precision
 
 
 def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
-    """CLIP's symmetric loss (Radford et al. 2021, figure 3): every picture against every sentence of the batch.
+    """CLIP's symmetric loss (Radford et al. 2021, figure 3): every image against every sentence of the batch.
 
     Args:
         image, text: (B, D), normalised.

@@ -23,7 +23,7 @@ class Match:
 
     Args:
         sample, query, target: (M,) int64, the row in the batch, the query, and the number of the target in its sample.
-        boxes: (M, 4), target boxes cxcywh.
+        boxes_cxcywh: (M, 4), target boxes cxcywh.
         count: scalar, number of targets in the batch, averaged over processes, at least 1.
         weights: (M,), weights of the targets.
     """
@@ -31,7 +31,7 @@ class Match:
     sample: Tensor
     query: Tensor
     target: Tensor
-    boxes: Tensor
+    boxes_cxcywh: Tensor
     count: Tensor
     weights: Tensor
 
@@ -140,8 +140,8 @@ class SetCriterion:
     def box_terms(self, boxes: Tensor, match: Match) -> tuple[Tensor, Tensor]:
         """L1 distance and 1 - GIoU (M,) of the assigned pairs, unweighted."""
         pred = full_precision(boxes[match.sample, match.query])
-        giou = aligned_giou(cxcywh_to_xyxy(pred), cxcywh_to_xyxy(match.boxes), self.eps)
-        return (pred - match.boxes).abs().sum(-1), 1 - giou
+        giou = aligned_giou(cxcywh_to_xyxy(pred), cxcywh_to_xyxy(match.boxes_cxcywh), self.eps)
+        return (pred - match.boxes_cxcywh).abs().sum(-1), 1 - giou
 
     def weighted(self, logits: Tensor, boxes: Tensor, match: Match, index_by_target: bool = False) -> dict[str, Tensor]:
         """Weighted terms of one layer, with every pair's box terms multiplied by the weight of its target.

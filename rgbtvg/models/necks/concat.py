@@ -31,7 +31,7 @@ class ConcatTokens(nn.Module):
             return first
         prefix = first.num_prefix
         tokens = torch.cat([first.tokens] + [other.tokens[:, prefix:] for other in others], dim=1)
-        mask = torch.cat([first.mask] + [other.mask[:, prefix:] for other in others], dim=1)
+        mask = torch.cat([first.padding_mask] + [other.padding_mask[:, prefix:] for other in others], dim=1)
         return ImageFeatures(tokens, mask, first.grid, prefix, first.levels, first.pooled)
 
 
@@ -58,4 +58,4 @@ class ConcatChannels(nn.Module):
             torch.cat(maps, dim=1 if maps[0].dim() == 4 else -1)
             for maps in zip(*(stream.levels for stream in features.values()), strict=True)
         )
-        return ImageFeatures(tokens, first.mask, first.grid, first.num_prefix, levels, first.pooled)
+        return ImageFeatures(tokens, first.padding_mask, first.grid, first.num_prefix, levels, first.pooled)

@@ -104,7 +104,7 @@ class RawAttention(CLIPAttention):
 
 @MODELS.register_module()
 class IlluminationWeighted(PairNeck):
-    """One weight per image, guessed from how the RGB image is lit, shares the picture between the streams.
+    """One weight per image, guessed from how the RGB image is lit, shares the image between the streams.
 
     Args:
         num_levels: classes of lighting, of which a softmax is taken. The reference builds one class, whose softmax is

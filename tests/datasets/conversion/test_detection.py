@@ -85,7 +85,7 @@ def test_every_set_has_a_layout_here():
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_tool_writes_canonical_records_without_sentences(tmp_path, capsys, name):
+def test_tool_writes_canonical_records_without_expressions(tmp_path, capsys, name):
     root = LAYOUTS[name](tmp_path / "raw")
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     assert run_tool("data/convert.py", root, "--from", name, "--out", tmp_path / "out.jsonl") == 0

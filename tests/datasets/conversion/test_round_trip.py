@@ -27,14 +27,14 @@ WRITERS = ("canonical", "coco", "rgbt-ground", "odvg", "fiftyone", "label-studio
 
 names = st.text(st.sampled_from("ab1 .-é雪"), min_size=1, max_size=4).map(lambda text: f"n{text}x")
 coordinates = st.tuples(*[st.floats(1.5, 20, width=32)] * 4)  # below 1 they would be read as fractions
-sentences = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=20).map(
+expressions = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=20).map(
     lambda text: f"the {text}"
 )
 conditions = st.fixed_dictionaries(
     {}, optional={name: st.sampled_from([label.name for label in labels]) for name, labels in CONDITIONS.items()}
 )
 rows = st.lists(
-    st.tuples(names, st.sampled_from(["train", "test"]), coordinates, sentences, conditions, st.sampled_from("XYZ")),
+    st.tuples(names, st.sampled_from(["train", "test"]), coordinates, expressions, conditions, st.sampled_from("XYZ")),
     min_size=1,
     max_size=5,
 )
@@ -42,7 +42,7 @@ rows = st.lists(
 
 def make_records(root: Path, layout: str, streams: tuple[str, ...], drawn: list) -> list[dict]:
     records = []
-    for number, (name, split, (x, y, w, h), sentence, labels, category) in enumerate(drawn):
+    for number, (name, split, (x, y, w, h), expression, labels, category) in enumerate(drawn):
         records.append(
             {
                 "sample_id": f"mine/{split}/own-{number}",
@@ -50,7 +50,7 @@ def make_records(root: Path, layout: str, streams: tuple[str, ...], drawn: list)
                 "split": split,
                 "subsets": [],
                 "image_paths": {stream: str(root / LAYOUTS[layout][stream].format(name)) for stream in streams},
-                "expression": sentence,
+                "expression": expression,
                 "boxes": [[x, y, x + w, y + h]],
                 "masks": None,
                 "size": SIZE,
@@ -174,7 +174,7 @@ def test_records_come_back(writer, layout, modality, tmp_path_factory, drawn):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_boxes_without_sentences_come_back_from_coco(tmp_path, layout):
+def test_boxes_without_expressions_come_back_from_coco(tmp_path, layout):
     drawn = [(name, "test", (1.0, 2.0, 9.0, 9.0), "", {"lighting": "weak"}, "car") for name in ("a", "b")]
     records = make_records(tmp_path, layout, ("rgb", "ir"), drawn)
     RECORD_WRITERS.get("coco")(tmp_path / "mine", tmp_path).write(records)

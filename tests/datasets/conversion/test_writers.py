@@ -22,7 +22,7 @@ from tests.run_tool import run_tool
 
 @pytest.fixture
 def records(tmp_path):
-    """Two pictures: two sentences about one box, one about two boxes, one about nothing, and a box without sentence."""
+    """Two images: two expressions about one box, one about two boxes, one about nothing, and a box without one."""
     for stream in ("rgb", "ir"):
         for name in ("a.png", "b.png"):
             path = tmp_path / "images" / stream / name
@@ -42,14 +42,14 @@ def records(tmp_path):
             "split": "train" if name == "a.png" else "test",
             "subsets": [],
             "image_paths": {stream: str(tmp_path / "images" / stream / name) for stream in ("rgb", "ir")},
-            "expression": sentence,
+            "expression": expression,
             "boxes": boxes,
             "masks": None,
             "size": (48, 64),
             "conditions": {"lighting": "weak", "size": "small"},
             "extra": {"category": category},
         }
-        for index, (name, sentence, boxes, category) in enumerate(rows)
+        for index, (name, expression, boxes, category) in enumerate(rows)
     ]
     write_records(tmp_path / "mine.jsonl", made)
     return made
@@ -67,7 +67,7 @@ def test_canonical_comes_back_as_it_was(tmp_path, records):
 def test_coco_is_read_by_pycocotools(tmp_path, records, capsys):
     folder = convert(tmp_path, "coco", "coco")
     printed = capsys.readouterr().out
-    assert "2 images, 4 boxes, 4 sentences" in printed
+    assert "2 images, 4 boxes, 4 expressions" in printed
     coco = COCO(folder / "instances.json")
     assert len(coco.imgs) == 2
     (car,) = coco.loadAnns(coco.getAnnIds(catIds=coco.getCatIds(catNms=["car"])))
@@ -142,12 +142,12 @@ def test_label_studio_tasks_fit_their_configuration(tmp_path, records):
     assert tasks[0]["data"]["ir"] == "/data/local-files/?d=images/ir/a.png"
     for image in config.iter("Image"):
         assert image.get("value")[1:] in tasks[0]["data"]
-    box, sentence = tasks[0]["annotations"][0]["result"]
-    assert {box["from_name"], sentence["from_name"], box["to_name"]} <= names
+    box, expression = tasks[0]["annotations"][0]["result"]
+    assert {box["from_name"], expression["from_name"], box["to_name"]} <= names
     value = box["value"]
     scaled = [value["x"] * 0.64, value["y"] * 0.48, value["width"] * 0.64, value["height"] * 0.48]
     assert scaled == pytest.approx([1.5, 2, 8.5, 10])
-    assert sentence["value"]["text"] == ["the car on the left"]
+    assert expression["value"]["text"] == ["the car on the left"]
 
 
 def test_rows_of_the_benchmark_are_read_by_its_reader(tmp_path, records, capsys):
@@ -161,7 +161,7 @@ def test_rows_of_the_benchmark_are_read_by_its_reader(tmp_path, records, capsys)
         "rgbtvg_mine",
     )
     assert run_tool("data/convert.py", *arguments) == 1
-    assert "mine/train/000002 has not one box and a sentence" in capsys.readouterr().err
+    assert "mine/train/000002 has not one box and an expression" in capsys.readouterr().err
     assert run_tool("data/convert.py", *arguments, "--split", "train") == 0
     (tmp_path / "images").rename(tmp_path / "all")
     (tmp_path / "rgbtvg/rgbtvg-images").mkdir(parents=True)

@@ -41,9 +41,9 @@ NEITHER = re.findall(
 def test_sides_and_their_compounds_are_swapped_and_kept_from_crops(word):
     other = re.sub("left", "right", word.replace("LEFT", "RIGHT").replace("Left", "Right"))
     for one, two in ((word, other), (other, word)):
-        sentence = f"the {one} car near a bright sign"
-        assert has_direction(sentence)
-        assert mirror_expression(sentence) == f"the {two} car near a bright sign"
+        expression = f"the {one} car near a bright sign"
+        assert has_direction(expression)
+        assert mirror_expression(expression) == f"the {two} car near a bright sign"
 
 
 @pytest.mark.parametrize("word", PLACES)

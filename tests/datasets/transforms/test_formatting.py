@@ -31,9 +31,9 @@ def test_sample_has_the_documented_form():
     sample = packed["data_samples"]
     assert (sample.ori_shape, sample.input_shape, sample.pad_offset) == ((80, 100), (64, 64), (7, 12))
     assert (sample.sample_id, sample.conditions) == (META["sample_id"], META["conditions"])
-    assert sample.gt_boxes_px.tolist() == [[10, 20, 30, 60]]
+    assert sample.gt_boxes_xyxy.tolist() == [[10, 20, 30, 60]]
     # Halved, then moved by (7, 12): (12, 22) to (22, 42) of 64.
-    torch.testing.assert_close(sample.gt_boxes, torch.tensor([[17, 32, 10, 20]]) / 64)
+    torch.testing.assert_close(sample.gt_boxes_cxcywh, torch.tensor([[17, 32, 10, 20]]) / 64)
     assert "token_ids" not in sample
     assert "gt_masks" not in sample
 
@@ -43,12 +43,12 @@ def test_the_frame_undoes_everything(extra):
     np.random.seed(0)
     sample = pack([*extra, dict(type="ResizeLongSide", size=50), dict(type="PadToSquare", size=64, random=True)])
     sample = sample["data_samples"]
-    corners = denormalise_boxes(sample.gt_boxes, sample.input_shape)
-    torch.testing.assert_close(sample.frame.to_input(sample.gt_boxes_px), corners, atol=2e-4, rtol=0)
-    torch.testing.assert_close(sample.frame.to_image(corners), sample.gt_boxes_px, atol=2e-4, rtol=0)
+    corners = denormalise_boxes(sample.gt_boxes_cxcywh, sample.input_shape)
+    torch.testing.assert_close(sample.frame.to_input(sample.gt_boxes_xyxy), corners, atol=2e-4, rtol=0)
+    torch.testing.assert_close(sample.frame.to_image(corners), sample.gt_boxes_xyxy, atol=2e-4, rtol=0)
 
 
-def test_without_padding_the_picture_is_the_input():
+def test_without_padding_the_image_is_the_input():
     sample = pack([dict(type="ResizeLongSide", size=50)])["data_samples"]
     assert (sample.input_shape, sample.pad_offset) == ((40, 50), (0, 0))
 
@@ -71,9 +71,9 @@ def test_rectangles_agree_with_the_way_of_the_references():
 
 def test_no_target_and_no_truth():
     none = pack(SQUARE, boxes=[])["data_samples"]
-    assert none.gt_boxes.shape == none.gt_boxes_px.shape == (0, 4)
+    assert none.gt_boxes_cxcywh.shape == none.gt_boxes_xyxy.shape == (0, 4)
     assert pack(SQUARE, boxes=[], rectangle_masks=True)["data_samples"].gt_masks.shape == (0, 64, 64)
-    assert "gt_boxes" not in pack(SQUARE, boxes=None)["data_samples"]
+    assert "gt_boxes_cxcywh" not in pack(SQUARE, boxes=None)["data_samples"]
 
 
 def test_meta_keys_can_be_chosen():

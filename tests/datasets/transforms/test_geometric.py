@@ -38,17 +38,17 @@ def make_results(width=160, height=120, box=BOX, expression="the car", thermal=N
 
 
 def white_box(image):
-    """Corners of what is white in a picture (H, W)."""
+    """Corners of what is white in an image (H, W)."""
     rows, columns = np.nonzero(image > 172)
     return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
 
 
 def assert_moved_together(results, tolerance=1.5):
-    """Pictures, mask, box and frame agree on where the target is."""
+    """Images, mask, box and frame agree on where the target is."""
     box = results["boxes"][0]
-    for picture in (results["images"]["rgb"][..., 1], results["images"]["ir"], results["masks"][0] * 255):
-        np.testing.assert_allclose(white_box(picture), box, atol=tolerance)
-    from_frame = results["frame"].to_input(torch.from_numpy(results["gt_boxes_px"]))[0].numpy()
+    for image in (results["images"]["rgb"][..., 1], results["images"]["ir"], results["masks"][0] * 255):
+        np.testing.assert_allclose(white_box(image), box, atol=tolerance)
+    from_frame = results["frame"].to_input(torch.from_numpy(results["gt_boxes_xyxy"]))[0].numpy()
     height, width = results["images"]["ir"].shape
     np.testing.assert_allclose(np.clip(from_frame, 0, [width, height, width, height]), box, atol=1e-3)
 
@@ -79,7 +79,7 @@ PIPELINES = {
 
 @pytest.mark.parametrize("name", PIPELINES)
 @pytest.mark.parametrize("size", [(160, 120), (120, 160)])
-def test_pictures_masks_boxes_and_frame_move_together(name, size):
+def test_images_masks_boxes_and_frame_move_together(name, size):
     transforms = build_transforms(PIPELINES[name])
     for _ in range(5):
         results = make_results(*size)
@@ -106,17 +106,17 @@ def test_resize_is_pils_and_sides_are_rounded():
 @pytest.mark.parametrize("size", [40, 112, 500])
 def test_the_quick_resize_differs_by_one_level_at_most(size):
     y, x = np.mgrid[:240, :320]
-    picture = np.dstack([127 + 120 * np.sin(x / (7 + c)) * np.cos(y / (11 - c)) for c in range(3)]).astype(np.uint8)
-    images = {"rgb": picture[10:, ::-1], "ir": picture[10:, :, 1]}
+    image = np.dstack([127 + 120 * np.sin(x / (7 + c)) * np.cos(y / (11 - c)) for c in range(3)]).astype(np.uint8)
+    images = {"rgb": image[10:, ::-1], "ir": image[10:, :, 1]}
     exact = ResizeLongSide(size)({**make_results(), "images": dict(images), "masks": np.zeros((0, 230, 320))})
     quick = ResizeLongSide(size, exact=False)(
         {**make_results(), "images": dict(images), "masks": np.zeros((0, 230, 320))}
     )
-    for stream, image in exact["images"].items():
-        difference = np.abs(image.astype(int) - quick["images"][stream])
+    for stream, resized in exact["images"].items():
+        difference = np.abs(resized.astype(int) - quick["images"][stream])
         assert difference.max() <= 1
         assert difference.mean() < 0.02
-        assert image.shape == quick["images"][stream].shape
+        assert resized.shape == quick["images"][stream].shape
 
 
 def test_every_length_is_drawn():
@@ -127,7 +127,7 @@ def test_every_length_is_drawn():
 
 @pytest.mark.parametrize("thermal", [0, 7, 60, 255])
 @pytest.mark.parametrize("size", [96, 160])
-def test_premultiplied_resize_is_that_of_an_rgba_picture(thermal, size):
+def test_premultiplied_resize_is_that_of_an_rgba_image(thermal, size):
     results = make_results(thermal=thermal)
     results["images"]["rgb"] = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
     images = dict(results["images"])
@@ -220,7 +220,7 @@ def test_crop_keeps_all_of_several_targets_and_takes_none():
         ("the red car", False, False),
     ],
 )
-def test_no_crop_for_sentences_that_say_a_direction(expression, whole_word, substring):
+def test_no_crop_for_expressions_that_say_a_direction(expression, whole_word, substring):
     applied = []
     for mode, expected in ((False, whole_word), (True, substring)):
         applied.clear()
@@ -279,8 +279,8 @@ def test_random_padding_reaches_both_ends():
     assert set(offsets[:, 1]) == {0, 1, 2, 3}
 
 
-def test_a_picture_that_does_not_fit_is_one_sentence():
-    with pytest.raises(ConfigError, match="a picture of 160x120 does not fit into 128x128: resize it before"):
+def test_an_image_that_does_not_fit_is_one_sentence():
+    with pytest.raises(ConfigError, match="an image of 160x120 does not fit into 128x128: resize it before"):
         PadToSquare(128)(make_results())
 
 
@@ -296,15 +296,15 @@ def test_a_picture_that_does_not_fit_is_one_sentence():
 )
 def test_boxes_that_teach_nothing_are_refused(box, fault):
     results = make_results()
-    results["gt_boxes_px"] = np.array([box], np.float32)
+    results["gt_boxes_xyxy"] = np.array([box], np.float32)
     with pytest.raises(DataError, match=rf"^the box \(.*\) of x\.png {fault}$"):
         CheckBoxes()(results)
 
 
 def test_boxes_across_the_border_are_kept_as_they_are():
     results = make_results()
-    results["gt_boxes_px"] = np.array([[-20, 100, 30, 150]], np.float32)
-    assert CheckBoxes()(results)["gt_boxes_px"].tolist() == [[-20, 100, 30, 150]]
+    results["gt_boxes_xyxy"] = np.array([[-20, 100, 30, 150]], np.float32)
+    assert CheckBoxes()(results)["gt_boxes_xyxy"].tolist() == [[-20, 100, 30, 150]]
 
 
 def test_the_same_state_of_numpy_gives_the_same_sample():

@@ -17,7 +17,7 @@ COLOURS = np.dstack((RAMP, RAMP[::-1], RAMP[:, ::-1]))
 
 
 def load(images, modality="rgb", **kwargs):
-    """Results of loading files (or the arrays and pictures given)."""
+    """Results of loading files (or the arrays and images given)."""
     paths = {stream: str(image) for stream, image in images.items()}
     options = {key: kwargs.pop(key) for key in ("thermal_range", "draft_size") if key in kwargs}
     return LoadImages(modality, **options)({"image_paths": paths, "boxes": [[4.0, 4.0, 12.0, 10.0]], **kwargs})
@@ -138,7 +138,7 @@ def test_thermal_alone_takes_the_size_of_its_annotation(file):
 def test_boxes_of_another_annotated_size_are_scaled_to_the_file_or_refused(file):
     path = file(Image.new("RGB", (50, 40)))
     results = load({"rgb": path}, size=(400, 500), boxes=[[0, 0, 500, 400]])
-    assert results["ori_shape"] == (40, 50) and results["gt_boxes_px"].tolist() == [[0, 0, 50, 40]]
+    assert results["ori_shape"] == (40, 50) and results["gt_boxes_xyxy"].tolist() == [[0, 0, 50, 40]]
     for size in ((500, 400), (400, 400)):
         with pytest.raises(DataError, match=r"has 50x40 pixels, its annotation gives .* another image"):
             load({"rgb": path}, size=size, boxes=[[0, 0, 40, 40]])
@@ -218,14 +218,14 @@ def test_reduced_decoding_keeps_boxes_and_frame_right(file, draft_size, factor):
     smooth = Image.fromarray(COLOURS).resize((640, 480), Image.Resampling.BICUBIC)
     path = file(smooth, "x.jpg", quality=95)
     results = load({"rgb": path}, draft_size=draft_size)
-    picture = results["images"]["rgb"]
-    assert picture.shape == (480 // factor, 640 // factor, 3)
+    image = results["images"]["rgb"]
+    assert image.shape == (480 // factor, 640 // factor, 3)
     assert results["ori_shape"] == (480, 640)
     assert results["frame"].scale_x == results["frame"].scale_y == 1 / factor
     np.testing.assert_allclose(results["boxes"], np.array([[4, 4, 12, 10]]) / factor)
-    np.testing.assert_array_equal(results["gt_boxes_px"], [[4, 4, 12, 10]])
+    np.testing.assert_array_equal(results["gt_boxes_xyxy"], [[4, 4, 12, 10]])
     whole = np.asarray(Image.open(path).resize((640 // factor, 480 // factor), Image.Resampling.BOX), dtype=float)
-    assert np.abs(picture - whole).mean() < 2
+    assert np.abs(image - whole).mean() < 2
 
 
 def test_reduced_decoding_leaves_other_formats_and_odd_sizes_right(file):
@@ -235,7 +235,7 @@ def test_reduced_decoding_leaves_other_formats_and_odd_sizes_right(file):
     assert odd["frame"].scale_x == odd["frame"].scale_y == 1 / 2
 
 
-def test_pictures_in_memory_are_converted_and_left_alone():
+def test_images_in_memory_are_converted_and_left_alone():
     exif_free = Image.fromarray(np.dstack((COLOURS, RAMP)))
     given = {"rgb": exif_free, "ir": (RAMP.astype(np.uint16) * 257)}
     results = LoadImages("rgbt")({"images": given, "image_paths": {}})
@@ -292,7 +292,7 @@ def test_wrong_options_are_refused(options):
         LoadImages(**options)
 
 
-def test_masks_follow_the_picture(file):
+def test_masks_follow_the_image(file):
     mask = np.zeros((480, 640), np.uint8)
     mask[100:200, 40:80] = 1
     codes = [coco_mask.encode(np.asfortranarray(mask))]

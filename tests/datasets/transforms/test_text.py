@@ -9,42 +9,42 @@ from rgbtvg.errors import ConfigError, DataError
 
 def tokens(folder, expression, **kwargs):
     results = Tokenize(folder, **kwargs)({"expression": expression})
-    return results["token_ids"].tolist(), results["token_mask"].tolist()
+    return results["token_ids"].tolist(), results["token_padding_mask"].tolist()
 
 
 def test_words_are_lowered_closed_and_padded(tokenizer_folder):
-    ids, mask = tokens(tokenizer_folder, "The RED car", max_length=8)
+    ids, padded = tokens(tokenizer_folder, "The RED car", max_length=8)
     assert ids == [2, 4, 5, 8, 3, 0, 0, 0]
-    assert mask == [True] * 5 + [False] * 3
+    assert padded == [False] * 5 + [True] * 3
 
 
 def test_padding_has_the_id_that_is_asked_for(tokenizer_folder):
-    ids, mask = tokens(tokenizer_folder, "[PAD] red", max_length=6, pad_id=7, lower=False)
+    ids, padded = tokens(tokenizer_folder, "[PAD] red", max_length=6, pad_id=7, lower=False)
     assert ids[-1] == 7
-    assert mask == [id_ != 7 for id_ in ids]
+    assert padded == [id_ == 7 for id_ in ids]
 
 
 def test_a_token_with_the_id_of_the_padding_is_a_token_unless_it_is_to_be_masked(tokenizer_folder):
     the = 4
-    ids, mask = tokens(tokenizer_folder, "the red car", max_length=6, pad_id=the)
-    assert ids == [2, the, 5, 8, 3, the] and mask == [True] * 5 + [False]
-    _, mask = tokens(tokenizer_folder, "the red car", max_length=6, pad_id=the, mask_pad_id=True)
-    assert mask == [True, False, True, True, True, False]
+    ids, padded = tokens(tokenizer_folder, "the red car", max_length=6, pad_id=the)
+    assert ids == [2, the, 5, 8, 3, the] and padded == [False] * 5 + [True]
+    _, padded = tokens(tokenizer_folder, "the red car", max_length=6, pad_id=the, mask_pad_id=True)
+    assert padded == [False, True, False, False, False, True]
 
 
-def test_a_long_sentence_keeps_its_end(tokenizer_folder):
-    ids, mask = tokens(tokenizer_folder, "the red car " * 170, max_length=6)
+def test_a_long_expression_keeps_its_end(tokenizer_folder):
+    ids, padded = tokens(tokenizer_folder, "the red car " * 170, max_length=6)
     assert ids == [2, 4, 5, 8, 4, 3]
-    assert all(mask)
+    assert not any(padded)
 
 
 def test_emoji_and_unknown_words_are_tokens(tokenizer_folder):
-    ids, mask = tokens(tokenizer_folder, "the 🚗 voiture", max_length=6)
+    ids, padded = tokens(tokenizer_folder, "the 🚗 voiture", max_length=6)
     assert ids == [2, 4, 1, 1, 3, 0]
-    assert sum(mask) == 5
+    assert sum(padded) == 1
 
 
-def test_the_same_sentence_again_gives_equal_but_separate_tensors(tokenizer_folder):
+def test_the_same_expression_again_gives_equal_but_separate_tensors(tokenizer_folder):
     transform = pickle.loads(pickle.dumps(Tokenize(tokenizer_folder, max_length=6)))
     first, second = (transform({"expression": "the car"}) for _ in range(2))
     first["token_ids"].zero_()
@@ -53,7 +53,7 @@ def test_the_same_sentence_again_gives_equal_but_separate_tensors(tokenizer_fold
 
 
 @pytest.mark.parametrize("expression", ["", "  \t"])
-def test_empty_sentence_is_refused(tokenizer_folder, expression):
+def test_empty_expression_is_refused(tokenizer_folder, expression):
     with pytest.raises(DataError, match="the expression is empty"):
         tokens(tokenizer_folder, expression, max_length=6)
 

@@ -9,7 +9,7 @@ from rgbtvg.structures import TextFeatures
 
 def sentence(seed: int) -> TextFeatures:
     vector = torch.randn(1, 8, generator=torch.Generator().manual_seed(seed))
-    return TextFeatures(vector[:, None], torch.ones(1, 1, dtype=torch.bool), pooled=vector)
+    return TextFeatures(vector[:, None], torch.zeros(1, 1, dtype=torch.bool), pooled=vector)
 
 
 def encoder() -> ResNetDETR:

@@ -24,7 +24,7 @@ def batch(size=8):
     torch.manual_seed(1)
     image = torch.randn(2, 3, size, size)
     token_ids = torch.tensor([[0, 5, 7, 2], [0, 9, 2, 1]])
-    return image, token_ids, token_ids != 1
+    return image, token_ids, token_ids == 1
 
 
 def loop_norm(row, norm):
@@ -47,7 +47,7 @@ def loop_gelu(row):
     return torch.stack([0.5 * x * (1 + torch.erf(x / math.sqrt(2))) for x in row])
 
 
-def loop_beit3(model, image, token_ids, token_mask):
+def loop_beit3(model, image, token_ids, token_padding_mask):
     """One sample, row by row: ``[class, patches, words]`` with two sets of weights."""
     rows, sides = [model.class_token[0, 0] + model.vision_positions[2]], ["vision"]
     p = model.patch_size
@@ -59,7 +59,7 @@ def loop_beit3(model, image, token_ids, token_mask):
             rows.append(row + model.vision_positions[2 + len(rows)])
             sides.append("vision")
     visible = [True] * len(rows)
-    for k, (index, real) in enumerate(zip(token_ids, token_mask, strict=True)):
+    for k, (index, real) in enumerate(zip(token_ids, ~token_padding_mask, strict=True)):
         rows.append((model.text_embedding.weight[index] + model.text_positions[2 + k]) * real)
         sides.append("text")
         visible.append(bool(real))
@@ -94,10 +94,12 @@ def loop_beit3(model, image, token_ids, token_mask):
 
 def test_equals_plain_loops_forward_and_gradient():
     model = make()
-    image, token_ids, token_mask = batch()
-    out = model([image], token_ids=token_ids, token_mask=token_mask)
+    image, token_ids, token_padding_mask = batch()
+    out = model([image], token_ids=token_ids, token_padding_mask=token_padding_mask)
     ours = torch.cat((out.images[0].tokens, out.text.tokens), dim=1)
-    plain = torch.stack([loop_beit3(model, *sample) for sample in zip(image, token_ids, token_mask, strict=True)])
+    plain = torch.stack(
+        [loop_beit3(model, *sample) for sample in zip(image, token_ids, token_padding_mask, strict=True)]
+    )
     torch.testing.assert_close(ours, plain, atol=1e-5, rtol=1e-5)
     weight = torch.randn_like(plain)
     names, parameters = zip(*model.named_parameters(), strict=True)
@@ -109,50 +111,52 @@ def test_equals_plain_loops_forward_and_gradient():
 
 def test_padded_words_change_nothing_else():
     model = make()
-    image, token_ids, token_mask = batch()
-    long = model([image], token_ids=token_ids, token_mask=token_mask)
-    short = model([image[1:]], token_ids=token_ids[1:, :3], token_mask=token_mask[1:, :3])
+    image, token_ids, token_padding_mask = batch()
+    long = model([image], token_ids=token_ids, token_padding_mask=token_padding_mask)
+    short = model([image[1:]], token_ids=token_ids[1:, :3], token_padding_mask=token_padding_mask[1:, :3])
     torch.testing.assert_close(long.images[0].tokens[1:], short.images[0].tokens)
     torch.testing.assert_close(long.text.tokens[1:, :3], short.text.tokens)
 
 
 def test_one_kind_alone_uses_its_own_weights():
     model = make()
-    image, token_ids, token_mask = batch()
+    image, token_ids, token_padding_mask = batch()
     alone = model([image])
     assert alone.text is None
     assert alone.images[0].tokens.shape == (2, 5, 8)
     alone.images[0].tokens.sum().backward()
     assert model.layers[0].ffn.text.fc1.weight.grad is None
-    text = model(token_ids=token_ids, token_mask=token_mask)
+    text = model(token_ids=token_ids, token_padding_mask=token_padding_mask)
     assert text.images == ()
     assert text.text.tokens.shape == (2, 4, 8)
 
 
 def test_streams_and_extra_tokens_are_arguments():
     model = make()
-    image, token_ids, token_mask = batch()
+    image, token_ids, token_padding_mask = batch()
     extra = torch.randn(2, 3, 8)
-    out = model([image, image], token_ids=token_ids, token_mask=token_mask, extra_tokens=extra)
+    out = model([image, image], token_ids=token_ids, token_padding_mask=token_padding_mask, extra_tokens=extra)
     assert [stream.tokens.shape for stream in out.images] == [(2, 5, 8), (2, 5, 8)]
     assert out.extra.shape == (2, 3, 8)
     # Two equal streams weigh twice in every attention, and equally.
     torch.testing.assert_close(out.images[0].tokens, out.images[1].tokens)
-    other = model([image, image.flip(0)], token_ids=token_ids, token_mask=token_mask, extra_tokens=extra)
+    other = model(
+        [image, image.flip(0)], token_ids=token_ids, token_padding_mask=token_padding_mask, extra_tokens=extra
+    )
     assert not torch.allclose(out.images[0].tokens, other.images[0].tokens)
 
 
 def test_any_image_size_and_masked_patches():
     model = make(mask_token=True)
-    image, token_ids, token_mask = batch(size=16)
+    image, token_ids, token_padding_mask = batch(size=16)
     padding = torch.zeros(2, 16, 16, dtype=torch.bool)
     padding[1, 8:] = True
-    out = model([image], padding, token_ids, token_mask)
+    out = model([image], padding, token_ids, token_padding_mask)
     assert out.images[0].grid == (4, 4)
-    assert out.images[0].mask[1].tolist() == [False] * 9 + [True] * 8
+    assert out.images[0].padding_mask[1].tolist() == [False] * 9 + [True] * 8
     masked = torch.ones(2, 16, dtype=torch.bool)
-    blind = model([image], padding, token_ids, token_mask, masked_patches=masked)
-    also_blind = model([image * 2], padding, token_ids, token_mask, masked_patches=masked)
+    blind = model([image], padding, token_ids, token_padding_mask, masked_patches=masked)
+    also_blind = model([image * 2], padding, token_ids, token_padding_mask, masked_patches=masked)
     torch.testing.assert_close(blind.text.tokens, also_blind.text.tokens)
 
 
@@ -174,8 +178,8 @@ def test_reads_a_released_file_of_another_size(tmp_path):
     torch.save({"model": state}, path)
     same = make(pretrained=str(path))
     same.init_weights()
-    image, token_ids, token_mask = batch()
-    args = dict(token_ids=token_ids, token_mask=token_mask)
+    image, token_ids, token_padding_mask = batch()
+    args = dict(token_ids=token_ids, token_padding_mask=token_padding_mask)
     torch.testing.assert_close(same([image], **args).text.tokens, source([image], **args).text.tokens)
     wide = make(pretrained=str(path), image_size=32, patch_size=8, in_channels=6)
     wide.init_weights()
@@ -194,7 +198,7 @@ def test_bad_sizes_are_one_sentence():
         make(arch="huge")
     model = make()
     with pytest.raises(ConfigError, match="more than the 6"):
-        model(token_ids=torch.zeros(1, 7, dtype=torch.long), token_mask=torch.ones(1, 7, dtype=torch.bool))
+        model(token_ids=torch.zeros(1, 7, dtype=torch.long), token_padding_mask=torch.zeros(1, 7, dtype=torch.bool))
 
 
 def test_a_checkpoint_of_another_input_size_fits():

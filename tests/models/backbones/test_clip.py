@@ -73,7 +73,7 @@ def test_vision_matches_transformers_forward_and_gradient(reference, vision):
 def test_text_matches_transformers_forward_and_gradient(reference, text):
     token_ids = torch.tensor([[98, 5, 6, 99, 0, 0, 0, 0, 0, 0, 0, 0], [98, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 99]])
     theirs = reference.text_model(token_ids, output_hidden_states=True)
-    ours = text(token_ids, token_ids > 0)
+    ours = text(token_ids, token_ids == 0)
     pooled = reference.text_projection(theirs.pooler_output)
     torch.testing.assert_close(ours.pooled, pooled, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(ours.tokens, reference.text_projection(theirs.last_hidden_state), atol=1e-5, rtol=1e-5)
@@ -92,8 +92,8 @@ def test_other_image_sizes_resample_the_position_table_and_keep_the_class_row(vi
     assert features.grid == (6, 8)
     assert features.tokens.shape == (1, 49, 48)
     table = vision.position_embedding
-    picture = table[1:].reshape(1, 4, 4, 48).permute(0, 3, 1, 2)
-    resized = torch.nn.functional.interpolate(picture, (6, 8), mode="bicubic", antialias=True)
+    image = table[1:].reshape(1, 4, 4, 48).permute(0, 3, 1, 2)
+    resized = torch.nn.functional.interpolate(image, (6, 8), mode="bicubic", antialias=True)
     expected = torch.cat((table[:1], resized.flatten(2)[0].t()))
     torch.testing.assert_close(vision.positions((6, 8)), expected)
 

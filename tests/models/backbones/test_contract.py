@@ -48,7 +48,7 @@ def encoders(*arguments):
 
 def test_every_encoder_is_held_to_it():
     assert encoders("images", "padding_mask", "language") == {config["type"] for config in IMAGE_ENCODERS}
-    assert encoders("token_ids", "token_mask") == {config["type"] for config in TEXT_ENCODERS}
+    assert encoders("token_ids", "padding_mask") == {config["type"] for config in TEXT_ENCODERS}
 
 
 @pytest.mark.parametrize("config", IMAGE_ENCODERS, ids=name)
@@ -56,7 +56,7 @@ def test_image_encoder(config):
     encoder = MODELS.build(config).eval()
     features = encoder(torch.randn(2, 3, SIZE, SIZE), torch.zeros(2, SIZE, SIZE, dtype=torch.bool))
     assert features.tokens.shape == (2, features.num_prefix + encoder.num_tokens(SIZE), encoder.width)
-    assert features.mask.shape == features.tokens.shape[:2]
+    assert features.padding_mask.shape == features.tokens.shape[:2]
     channels = [level.shape[1] if level.ndim == 4 else level.shape[2] for level in features.levels]
     assert encoder.level_widths == tuple(channels)
 
@@ -65,4 +65,4 @@ def test_image_encoder(config):
 def test_text_encoder(config):
     encoder = MODELS.build(config).eval()
     ids = torch.randint(1, 32, (2, 5))
-    assert encoder(ids, torch.ones_like(ids, dtype=torch.bool)).tokens.shape == (2, 5, encoder.width)
+    assert encoder(ids, torch.zeros_like(ids, dtype=torch.bool)).tokens.shape == (2, 5, encoder.width)

@@ -19,7 +19,7 @@ def tiny(**kwargs) -> SwinPyramid:
 
 def sentence(batch: int, seed: int = 0) -> TextFeatures:
     vector = torch.randn(batch, 8, generator=torch.Generator().manual_seed(seed))
-    return TextFeatures(vector[:, None], torch.ones(batch, 1, dtype=torch.bool), pooled=vector)
+    return TextFeatures(vector[:, None], torch.zeros(batch, 1, dtype=torch.bool), pooled=vector)
 
 
 def detector_state(encoder: SwinPyramid) -> dict:

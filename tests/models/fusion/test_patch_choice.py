@@ -37,7 +37,7 @@ def test_streams_add_up_before_and_after_the_fusion():
     joined = choice(pair, text, fused, sentence)
     halves = torch.cat((torch.arange(0, 7), torch.arange(1, 7) + 6))  # class token, RGB, class token again, thermal
     swapped = halves.new_tensor([0, *range(7, 13), *range(1, 7)])
-    other_order = ImageFeatures(pair.tokens[:, swapped], pair.mask, pair.grid, 1)
+    other_order = ImageFeatures(pair.tokens[:, swapped], pair.padding_mask, pair.grid, 1)
     again = choice(other_order, text, fused[:, swapped], sentence)
     for one, two in zip((*joined.logits, joined.token), (*again.logits, again.token), strict=True):
         torch.testing.assert_close(one, two)
@@ -64,7 +64,7 @@ def test_a_certain_choice_reads_one_patch_and_its_place():
 
 def test_its_loss_falls_with_the_right_patch():
     sample = GroundingSample()
-    sample.gt_boxes = torch.tensor([[0.25, 0.25, 0.5, 0.5]])
+    sample.gt_boxes_cxcywh = torch.tensor([[0.25, 0.25, 0.5, 0.5]])
     right, wrong = torch.tensor([[9.0, 0, 0, 0]]), torch.tensor([[0, 9.0, 0, 0]])
     head = PatchChoiceHead(loss_weight=2.0)
     losses = [

@@ -18,7 +18,7 @@ def samples(boxes: torch.Tensor) -> list[GroundingSample]:
     made = []
     for box in boxes:
         sample = GroundingSample()
-        sample.gt_boxes = box[None]
+        sample.gt_boxes_cxcywh = box[None]
         made.append(sample)
     return made
 
@@ -41,7 +41,7 @@ def test_the_answering_candidate_can_give_the_target():
     values = candidates.values[:2].clone()
     values[rows, index] = torch.cat((offset.logit(), size, torch.full((2, 1), 9.0)), dim=1)
     candidates.values = values
-    torch.testing.assert_close(candidates.boxes(index), BOXES[:2])
+    torch.testing.assert_close(candidates.boxes_cxcywh(index), BOXES[:2])
 
 
 def test_the_loss_falls_where_the_prediction_is_right():
@@ -63,5 +63,5 @@ def test_the_loss_falls_where_the_prediction_is_right():
 def test_predictions_say_how_sure_they_are():
     dense = head()
     prediction = dense.predict(dense.answers([x[:1] for x in MAPS]))[0]
-    assert prediction.boxes.shape == (1, 4)
+    assert prediction.boxes_cxcywh.shape == (1, 4)
     torch.testing.assert_close(prediction.scores, torch.tensor([1 / (2 * 4 + 2 * 16)]))

@@ -25,12 +25,12 @@ def decoder(layout: str) -> DynamicDecoder:
 def run(layout: str, cells: torch.Tensor, grid: tuple[int, int]):
     words = torch.randn(1, 3, 8, generator=torch.Generator().manual_seed(1))
     positions = torch.zeros(1, cells.shape[1], 8)
-    mask = torch.tensor([[True, True, False]])
+    padding = torch.tensor([[False, False, True]])
 
     def middle(token):
         return token[:, :4].sigmoid()
 
-    return decoder(layout)(cells, positions, words, torch.zeros(1, 3, 8), mask, grid, middle)
+    return decoder(layout)(cells, positions, words, torch.zeros(1, 3, 8), padding, grid, middle)
 
 
 def test_each_stream_is_sampled_at_the_same_points():
@@ -44,7 +44,7 @@ def test_each_stream_is_sampled_at_the_same_points():
 def test_layouts_agree_on_a_single_stream():
     cells = torch.randn(1, 6, 8, generator=torch.Generator().manual_seed(0))
     for one, other in zip(run("each", cells, (2, 3)), run("flat", cells, (2, 3)), strict=True):
-        torch.testing.assert_close(one.boxes, other.boxes)
+        torch.testing.assert_close(one.boxes_cxcywh, other.boxes_cxcywh)
 
 
 def test_the_flat_layout_mixes_the_streams_of_a_pair():
@@ -56,7 +56,7 @@ def test_the_flat_layout_mixes_the_streams_of_a_pair():
 
 def test_the_next_stage_looks_around_the_box_of_the_one_before():
     first, second = run("each", torch.randn(1, 6, 8, generator=torch.Generator().manual_seed(0)), (2, 3))
-    assert first.boxes.shape == second.boxes.shape == (1, 4)
+    assert first.boxes_cxcywh.shape == second.boxes_cxcywh.shape == (1, 4)
     assert not torch.equal(first.query, second.query)
 
 

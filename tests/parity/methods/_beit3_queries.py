@@ -1,4 +1,4 @@
-"""What the parity cases of SimVG and ALVG have in common: BEiT-3, text-guided queries, boxes of a picture in a
+"""What the parity cases of SimVG and ALVG have in common: BEiT-3, text-guided queries, boxes of an image in a
 corner."""
 
 import numpy as np
@@ -20,7 +20,7 @@ MAX_WORDS = 1022
 
 
 class QueryParity(ParityMethod):
-    """Common names and layouts; the reference's boxes are relative to the unpadded picture (``img_shape``)."""
+    """Common names and layouts; the reference's boxes are relative to the unpadded image (``img_shape``)."""
 
     def backbone(self, case):
         encoder = case.spec["config"]["vis_enc"]
@@ -62,7 +62,7 @@ class QueryParity(ParityMethod):
         padding = torch.ones(len(image), *image.shape[-2:], dtype=torch.bool)
         for row, (height, width, _) in enumerate(case.inputs["img_shape"]):
             padding[row, :height, :width] = False
-        return GroundingInputs({"rgb": image}, padding, token_ids, self.token_mask(case, token_ids))
+        return GroundingInputs({"rgb": image}, padding, token_ids, self.token_padding_mask(case, token_ids))
 
     def samples(self, case):
         """Targets relative to the padded input, as everywhere in ours."""
@@ -74,14 +74,14 @@ class QueryParity(ParityMethod):
                 meant = torch.tensor([annotation["category_id"] != -1 for annotation in targets[row]])
                 corners = corners[meant]
             sample = GroundingSample(metainfo=dict(input_shape=shape, ori_shape=shape, frame=Frame()))
-            sample.gt_boxes = xyxy_to_cxcywh(corners) / torch.tensor([shape[1], shape[0]] * 2)
+            sample.gt_boxes_cxcywh = xyxy_to_cxcywh(corners) / torch.tensor([shape[1], shape[0]] * 2)
             if "gt_mask" in case.inputs:
                 sample.gt_masks = torch.from_numpy(np.stack(case.inputs["gt_mask"][row]))
             samples.append(sample)
         return samples
 
     def boxes_px(self, case, outputs, head, answers):
-        """Boxes (B, Q, 4) xyxy in pixels of the resized picture, limited to it."""
+        """Boxes (B, Q, 4) xyxy in pixels of the resized image, limited to it."""
         height, width = case.inputs["image"].shape[-2:]
         boxes = head.input_boxes(outputs, answers[1][-1])
         return cxcywh_to_xyxy(boxes) * boxes.new_tensor([width, height] * 2)
@@ -95,7 +95,7 @@ class QueryParity(ParityMethod):
             "head.input_proj": outputs["patches"].transpose(1, 2).unflatten(2, image.grid),
             "head.input_text_proj": outputs["words"],
             "head.tgqg_out_1QBC": tapped["tgqg"].states[-1].transpose(0, 1)[None],
-            "head.image_mask": outputs["patch_mask"].unflatten(1, image.grid).float(),
+            "head.image_mask": outputs["patch_padding"].unflatten(1, image.grid).float(),
             "head.image_pos_2d": outputs["positions"].transpose(1, 2).unflatten(2, image.grid),
             "head.query": outputs["queries"],
             "head.sentence_vector": outputs["sentence"],

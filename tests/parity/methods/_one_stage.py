@@ -18,8 +18,8 @@ class OneStageParity(ParityMethod):
 
     levels = 1
 
-    def token_mask(self, case, token_ids):
-        return token_ids != 0 if "lstm" in case.spec["config"]["text"] else super().token_mask(case, token_ids)
+    def token_padding_mask(self, case, token_ids):
+        return token_ids == 0 if "lstm" in case.spec["config"]["text"] else super().token_padding_mask(case, token_ids)
 
     def targets(self, case):
         size = case.spec["config"]["image_size"]
@@ -28,7 +28,7 @@ class OneStageParity(ParityMethod):
     def samples(self, case):
         samples = super().samples(case)
         for sample, box in zip(samples, self.targets(case), strict=True):
-            sample.gt_boxes = box[None]
+            sample.gt_boxes_cxcywh = box[None]
         return samples
 
     def anchors(self, case) -> list:
@@ -47,7 +47,7 @@ class OneStageParity(ParityMethod):
             "conf_logits_flat": candidates.logits,
             "best_scale_anchor_row_col": chosen,
             "best_anchor_row_col": chosen[:, 1:],
-            "pred_boxes_xyxy_pixels": cxcywh_to_xyxy(candidates.boxes(best)) * case.spec["config"]["image_size"],
+            "pred_boxes_xyxy_pixels": cxcywh_to_xyxy(candidates.boxes_cxcywh(best)) * case.spec["config"]["image_size"],
             "target_anchor": assigned[:, 0] * per_level + assigned[:, 1],
             "target_row_col": assigned[:, 2:],
         }

@@ -27,7 +27,7 @@ def resnet_detr(case: Case, modality: str) -> dict:
 
 
 def clip_arch(width: int, layers: int, heads: int, embed_dim: int, mlp_width: int | None = None, **sizes: int) -> dict:
-    """Sizes of one tower of CLIP; `sizes` are those of pictures or of words."""
+    """Sizes of one tower of CLIP; `sizes` are those of images or of words."""
     return dict(width=width, layers=layers, heads=heads, mlp_width=mlp_width or 4 * width, embed_dim=embed_dim, **sizes)
 
 

@@ -40,7 +40,7 @@ class ALVGParity(QueryParity):
                 type="AttentionSupervisedHead",
                 width=head["embed_dim"],
                 single=self.is_single(case),
-                frame="picture",
+                frame="image",
                 supervise_layers=head["aux_loss"],
                 score_weight=head.get("score_attn_loss_weight", 0.0),
                 attention_weight=head.get("decoder_attn_loss_weight", 0.0),
@@ -62,7 +62,7 @@ class ALVGParity(QueryParity):
         if "gt_mask" in case.inputs:
             targets = head.mask_targets(samples, tuple(outputs["mask_logits"].shape[-2:]))
             outputs["mask_target"] = targets.mean((1, 2))
-        outputs["regions"] = [self.regions(case, sample, outputs["patch_mask"]) for sample in samples]
+        outputs["regions"] = [self.regions(case, sample, outputs["patch_padding"]) for sample in samples]
         outputs["unweighted"] = self.unweighted_attention(case, head, outputs, samples)
         return outputs
 

@@ -88,7 +88,7 @@ class AttBalanceParity(TransVGParity):
         momentum = {name: tapped.pop(name) for name in list(tapped) if name.startswith("momentum/")}
         tapped["vl_layer0"] = tapped["vl_layer0"][0]  # without the logits
         named = super().outputs(case, outputs, tapped)
-        boxes, targets = outputs["pred_boxes"], self.targets(case)
+        boxes, targets = outputs["pred_boxes_cxcywh"], self.targets(case)
         if self.training:
             named |= {
                 "momentum/text_proj": momentum["momentum/text_proj"],
@@ -127,7 +127,7 @@ class AttBalanceParity(TransVGParity):
 
     def loss_terms(self, case, model, outputs):
         if not model.attention_balance.active:
-            zero = outputs["pred_boxes"].sum() * 0
+            zero = outputs["pred_boxes_cxcywh"].sum() * 0
             return model.losses(outputs, self.samples(case)) | dict.fromkeys(NAMES, zero)
         weighted = {**outputs, "box_weights": self.terms.box_weights}
         return model.losses(weighted, self.samples(case)) | self.terms.losses

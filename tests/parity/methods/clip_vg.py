@@ -50,13 +50,13 @@ class CLIPVGParity(ParityMethod):
             "text_projected": outputs["text"].tokens,
             "visual_features": outputs["image_features"].tokens,
             "visual_projected": outputs["image"].tokens,
-            "image_token_mask": outputs["image"].mask[:, 1:],
-            "joint_mask": joint.mask,
+            "image_token_mask": outputs["image"].padding_mask[:, 1:],
+            "joint_mask": joint.padding_mask,
             "joint_in": joint.inputs,
             "joint_layer0": tapped["joint_layer0"],
             "joint_out": joint.sequence,
             "regression_token": joint.regression,
-            "pred_box": outputs["pred_boxes"],
+            "pred_box": outputs["pred_boxes_cxcywh"],
         }
 
 

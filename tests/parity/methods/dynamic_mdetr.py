@@ -74,18 +74,18 @@ class DynamicMDETRParity(ParityMethod):
     def outputs(self, case, outputs, tapped):
         joint, text, streams = outputs["joint"], outputs["text"], outputs["streams"]
         named = {
-            "text_padding_mask": ~text.mask,
+            "text_padding_mask": text.padding_mask,
             "vl_encoder_input": joint.inputs.transpose(0, 1),
-            "vl_encoder_mask": joint.mask,
+            "vl_encoder_mask": joint.padding_mask,
             "vl_encoder_output": joint.sequence.transpose(0, 1),
             "bert_output": text.tokens,
             "clip_text_tokens": text.tokens,
-            "pred_box": outputs["pred_boxes"],
+            "pred_box": outputs["pred_boxes_cxcywh"],
         }
         suffixes = ("_rgb", "_ir") if len(streams) > 1 else ("",)
         for suffix, stream in zip(suffixes, streams.values(), strict=True):
             named[f"detr_memory{suffix}"] = stream.tokens.transpose(0, 1)
-            named[f"detr_mask{suffix}"] = stream.mask
+            named[f"detr_mask{suffix}"] = stream.padding_mask
             named[f"clip_image_tokens{suffix}"] = stream.tokens
         for name, value in tapped.items():
             parts = value.chunk(len(streams))
@@ -98,7 +98,7 @@ class DynamicMDETRParity(ParityMethod):
                 f"stage{i}_sampled_pos": stage.sampled_positions.transpose(1, 2),
                 f"stage{i}_decoder_output": stage.words.transpose(0, 1),
                 f"stage{i}_memory": stage.memory.transpose(0, 1),
-                f"stage{i}_box": stage.boxes,
+                f"stage{i}_box": stage.boxes_cxcywh,
             }
         return named
 

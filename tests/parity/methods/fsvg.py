@@ -68,7 +68,7 @@ class FSVGParity(ParityMethod):
             cells = torch.zeros(len(kept), grid_size)
             per_stream[f"score_block{index}"] = cells.scatter(1, chosen["index"], chosen["scores"])
             per_stream[f"kept_block{index}"] = cells.scatter(1, kept, 1.0)
-        boxes = outputs["pred_boxes"]
+        boxes = outputs["pred_boxes_cxcywh"]
         return {
             **_parts.bracketed(per_stream, self.modality(case)),
             **shared,

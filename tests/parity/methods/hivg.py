@@ -85,11 +85,11 @@ class HiVGParity(ParityMethod):
             "text_features": outputs["words"].tokens,
             "text_eos_embed": outputs["words"].pooled,
             "text_proj": outputs["text"].tokens,
-            "visual_mask": outputs["image"].mask[:, 1 : 1 + patches],
+            "visual_mask": outputs["image"].padding_mask[:, 1 : 1 + patches],
             "vl_transformer": outputs["joint"].sequence.transpose(0, 1),
             "visu_token_mlp": alignment.mlp(alignment.norm(outputs["patches"])),
             "seg_features": upsampled(mask, outputs),
-            "pred_box": outputs["pred_boxes"],
+            "pred_box": outputs["pred_boxes_cxcywh"],
             "logits_per_text": next(iter(logits.values())),
             "visu_token_similarity": alignment(outputs),
             "seg_mask": mask(outputs),
@@ -108,10 +108,10 @@ class HiVGParity(ParityMethod):
                 images={stream: image[one] for stream, image in inputs.images.items()},
                 padding_mask=inputs.padding_mask[one],
                 token_ids=inputs.token_ids[one],
-                token_mask=inputs.token_mask[one],
+                token_padding_mask=inputs.token_padding_mask[one],
             )
             with torch.no_grad():
-                boxes.append(self.model.encode(sample)["pred_boxes"])
+                boxes.append(self.model.encode(sample)["pred_boxes_cxcywh"])
         return torch.cat(boxes)
 
     def losses(self, case, losses, outputs):

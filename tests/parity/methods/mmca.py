@@ -44,12 +44,12 @@ class MMCAParity(ParityMethod):
         named = {
             "text_features": tapped.pop("text_encoder").tokens,
             "text_projected": text.tokens,
-            "word_vector": masked_mean(text.tokens, text.mask),
+            "word_vector": masked_mean(text.tokens, text.padding_mask),
             "joint_layer0": tapped.pop("joint_layer0"),
             "joint_out": joint.sequence,
-            "joint_mask": joint.mask,
+            "joint_mask": joint.padding_mask,
             "regression_token": joint.regression,
-            "pred_box": outputs["pred_boxes"],
+            "pred_box": outputs["pred_boxes_cxcywh"],
         }
         streams = outputs["streams"]
         prefixes = ("rgb_", "thermal_") if len(streams) > 1 else ("",)
@@ -57,7 +57,7 @@ class MMCAParity(ParityMethod):
         projected = image.tokens.chunk(len(streams), dim=1)
         for prefix, stream, tokens in zip(prefixes, streams.values(), projected, strict=True):
             named[f"{prefix}encoder_out"] = stream.tokens
-            named[f"{prefix}mask_stride32"] = stream.mask.unflatten(1, stream.grid)
+            named[f"{prefix}mask_stride32"] = stream.padding_mask.unflatten(1, stream.grid)
             named[f"{prefix}visual_projected"] = tokens
         return named
 

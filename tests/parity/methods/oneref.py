@@ -102,7 +102,7 @@ class OneRefParity(ParityMethod):
             "language_head": outputs["language_head"],
             "pooled": outputs["pooled"],
             "similarity": outputs["similarity"],
-            "pred_box": outputs["pred_boxes"],
+            "pred_box": outputs["pred_boxes_cxcywh"],
         }
         if "mask_logits" in outputs:
             named["seg_mask"] = outputs["mask_logits"]

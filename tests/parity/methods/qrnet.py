@@ -94,14 +94,14 @@ class QRNetParity(ParityMethod):
             else:
                 named[name] = value
         named["stage3_before_qdatt"] = named.get("stage3_before_qdatt")
-        boxes = outputs["pred_boxes"]
+        boxes = outputs["pred_boxes_cxcywh"]
         targets = self.targets(case).to(boxes)
         named |= {
             "text_proj": text.tokens,
-            "visual_mask_p5_p6": stream.mask,
+            "visual_mask_p5_p6": stream.padding_mask,
             "visual_tokens_p5_p6": torch.cat([level.flatten(2) for level in stream.levels], 2).permute(2, 0, 1),
             "visu_proj": image.tokens.transpose(0, 1),
-            "vl_mask": joint.mask,
+            "vl_mask": joint.padding_mask,
             "vl_output": joint.sequence.transpose(0, 1),
             "vl_reg_output": joint.regression,
             "pred_box": boxes,

@@ -178,7 +178,7 @@ class RGBTVGNetParity(ParityMethod):
         logits = contrast.logits(outputs)
         end = inputs.token_ids.argmax(-1)
         targets = self.targets(case)
-        boxes = cxcywh_to_xyxy(outputs["pred_boxes"]).clamp(0, 1)
+        boxes = cxcywh_to_xyxy(outputs["pred_boxes_cxcywh"]).clamp(0, 1)
         return (
             named
             | self.neck_outputs(case, outputs, inputs)
@@ -186,9 +186,9 @@ class RGBTVGNetParity(ParityMethod):
                 "text_pooled": tapped["text_last_hidden_state"][torch.arange(len(end)), end],
                 "vl_input": joint.inputs.transpose(0, 1),
                 "vl_transformer_out": joint.sequence.transpose(0, 1),
-                "vl_key_padding_mask": joint.mask,
+                "vl_key_padding_mask": joint.padding_mask,
                 "visu_fuse_out": outputs["image"].tokens,
-                "pred_box_cxcywh": outputs["pred_boxes"],
+                "pred_box_cxcywh": outputs["pred_boxes_cxcywh"],
                 "logits_per_text": next(iter(logits.values())),
                 "visu_token_similarity": alignment(outputs),
                 "seg_mask": mask(outputs),

@@ -33,7 +33,7 @@ class SimVGParity(QueryParity):
                 type="TwoBranchHead",
                 width=head["embed_dim"],
                 single=self.is_single(case),
-                frame="picture",
+                frame="image",
                 supervise_layers=head["aux_loss"],
                 num_token_layers=head["num_token_mlp_layers"],
                 supervise_token_layers=head["mlp_aux_loss"],
@@ -111,7 +111,7 @@ class SimVGParity(QueryParity):
                 for row in range(len(boxes)):
                     named[f"{prefix}{row}.boxes_xyxy"] = boxes[row] / divisor
                     named[f"{prefix}{row}.scores"] = scores[row]
-            assert all(len(prediction.boxes) for prediction in predictions)
+            assert all(len(prediction.boxes_cxcywh) for prediction in predictions)
         return named
 
     def losses(self, case, losses, outputs):
@@ -234,9 +234,9 @@ class SimVGParity(QueryParity):
             given["pred_scores"], given["pred_boxes"], given["gt_boxes"], given["category_id"], strict=True
         ):
             targets = [] if -1 in categories else truth
-            row = dict(pred_boxes=boxes, pred_scores=scores, gt_boxes=targets, dataset="case", image_paths={})
+            row = dict(pred_boxes_xyxy=boxes, pred_scores=scores, gt_boxes_xyxy=targets, dataset="case", image_paths={})
             rows.append(row | metric.measure(row))
-        hits = [[100.0 * (row["f1"] >= 1), 100.0 * (row["presence"] and not row["gt_boxes"])] for row in rows]
+        hits = [[100.0 * (row["f1"] >= 1), 100.0 * (row["presence"] and not row["gt_boxes_xyxy"])] for row in rows]
         yield "samples", hits, wanted["per sample [F1 hit, N_acc] in percent"]
         scores = {name: estimate.value * 100 for name, estimate in metric.score(rows).items()}
         yield "F1", scores["pr@f1"], wanted["F1score_percent"]

@@ -49,21 +49,21 @@ class TransVGParity(ParityMethod):
             named |= {
                 name: tapped[name] for name in ("resnet_layer4", "sine_position", "input_proj", "detr_encoder_layer0")
             }
-            named |= {"detr_mask": stream.mask, "detr_encoder": stream.tokens.transpose(0, 1)}
+            named |= {"detr_mask": stream.padding_mask, "detr_encoder": stream.tokens.transpose(0, 1)}
         else:  # one batched pass over both streams: RGB first, thermal second
             for name in ("resnet_layer4", "sine_position", "input_proj"):
                 named[f"{name}[rgb]"], named[f"{name}[thermal]"] = tapped[name].chunk(2)
             layer0 = tapped["detr_encoder_layer0"].chunk(2, dim=1)
             named["detr_encoder_layer0[rgb]"], named["detr_encoder_layer0[thermal]"] = layer0
             for name, stream in zip(("rgb", "thermal"), streams.values(), strict=True):
-                named[f"detr_mask[{name}]"] = stream.mask
+                named[f"detr_mask[{name}]"] = stream.padding_mask
                 named[f"detr_encoder[{name}]"] = stream.tokens.transpose(0, 1)
-        boxes = outputs["pred_boxes"]
+        boxes = outputs["pred_boxes_cxcywh"]
         targets = self.targets(case).to(boxes)
         named |= {
             "visu_proj": outputs["image"].tokens.transpose(0, 1),
             "vl_input": joint.inputs.transpose(0, 1),
-            "vl_mask": joint.mask,
+            "vl_mask": joint.padding_mask,
             "vl_layer0": tapped["vl_layer0"].transpose(0, 1),
             "vl_output": joint.sequence.transpose(0, 1),
             "vl_reg_output": joint.regression,

@@ -1,4 +1,4 @@
-"""SimVG's "coco_all" without a file of its own: RefCOCO, RefCOCO+ and RefCOCOg (UMD), 321327 sentences.
+"""SimVG's "coco_all" without a file of its own: RefCOCO, RefCOCO+ and RefCOCOg (UMD), 321327 expressions.
 
 RefCOCOg by Google's split is not in it: its training images are in the test parts of the others.
 """
@@ -8,7 +8,7 @@ data_root = "data"
 split_root = "data/annotations"
 modality = "rgb"
 statistics = "imagenet"
-sentences = "drawn"
+expressions = "drawn"
 source_weights = {}  # source -> passes per epoch, 1 where left out
 
 # Source -> its test parts.
@@ -33,7 +33,7 @@ train_dataloader = dict(
         mixture,
         pipeline="$train_pipeline",
         sources={name: dict(type="SeqTRInstances", dataset=name, split="train") for name in test_splits},
-        sentences="$sentences",
+        expressions="$expressions",
     ),
 )
 val_dataloader = dict(

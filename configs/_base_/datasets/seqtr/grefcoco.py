@@ -3,4 +3,4 @@
 _base_ = ["refcoco.py"]
 
 dataset = "grefcoco"
-sentences = "each"
+expressions = "each"

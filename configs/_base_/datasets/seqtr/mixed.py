@@ -1,4 +1,4 @@
-"""SimVG's mixture without a file of its own: coco_all, ReferIt and Flickr30k, 802647 sentences.
+"""SimVG's mixture without a file of its own: coco_all, ReferIt and Flickr30k, 802647 expressions.
 
 Their merged file has regions of Visual Genome too: mixed_vg.py adds them.
 """

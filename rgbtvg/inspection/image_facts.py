@@ -1,4 +1,4 @@
-"""What is measured of the pictures of a pair, each file decoded once."""
+"""What is measured of the images of a pair, each file decoded once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rgbtvg.inspection.registration import Shift, estimate_shift
 from rgbtvg.visualization.drawing import displayed
 
 MINIATURE = 32
-"""Side of the grey picture that near-duplicates are compared by."""
+"""Side of the grey image that near-duplicates are compared by."""
 HASH_SIDE = 8
 """Lowest frequencies per axis of the perceptual hash: 64 bits."""
 BLACK = 6
@@ -28,7 +28,7 @@ BORDER_JITTER = 2.0
 BORDER_COVERAGE = 0.2
 """Part of a side that a border must take."""
 COLOURED = 2.0
-"""Mean difference of channels from which a picture has colours; compression leaves a level or two."""
+"""Mean difference of channels from which an image has colours; compression leaves a level or two."""
 
 
 class Border(NamedTuple):
@@ -42,7 +42,7 @@ class Border(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PictureFacts:
+class ImageFacts:
     """What is known of one image file.
 
     Args:
@@ -50,13 +50,13 @@ class PictureFacts:
         problem: why it could not be read; everything else is empty then.
         size: (height, width), upright.
         file_hash: of the bytes.
-        perceptual_hash: 64 bits that stay nearly the same when a picture is re-encoded or resized.
+        perceptual_hash: 64 bits that stay nearly the same when an image is re-encoded or resized.
         miniature: `MINIATURE` x `MINIATURE` grey levels.
         std: of the grey levels.
         clipped: part of the pixels that are black or white to the last level, whichever is more.
         coloured: the channels differ.
         depth_range: lowest and highest value of a file with more than 8 bits, else None.
-        borders: black borders of a thermal picture.
+        borders: black borders of a thermal image.
     """
 
     path: str
@@ -79,32 +79,32 @@ class PictureFacts:
 
 @dataclass(frozen=True)
 class PairFacts:
-    """What is known of the pictures of one scene.
+    """What is known of the images of one scene.
 
     Args:
-        pictures: stream -> its facts.
+        images: stream -> its facts.
         shift: of thermal against colour, where both could be read and show enough to tell.
         likeness: correlation of the grey levels of colour and thermal, where both could be read.
     """
 
-    pictures: dict[str, PictureFacts] = field(default_factory=dict)
+    images: dict[str, ImageFacts] = field(default_factory=dict)
     shift: Shift | None = None
     likeness: float | None = None
 
     @property
     def readable(self) -> bool:
-        return all(picture.problem is None for picture in self.pictures.values())
+        return all(image.problem is None for image in self.images.values())
 
 
 def measure_pair(image_paths: Mapping[str, str]) -> PairFacts:
-    """Read the pictures of a pair and measure them; never raises for what is wrong with a file."""
+    """Read the images of a pair and measure them; never raises for what is wrong with a file."""
     cv2.setNumThreads(1)
     facts, greys = {}, {}
     for stream, path in image_paths.items():
         try:
-            facts[stream], greys[stream] = _measure_picture(path, stream)
+            facts[stream], greys[stream] = _measure_image(path, stream)
         except DataError as error:
-            facts[stream] = PictureFacts(path, problem=str(error))
+            facts[stream] = ImageFacts(path, problem=str(error))
     if not {"rgb", "ir"} <= greys.keys():
         return PairFacts(facts)
     return PairFacts(
@@ -114,27 +114,27 @@ def measure_pair(image_paths: Mapping[str, str]) -> PairFacts:
 
 def correlation(first: bytes, second: bytes) -> float:
     """Of two miniatures, between -1 and 1; 0 where one of them is uniform."""
-    pictures = [np.frombuffer(picture, np.uint8).astype(np.float32) for picture in (first, second)]
-    centred = [picture - picture.mean() for picture in pictures]
+    images = [np.frombuffer(image, np.uint8).astype(np.float32) for image in (first, second)]
+    centred = [image - image.mean() for image in images]
     norm = float(np.linalg.norm(centred[0]) * np.linalg.norm(centred[1]))
     return float(centred[0] @ centred[1]) / norm if norm else 0.0
 
 
 def perceptual_hash(miniature: np.ndarray) -> int:
-    """Signs of the lowest frequencies against their median (pHash), 64 bits of a grey picture."""
+    """Signs of the lowest frequencies against their median (pHash), 64 bits of a grey image."""
     frequencies = cv2.dct(miniature.astype(np.float32))[:HASH_SIDE, :HASH_SIDE].ravel()
     # The first one is the mean brightness: it would always be above.
     bits = frequencies > np.median(frequencies[1:])
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def _measure_picture(path: str, stream: str) -> tuple[PictureFacts, np.ndarray]:
+def _measure_image(path: str, stream: str) -> tuple[ImageFacts, np.ndarray]:
     image, _, _ = read_image(path, stream=stream)
     pixels = np.asarray(displayed(image, stream))  # (H, W, 3) or (H, W)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
     miniature = cv2.resize(grey, (MINIATURE, MINIATURE), interpolation=cv2.INTER_AREA)
     levels = np.bincount(grey.ravel(), minlength=256) / grey.size
-    facts = PictureFacts(
+    facts = ImageFacts(
         path,
         size=grey.shape,
         file_hash=hashlib.blake2b(Path(path).read_bytes(), digest_size=16).hexdigest(),
@@ -157,7 +157,7 @@ def _is_coloured(image: Image.Image) -> bool:
 
 
 def _depth_range(image: Image.Image) -> tuple[float, float] | None:
-    """Lowest and highest value of an integer picture of more than 8 bits."""
+    """Lowest and highest value of an integer image of more than 8 bits."""
     if not image.mode.startswith("I"):
         return None
     low, high = image.getextrema()

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageFile
 
 import rgbtvg
-from rgbtvg.apis.inferencer import open_picture
+from rgbtvg.apis.inferencer import open_image
 from rgbtvg.datasets import image_decoding, image_files
 from rgbtvg.datasets.image_files import image_size, read_image
 from rgbtvg.datasets.transforms import LoadImages
@@ -150,7 +150,7 @@ def test_only_the_documented_formats_are_opened(tmp_path, monkeypatch, kind):
         monkeypatch.setattr(subprocess, name, start)
     path = tmp_path / "x.jpg"
     path.write_bytes(encoded(kind, np.resize(PIXELS, (64, 64, 3))))
-    for read in (lambda: read_image(path), lambda: image_size(path), lambda: open_picture(path, "ir")):
+    for read in (lambda: read_image(path), lambda: image_size(path), lambda: open_image(path, "ir")):
         with pytest.raises(DataError, match=r"not an image of a supported format \(JPEG, PNG") as caught:
             read()
         assert "BytesIO" not in str(caught.value)
@@ -209,7 +209,7 @@ def test_images_in_memory_and_annotated_sizes_have_the_same_limit():
     large = np.broadcast_to(np.uint8(0), (HUGE, HUGE))
     for wrong in (huge, large, np.zeros((0, 5, 3), np.uint8), np.zeros((5, 0), np.uint8)):
         with pytest.raises(DataError, match=r"^the RGB image cannot be read: it has "):
-            open_picture(wrong, "rgb")
+            open_image(wrong, "rgb")
     with pytest.raises(DataError, match="limit of 67 million"):
         LoadImages("ir")({"images": {"ir": PIXELS[..., 0]}, "image_paths": {}, "size": (10**6, 10**6)})
 

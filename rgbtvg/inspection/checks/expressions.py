@@ -1,4 +1,4 @@
-"""Checks of sentences: what an annotation tool or a language model leaves behind."""
+"""Checks of expressions: what an annotation tool or a language model leaves behind."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LONGEST = 60
 """Words; annotators are asked for one sentence."""
 TOOL_LANGUAGE = re.compile(
     r"\b(bounding[ -]?box(es)?|bbox(es)?|coordinates?|annotat(ed|ion|ions)|ground[ -]truth|"
-    r"(the|this|provided|given) (image|picture|photo) (shows|depicts|contains)|as an ai\b|language model|"
+    r"(the|this|provided|given) (picture|image|photo) (shows|depicts|contains)|as an ai\b|language model|"
     r"i('m| am)? (sorry|cannot|can't|unable)|(red|green|blue|yellow) (box|rectangle) (drawn|marked|highlighted)|"
     r"(specified|designated|given|target) (region|area|category|object)|x ?= ?\d+|"
-    r"here is (a|the) (description|sentence))"
+    r"here is (a|the) (description|expression))"
     r"|[\[(] ?\d+(\.\d+)?( ?, ?\d+(\.\d+)?){3} ?[\])]|</?(box|ref|think|img)>",
     re.IGNORECASE,
 )
@@ -41,65 +41,65 @@ def _quoted(record: dict[str, Any]) -> str:
     return repr(record["expression"][:200])
 
 
-@record_check("error", "Write a sentence: tokenisers refuse an empty one.", drop=True)
-def empty_sentence(record: dict[str, Any], size: Size | None) -> str | None:
-    """The sentence is empty"""
+@record_check("error", "Write an expression: tokenisers refuse an empty one.", drop=True)
+def empty_expression(record: dict[str, Any], size: Size | None) -> str | None:
+    """The expression is empty"""
     return None if record["expression"].strip() else "nothing is written"
 
 
 @record_check("warning", "Write what the object looks like and where it is.", drop=True)
 def tool_language(record: dict[str, Any], size: Size | None) -> str | None:
-    """The sentence speaks of the annotation instead of the object"""
+    """The expression speaks of the annotation instead of the object"""
     found = TOOL_LANGUAGE.search(record["expression"])
     return f"{found.group()!r} in {_quoted(record)}" if found else None
 
 
-@record_check("warning", "Check whether the object is there; a box needs a sentence about it.", drop=True)
+@record_check("warning", "Check whether the object is there; a box needs an expression about it.", drop=True)
 def not_visible(record: dict[str, Any], size: Size | None) -> str | None:
-    """The sentence says that its object cannot be seen"""
-    # Where nothing is meant, such a sentence is right.
+    """The expression says that its object cannot be seen"""
+    # Where nothing is meant, such an expression is right.
     found = NOT_VISIBLE.search(record["expression"]) if record["boxes"] else None
     return f"{found.group()!r} in {_quoted(record)}" if found else None
 
 
 @record_check("warning", "Decode the text as UTF-8 and take the remains of templates out.")
-def garbled_sentence(record: dict[str, Any], size: Size | None) -> str | None:
-    """The sentence has broken characters or remains of a template"""
+def garbled_expression(record: dict[str, Any], size: Size | None) -> str | None:
+    """The expression has broken characters or remains of a template"""
     found = GARBLED.search(record["expression"])
     return f"{found.group()!r} in {_quoted(record)}" if found else None
 
 
-@record_check("warning", "Write a sentence that tells the object from the others.")
+@record_check("warning", "Write an expression that tells the object from the others.")
 def no_words(record: dict[str, Any], size: Size | None) -> str | None:
-    """The sentence has no word, such as a bare number plate"""
+    """The expression has no word, such as a bare number plate"""
     text = record["expression"].strip()
     return _quoted(record) if text and not WORD.search(text) else None
 
 
 @record_check("note", "One word rarely tells an object from the others.")
 def one_word(record: dict[str, Any], size: Size | None) -> str | None:
-    """The sentence is a single word"""
+    """The expression is a single word"""
     words = record["expression"].split()
     return _quoted(record) if len(words) == 1 and WORD.search(words[0]) else None
 
 
 @record_check("warning", "Cut it to one sentence about one object: tokenisers cut it anyway.")
-def long_sentence(record: dict[str, Any], size: Size | None) -> str | None:
-    """The sentence is longer than sixty words"""
+def long_expression(record: dict[str, Any], size: Size | None) -> str | None:
+    """The expression is longer than sixty words"""
     words = len(record["expression"].split())
     return f"{words} words: {_quoted(record)}" if words > LONGEST else None
 
 
-@survey_check("warning", "Say in each sentence what tells its object from the other.")
-def ambiguous_sentence(survey: Survey) -> Iterator[Finding]:
-    """One sentence means different objects of one picture"""
+@survey_check("warning", "Say in each expression what tells its object from the other.")
+def ambiguous_expression(survey: Survey) -> Iterator[Finding]:
+    """One sentence means different objects of one image"""
     for places in survey.records_of:
-        by_sentence = defaultdict(list)
+        by_expression = defaultdict(list)
         for place in places:
             record = survey.records[place]
-            sentence = " ".join(record["expression"].lower().split())
-            by_sentence[record["dataset"], record["split"], sentence].append(place)
-        for (_, _, sentence), same in by_sentence.items():
+            expression = " ".join(record["expression"].lower().split())
+            by_expression[record["dataset"], record["split"], expression].append(place)
+        for (_, _, expression), same in by_expression.items():
             boxes = {tuple(map(tuple, survey.records[place]["boxes"])) for place in same}
-            if sentence and len(boxes) > 1:
-                yield Finding(f"{len(boxes)} objects are called {sentence!r}", tuple(same))
+            if expression and len(boxes) > 1:
+                yield Finding(f"{len(boxes)} objects are called {expression!r}", tuple(same))
