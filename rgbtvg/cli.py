@@ -46,6 +46,13 @@ def parse_overrides(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return args
 
 
+def check_weights_named(parser: argparse.ArgumentParser, args: argparse.Namespace) -> argparse.Namespace:
+    """The arguments, which must name a checkpoint or the config of a model that reads its own weights."""
+    if args.config is None and args.load_from is None:
+        parser.error("name a checkpoint (--load-from CHECKPOINT), a config of a zero-shot model, or both")
+    return args
+
+
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
     """``--cfg-options KEY=VALUE ...``, for :func:`rgbtvg.engine.parse_options`."""
     parser.add_argument(
