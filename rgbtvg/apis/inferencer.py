@@ -278,7 +278,9 @@ def _config_and_checkpoint(
     if not is_config:
         if checkpoint is not None:
             raise ConfigError(f"{first} is not a config ({', '.join(CONFIG_SUFFIXES)}), but a checkpoint follows it")
-        return config_from_checkpoint(first, options), first
+        config = config_from_checkpoint(first, options)
+        check_weights(config, first)
+        return config, first
     if isinstance(first, Config):
         config = override(first, options) if options else first
     else:
