@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -39,6 +40,8 @@ def parse_overrides(parser: argparse.ArgumentParser) -> argparse.Namespace:
     unknown = [word for word in rest if word.startswith("-") or "=" not in word]
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if "=" in (args.config or "") and not os.path.exists(args.config):  # the first of them, without a config
+        rest, args.config = [args.config, *rest], None
     args.cfg_options = [*args.cfg_options, *rest]
     return args
 
