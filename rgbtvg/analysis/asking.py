@@ -109,7 +109,7 @@ def ask(subject: Subject, questions: Sequence[Question], progress: bool = True) 
                     row = make_row(sample.to_dict())
                     rows[question.record] = row | {"expression": records[question.record]["expression"]}
                 asked[question.name][question.record] = True
-                if len(sample.pred_boxes_xyxy):
+                if "pred_boxes_xyxy" in sample and len(sample.pred_boxes_xyxy):
                     box = sample.pred_boxes_xyxy[0].cpu().numpy()
                     boxes[question.name][question.record] = box if np.isfinite(box).all() else np.nan
     kept = sorted(rows)

@@ -77,11 +77,9 @@ def truth(sample):
 
 def is_seen(image, sample, contrast=8.0):
     """Whether the target stands out from what is around it, in an image (C, H, W) of the network's input."""
-    height, width = image.shape[-2:]
-    cx, cy, w, h = torch.as_tensor(sample.gt_boxes_cxcywh)[0].tolist()
-    x0, x1 = round((cx - w / 2) * width), max(round((cx + w / 2) * width), round((cx - w / 2) * width) + 1)
-    y0, y1 = round((cy - h / 2) * height), max(round((cy + h / 2) * height), round((cy - h / 2) * height) + 1)
-    inside = torch.zeros((height, width), dtype=torch.bool)
+    x0, y0, x1, y1 = sample.frame.to_input(truth(sample))[0].round().int().tolist()
+    x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
+    inside = torch.zeros(image.shape[-2:], dtype=torch.bool)
     inside[y0:y1, x0:x1] = True
     around = torch.zeros_like(inside)
     around[max(y0 - 3, 0) : y1 + 3, max(x0 - 3, 0) : x1 + 3] = True
