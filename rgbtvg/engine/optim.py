@@ -16,7 +16,7 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.registry import OPTIM_WRAPPERS
 
 
-class SkipsNonFinite:
+class SkipsNonFinite(OptimWrapper):
     """Mixin of an optimizer wrapper.
 
     A loss that is not finite on one process drops the whole step on all of them, accumulated gradients included.

@@ -82,7 +82,8 @@ def _voc_object(node: ElementTree.Element) -> LabelledObject:
     if not name or box is None:
         raise ValueError("an object has no name or no bndbox")
     if box.find("xmin") is not None:
-        corners = tuple(_number(box, tag) for tag in ("xmin", "ymin", "xmax", "ymax"))
+        x0, y0, x1, y1 = (_number(box, tag) for tag in ("xmin", "ymin", "xmax", "ymax"))
+        corners = (x0, y0, x1, y1)
     else:
         x, y, w, h = (_number(box, tag) for tag in ("x", "y", "w", "h"))
         corners = (x, y, x + w, y + h)

@@ -41,9 +41,9 @@ def load_clip_weights(encoder: nn.Module, path: str, part: str) -> None:
     state = read_tower(path, part)
     if part == "vision":
         state["patch_embedding.weight"] = fit_patch_embedding(
-            state["patch_embedding.weight"], encoder.patch_embedding.weight.shape
+            state["patch_embedding.weight"], encoder.get_parameter("patch_embedding.weight").shape
         )
-        rows = len(encoder.position_embedding) - 1
+        rows = len(encoder.get_parameter("position_embedding")) - 1
         state["position_embedding"] = resize_grid_table(
             state["position_embedding"], (math.isqrt(rows),) * 2, num_prefix=1, antialias=False
         )

@@ -94,13 +94,13 @@ class BaseGrounder(BaseModel):
         """
 
     def forward(
-        self, inputs: GroundingInputs, data_samples: list[GroundingSample] | None = None, mode: str = "tensor"
+        self, inputs: GroundingInputs, data_samples: Sequence[GroundingSample] = (), mode: str = "tensor"
     ) -> Any:
         """MMEngine's entry: ``loss`` gives a dict of losses, ``predict`` the samples, ``tensor`` the raw outputs."""
         if mode == "loss":
-            return self.loss(inputs, data_samples)
+            return self.loss(inputs, list(data_samples))
         if mode == "predict":
-            return self.predict(inputs, data_samples)
+            return self.predict(inputs, list(data_samples))
         if mode == "tensor":
             return self.encode(inputs)
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
