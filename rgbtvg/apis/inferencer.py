@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, overload
@@ -14,6 +15,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import print_log
+from mmengine.registry import FUNCTIONS
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -30,13 +32,13 @@ from rgbtvg.visualization.drawing import STREAM_TITLES
 
 if TYPE_CHECKING:
     from rgbtvg.apis.explanation import Explanation
-    from rgbtvg.models.grounders.base import BaseGrounder
 
 # Checkpoints, configs and models are imported where they are used: an exported model needs none of them.
 
 ImageSource = str | Path | Image.Image | NDArray[Any]
 Question = tuple[ImageSource | None, ImageSource | None, str]
 
+COLLATE = MappingProxyType({"type": "collate_grounding"})
 NEEDS_TRUTH = ("CheckBoxes", "LoadMasks")
 """Transforms of a test pipeline that only concern the annotation."""
 BATCH_SIZE = 16
@@ -51,7 +53,7 @@ class GroundingInferencer:
     Args:
         config_or_checkpoint: a checkpoint that carries its config (every one that training writes does), a config, or
             an ONNX file of ``tools/export.py``.
-        checkpoint: the weights, if the first argument is a config.
+        checkpoint: the weights, if the first argument is a config; a zero-shot config names its own.
         options: overrides of the config, as ``--cfg-options`` gives them: ``{"thermal_normalisation": "clahe"}``.
         device: such as ``'cpu'`` or ``'cuda:1'``; by default a GPU if there is one.
         compile: compile the model with ``torch.compile`` at the first call.
@@ -82,6 +84,7 @@ class GroundingInferencer:
             if checkpoint is not None or options or compile:
                 raise ConfigError(f"{self.checkpoint} is an exported model: it takes no checkpoint, options or compile")
             self.model = ExportedModel(self.checkpoint)
+            self._collate = collate_grounding
             with tempfile.TemporaryDirectory() as folder:
                 self.steps = self.model.pipeline(folder)
                 self._load, *self._pipeline = build_transforms(self.steps)
@@ -89,11 +92,12 @@ class GroundingInferencer:
             from rgbtvg.engine.checkpoint_config import building
 
             config, checkpoint = _config_and_checkpoint(config_or_checkpoint, checkpoint, options)
-            self.checkpoint = Path(checkpoint)
             self.model = _build_model(config, checkpoint).to(self.device).eval()
+            self.checkpoint = Path(self.model.identity()["path"] if checkpoint is None else checkpoint)
             if compile:
                 self.model.compile_graphs()
-            with building(config, checkpoint):
+            self._collate = FUNCTIONS.get(config.test_dataloader.get("collate_fn", COLLATE)["type"])
+            with building(config, self.checkpoint):
                 self.steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
                 self._load, *self._pipeline = build_transforms(self.steps)
         self.streams: tuple[str, ...] = self.model.streams
@@ -137,6 +141,18 @@ class GroundingInferencer:
             return self._results([(rgb, thermal, text) for text in expression])
         return self._results([(rgb, thermal, expression)])[0]
 
+    def stream(self, questions: Iterable[Question], batch_size: int = BATCH_SIZE) -> Iterator[GroundingResult]:
+        """Yield results of (rgb, thermal, expression) triples as they come, `batch_size` at a time.
+
+        Memory does not grow with the number of triples. Each of the three is as in a call.
+
+        Raises:
+            DataError: as in a call.
+        """
+        questions = iter(questions)
+        while batch := list(islice(questions, batch_size)):
+            yield from self._results(batch)
+
     @torch.inference_mode()
     def _results(self, questions: Sequence[Question]) -> list[GroundingResult]:
         """Answer in batches; consecutive questions about the same images load them once."""
@@ -157,7 +173,7 @@ class GroundingInferencer:
                     shown = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
                 samples.append(self._transformed({**loaded, "sample_id": expression, "expression": expression}))
                 about.append((shown, [*warnings, *(self.tokenize.warnings(expression) if self.tokenize else ())]))
-            answered = self.model.test_step(collate_grounding(samples))
+            answered = self.model.test_step(self._collate(samples))
             results += [_result(sample, *facts) for sample, facts in zip(answered, about, strict=True)]
         self._log_warnings(results)
         return results
@@ -211,6 +227,8 @@ class GroundingInferencer:
         """
         if isinstance(self.model, ExportedModel):
             raise ConfigError(f"{self.checkpoint} is an exported model and cannot be explained: take its checkpoint")
+        if not hasattr(self.model, "relevance"):
+            raise ConfigError(f"{type(self.model).__name__} does not show where it looked and cannot be explained")
         from rgbtvg.apis.explanation import explain
 
         loaded = self._load({"sample_id": record["expression"], **record})
@@ -222,7 +240,7 @@ class GroundingInferencer:
         """A batch of blank images with a short expression, as the model takes it."""
         blank = {stream: Image.new("RGB" if stream == "rgb" else "L", (64, 64)) for stream in self.streams}
         loaded = self._load({**EMPTY_RECORD, "images": blank, "sample_id": "", "expression": "a car"})
-        return collate_grounding([self._transformed(loaded) for _ in range(size)])
+        return self._collate([self._transformed(loaded) for _ in range(size)])
 
     def _image(self, stream: str, source: ImageSource | None) -> Image.Image:
         if source is None:
@@ -254,30 +272,36 @@ def open_image(source: ImageSource, stream: str) -> Image.Image:
 
 def _config_and_checkpoint(
     first: str | Path | Config, checkpoint: str | Path | None, options: Mapping[str, Any] | None
-) -> tuple[Config, str | Path]:
+) -> tuple[Config, str | Path | None]:
     from rgbtvg.engine.checkpoint_config import config_from_checkpoint
     from rgbtvg.engine.config import load_config, override
+    from rgbtvg.engine.own_weights import check_weights, reads_own_weights
 
     is_config = isinstance(first, Config) or Path(first).suffix in CONFIG_SUFFIXES
     if not is_config:
         if checkpoint is not None:
             raise ConfigError(f"{first} is not a config ({', '.join(CONFIG_SUFFIXES)}), but a checkpoint follows it")
         return config_from_checkpoint(first, options), first
-    if checkpoint is None:
-        raise ConfigError("a config alone has no trained weights: give the checkpoint as well, or only the checkpoint")
     if isinstance(first, Config):
-        return (override(first, options) if options else first), checkpoint
-    return load_config(first, options), checkpoint
+        config = override(first, options) if options else first
+    else:
+        config = load_config(first, options)
+    if checkpoint is None and not reads_own_weights(config):
+        raise ConfigError("a config alone has no trained weights: give the checkpoint as well, or only the checkpoint")
+    check_weights(config, checkpoint)
+    return config, checkpoint
 
 
-def _build_model(config: Config, checkpoint: str | Path) -> BaseGrounder:
-    """The config's model with the checkpoint's weights; initial weights are not read."""
+def _build_model(config: Config, checkpoint: str | Path | None) -> Any:
+    """The config's model with the checkpoint's weights, or with its own; initial weights are not read."""
     from rgbtvg.checkpoints import load_file
     from rgbtvg.checkpoints.convert import check_fit, tensors_of
     from rgbtvg.engine.checkpoint_config import building
     from rgbtvg.registry import MODELS
 
     settings = config.model.to_dict()
+    if checkpoint is None:
+        return MODELS.build(settings)
     if "data_preprocessor" in config:
         settings.setdefault("data_preprocessor", config.data_preprocessor.to_dict())
     with building(config, checkpoint):
@@ -298,6 +322,9 @@ def _test_pipeline(config: Config) -> list[dict[str, Any]]:
 
 def _result(sample: GroundingSample, images: dict[str, Image.Image], warnings: Sequence[str]) -> GroundingResult:
     height, width = sample.ori_shape
+    if "pred_boxes_xyxy" not in sample:
+        sample.pred_boxes_xyxy, sample.pred_scores = torch.zeros(0, 4), torch.zeros(0)
+        warnings = [*warnings, f"no prediction: {sample.no_prediction}"]
     boxes, scores = sample.pred_boxes_xyxy.cpu().numpy(), sample.pred_scores.cpu().numpy()
     finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
     if not finite.all():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from rgbtvg.visualization.drawing import STREAM_TITLES
 
 if TYPE_CHECKING:
     import pandas
+    import supervision
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,6 +85,29 @@ class GroundingResult:
             "warnings": list(self.warnings),
         }
         return fields if self.mask is None else {**fields, "mask": encode_binary_mask(self.mask)}
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as JSON."""
+        return json.dumps(self.to_dict())
+
+    def to_supervision(self) -> supervision.Detections:
+        """The boxes, scores and mask as ``supervision.Detections``, all of class 0; the expression is in its data.
+
+        Raises:
+            ConfigError: supervision is not installed.
+        """
+        try:
+            import supervision
+        except ImportError:
+            raise ConfigError("to_supervision needs supervision: pip install supervision") from None
+        count = len(self.boxes_xyxy)
+        return supervision.Detections(
+            xyxy=self.boxes_xyxy,
+            mask=None if self.mask is None or count != 1 else self.mask[None],
+            confidence=self.scores,
+            class_id=np.zeros(count, dtype=int),
+            data={"expression": np.array([self.expression] * count, dtype=object)},
+        )
 
     def to_pandas(self) -> pandas.DataFrame:
         """One row per box: ``expression``, ``x0``, ``y0``, ``x1``, ``y1``, ``score``.

@@ -40,7 +40,8 @@ def fill_module(
 ) -> None:
     """Load all of a module's own weights from a state dict that may hold more.
 
-    What a method has plugged into the module (``slots``) is no part of the file and keeps its own start.
+    A file whose names are the module's own (such as those in ``pretrain_weights/miniature``) is taken as it is. What a
+    method has plugged into the module (``slots``) is no part of the file and keeps its own start.
 
     Args:
         module: what is filled.
@@ -51,18 +52,25 @@ def fill_module(
     Raises:
         CheckpointError: a weight of the module is missing or has another shape.
     """
-    renamed = {}
-    for name, tensor in state.items():
-        for pattern, replacement in renames:
-            if re.search(pattern, name):
-                renamed[re.sub(pattern, replacement, name)] = tensor
-                break
     own = {
         name: tensor
         for name, tensor in module.state_dict().items()
         if tensor.is_floating_point() and "slots." not in name
     }
+    if not own.keys() <= state.keys():
+        state = renamed(state, renames)
     for name, tensor in own.items():
-        if name not in renamed or renamed[name].shape != tensor.shape:
+        if name not in state or state[name].shape != tensor.shape:
             raise CheckpointError(f"{path} is not a checkpoint of {what} of this size: {name} is missing or differs")
-    module.load_state_dict({name: renamed[name] for name in own}, strict=False)
+    module.load_state_dict({name: state[name] for name in own}, strict=False)
+
+
+def renamed(state: Mapping[str, Tensor], renames: Sequence[tuple[str, str]]) -> dict[str, Tensor]:
+    """The tensors whose name matches a pattern, under the replacement of the first that does."""
+    found = {}
+    for name, tensor in state.items():
+        for pattern, replacement in renames:
+            if re.search(pattern, name):
+                found[re.sub(pattern, replacement, name)] = tensor
+                break
+    return found

@@ -2,11 +2,15 @@
 
 python tools/demo.py rgb.png thermal.png "the warm car left of the bus" --load-from work_dirs/quickstart/best.pth --out answer.png
 python tools/demo.py - thermal.png "the person at the crossing" --load-from ir_model.pth
+python tools/demo.py --video rgb.mp4 thermal.mp4 "the person on the left" --load-from work_dirs/quickstart/best.pth --out answer.mp4
 
 ``-`` or ``none`` stands for a missing image.
 """  # noqa: E501
 
 import argparse
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 from rgbtvg.cli import add_cfg_options, add_config
 
@@ -17,11 +21,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("thermal", help="thermal image, or -")
     parser.add_argument("expression", help="the expression")
     add_config(parser, "config; default: the one in the checkpoint")
-    parser.add_argument("--load-from", required=True, metavar="CHECKPOINT", help="checkpoint or ONNX file to load")
-    parser.add_argument("--out", metavar="IMAGE", help="write the drawn result to this file (.png or .jpg)")
+    parser.add_argument("--load-from", metavar="CHECKPOINT", help="checkpoint or ONNX file; zero-shot models need none")
+    parser.add_argument("--out", metavar="FILE", help="write the drawn result here (.png, .jpg; .mp4 for videos)")
+    parser.add_argument("--video", action="store_true", help="the two files are videos whose frames belong together")
+    parser.add_argument("--smoothing", type=float, default=0.0, help="of boxes in a video, 0 (none) to 1 (%(default)s)")
+    parser.add_argument("--json", metavar="FILE", help="write the results as JSON lines, one per image pair or frame")
     parser.add_argument("--device", help="such as cuda:1 or cpu; default: a GPU if there is one")
     add_cfg_options(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.config is None and args.load_from is None:
+        parser.error("name a checkpoint (--load-from CHECKPOINT), a config of a zero-shot model, or both")
+    return args
 
 
 def main() -> None:
@@ -29,11 +39,38 @@ def main() -> None:
     from rgbtvg import GroundingInferencer
     from rgbtvg.engine import parse_options
 
-    weights = [args.config, args.load_from] if args.config else [args.load_from]
+    weights = [path for path in (args.config, args.load_from) if path]
     inferencer = GroundingInferencer(*weights, device=args.device, options=parse_options(args.cfg_options))
     rgb, thermal = (None if path in ("-", "none") else path for path in (args.rgb, args.thermal))
+    if args.video:
+        ground_frames(inferencer, rgb, thermal, args)
+        return
     result = inferencer(rgb, thermal, args.expression)
     print(result.summary())
     if args.out:
         result.save(args.out)
         print(f"wrote {args.out}")
+    if args.json:
+        Path(args.json).write_text(f"{result.to_json()}\n", encoding="utf-8")
+
+
+def ground_frames(inferencer: Any, rgb: str | None, thermal: str | None, args: argparse.Namespace) -> None:
+    """Ground the expression in a paired video; write the frames and their results."""
+    from rgbtvg.apis.video import frame_rate, ground_video, write_video
+    from rgbtvg.errors import ConfigError
+
+    if not args.out:
+        raise ConfigError("--video needs --out FILE.mp4")
+    results = ground_video(inferencer, rgb, thermal, args.expression, args.smoothing)
+    with ExitStack() as stack:
+        if args.json:
+            results = logged(results, stack.enter_context(open(args.json, "w", encoding="utf-8")))
+        count = write_video(results, args.out, frame_rate(rgb or thermal or ""))
+    print(f"wrote {args.out}: {count} frames")
+
+
+def logged(results: Any, file: Any) -> Any:
+    """Pass results on, writing each as a line of JSON."""
+    for result in results:
+        file.write(f"{result.to_json()}\n")
+        yield result

@@ -1,13 +1,24 @@
-"""Generate the synthetic RGB-T set: ``python tools/data/make_synthetic.py --out data/synthetic``."""
+"""Generate the synthetic RGB-T set, or the RGB set that the miniature encoders are pre-trained on.
+
+python tools/data/make_synthetic.py --out data/synthetic
+python tools/data/make_synthetic.py --pretraining --out data/synthetic_pretraining
+"""
 
 import argparse
 
-from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic, oracle_accuracy, read_extras
+from rgbtvg.datasets.synthetic import (
+    PretrainingSpec,
+    SyntheticSpec,
+    make_pretraining,
+    make_synthetic,
+    oracle_accuracy,
+    read_extras,
+)
 
 
 def parse_args() -> argparse.Namespace:
     default = SyntheticSpec()
-    parser = argparse.ArgumentParser(description="Generate the synthetic RGB-T grounding set.")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, help="folder of the set; serves as data root, splits lie in OUT/splits")
     parser.add_argument("--train", type=int, default=default.train, help="training expressions (default %(default)s)")
     parser.add_argument("--val", type=int, default=default.val, help="validation expressions (default %(default)s)")
@@ -16,12 +27,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, help="processes (default: one per CPU core); the result is the same")
     parser.add_argument("--image-size", type=int, nargs=2, default=default.image_size, metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--no-grec", action="store_true", help="leave out expressions with several targets or none")
+    parser.add_argument("--pretraining", action="store_true", help="the pre-training set, with sizes of its own")
     parser.add_argument("--overwrite", action="store_true", help="replace a set made with other arguments")
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
+    if args.pretraining:
+        make_pretraining(args.out, PretrainingSpec(seed=args.seed), workers=args.workers)
+        print(f"{args.out} is complete")
+        return
     spec = SyntheticSpec(
         train=args.train,
         val=args.val,

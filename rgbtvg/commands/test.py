@@ -1,4 +1,8 @@
-"""Test a checkpoint on every split and condition: python tools/test.py [CONFIG] --load-from CHECKPOINT."""
+"""Test a checkpoint on every split and condition.
+
+python tools/test.py --load-from work_dirs/quickstart/best.pth
+python tools/test.py configs/zero_shot/grounding_dino.py --cfg-options weights=pretrain_weights/grounding-dino-base
+"""
 
 import argparse
 
@@ -6,9 +10,9 @@ from rgbtvg.cli import add_cfg_options, add_config, parse_overrides
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Test a checkpoint on every split and condition.")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_config(parser, "config file (default: the config in the checkpoint)")
-    parser.add_argument("--load-from", required=True, metavar="CHECKPOINT", help="weights to test")
+    parser.add_argument("--load-from", metavar="CHECKPOINT", help="weights to test; zero-shot models need none")
     parser.add_argument("--work-dir", help="where results go (default: work_dirs/<config name>)")
     parser.add_argument("--splits", nargs="+", default=[], help="splits to test, in place of the config's")
     parser.add_argument(
@@ -16,7 +20,10 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
     add_cfg_options(parser)
-    return parse_overrides(parser)
+    args = parse_overrides(parser)
+    if args.config is None and args.load_from is None:
+        parser.error("name a checkpoint (--load-from CHECKPOINT), a config of a zero-shot model, or both")
+    return args
 
 
 def main() -> None:

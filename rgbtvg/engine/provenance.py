@@ -7,7 +7,7 @@ import json
 import platform
 import shlex
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -52,8 +52,12 @@ def file_identity(path: str | Path) -> dict[str, str]:
     return dict(path=str(Path(path).absolute()), sha256=digest.hexdigest())
 
 
-def refuse_other_predictions(folder: str | Path, checkpoint: str | Path) -> None:
-    """Do not let a test replace the predictions of another checkpoint.
+def refuse_other_predictions(folder: str | Path, identity: Callable[[], dict[str, str]]) -> None:
+    """Do not let a test replace the predictions of other weights.
+
+    Args:
+        folder: of the predictions.
+        identity: gives ``sha256`` of the weights; it is called only if there are predictions.
 
     Raises:
         ConfigError: the folder holds some.
@@ -65,7 +69,7 @@ def refuse_other_predictions(folder: str | Path, checkpoint: str | Path) -> None
         path, sha256 = tested["path"], tested["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         path, sha256 = "an unknown checkpoint", None
-    if sha256 != file_identity(checkpoint)["sha256"]:
+    if sha256 != identity()["sha256"]:
         raise ConfigError(
             f"{folder} holds the predictions of another checkpoint ({path}): write to another folder with --work-dir "
             "FOLDER, or replace them with --overwrite"

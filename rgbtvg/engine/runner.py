@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from rgbtvg.engine.hooks.exact_resume_hook import CheckedStateHook
 from rgbtvg.engine.hooks.termination_hook import TerminationHook, stopped_by
 from rgbtvg.engine.loggers import AnyRunner, LogsAsConfigured
 from rgbtvg.engine.optim import schedulers_in_reach
-from rgbtvg.engine.provenance import refuse_other_predictions
+from rgbtvg.engine.own_weights import check_weights, reads_own_weights
+from rgbtvg.engine.provenance import file_identity, refuse_other_predictions
 from rgbtvg.engine.summary import say_end
 from rgbtvg.engine.work_dir import locked, newest_checkpoint, refuse_used
 from rgbtvg.engine.wrapping import unwrapped_model
@@ -144,6 +146,8 @@ def train(
         RGBTVGError: what the user can act on, in a sentence.
         SystemExit: a signal has stopped the run before its end; status 143 (SIGTERM) or 130 (Ctrl-C).
     """
+    if reads_own_weights(config):
+        raise ConfigError(f"{config.model['type']} is only tested: use tools/test.py")
     with locked(config.work_dir):
         newest = newest_checkpoint(config.work_dir) if resume is True and not overwrite else resume
         if not overwrite and resume is not True and not _is_in(config.work_dir, resume):
@@ -205,7 +209,7 @@ def _apply_options(
 
 def test(
     config: Config,
-    load_from: str | Path,
+    load_from: str | Path | None = None,
     splits: Sequence[str] = (),
     launcher: str = "none",
     overwrite: bool = False,
@@ -214,7 +218,7 @@ def test(
 
     Args:
         config: of :func:`load_config` or :func:`config_from_checkpoint`.
-        load_from: the checkpoint.
+        load_from: the checkpoint; None for a model that reads its own weights.
         splits: in place of the config's.
         launcher: as in :func:`train`.
         overwrite: replace the predictions of another checkpoint in the work dir.
@@ -222,12 +226,11 @@ def test(
     Raises:
         RGBTVGError: what the user can act on, in a sentence.
     """
-    if not Path(load_from).is_file():
-        raise CheckpointError(f"no such checkpoint: {load_from}")
-    if not overwrite:
-        refuse_other_predictions(config.work_dir, load_from)
+    check_weights(config, load_from)
+    if load_from is not None and not overwrite:
+        refuse_other_predictions(config.work_dir, partial(file_identity, load_from))
     config.launcher = launcher
-    config.load_from = str(load_from)
+    config.load_from = None if load_from is None else str(load_from)
     config.resume = False
     if "test_dataloader" not in config:
         raise ConfigError("the config has no test_dataloader")
@@ -237,7 +240,10 @@ def test(
     for evaluator in evaluators:
         if issubclass(METRICS.get(evaluator["type"]), SampleMetric):
             evaluator.setdefault("out_dir", config.work_dir)
-    metrics = build_runner(config, training=False).test()
+    runner = build_runner(config, training=False)
+    if load_from is None and not overwrite:
+        refuse_other_predictions(config.work_dir, unwrapped_model(runner).identity)
+    metrics = runner.test()
     _leave()
     return metrics
 

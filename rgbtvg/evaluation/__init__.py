@@ -7,6 +7,7 @@ from rgbtvg.evaluation.intervals import Estimate
 from rgbtvg.evaluation.mask_metric import MaskMetric
 from rgbtvg.evaluation.mistakes import MISTAKES, mistake, other_boxes
 from rgbtvg.evaluation.predictions import load_predictions, load_runs, save_predictions
+from rgbtvg.evaluation.probe_metric import ProbeMetric
 from rgbtvg.evaluation.published import PublishedResult, published_results, published_table
 from rgbtvg.evaluation.result import EvaluationResult
 
@@ -18,6 +19,7 @@ __all__ = [
     "GRECMetric",
     "GroundingMetric",
     "MaskMetric",
+    "ProbeMetric",
     "PublishedResult",
     "compare_runs",
     "load_predictions",

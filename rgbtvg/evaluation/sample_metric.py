@@ -80,7 +80,7 @@ class SampleMetric(BaseMetric):
                 sample = {name: value for name, value in sample.items() if not name.startswith("pred_")}
             row = make_row(sample)
             if self.required not in sample and "error" not in row:
-                row["invalid"] = "no prediction"
+                row["invalid"] = sample.get("no_prediction") or "no prediction"
             row |= self.extra_fields(sample, row)
             self.results.append(row | self._figures(row))
 

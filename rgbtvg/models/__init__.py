@@ -1,5 +1,5 @@
 """Everything that is built from a config's `model`."""
 
-from rgbtvg.models import backbones, fusion, grounders, heads, necks, preprocessor
+from rgbtvg.models import backbones, fusion, general, grounders, heads, necks, preprocessor, pretraining
 
-__all__ = ["backbones", "fusion", "grounders", "heads", "necks", "preprocessor"]
+__all__ = ["backbones", "fusion", "general", "grounders", "heads", "necks", "preprocessor", "pretraining"]

@@ -16,6 +16,7 @@ class GroundingSample(BaseDataElement):
     - ``expression`` (str), ``image_paths`` (dict modality -> path).
     - ``ori_shape`` (H, W) of the image file; ``input_shape`` (H, W) of the padded network input.
     - ``pad_offset`` (left, top) of the image inside the padded input; ``frame`` (:class:`Frame`), image to input.
+    - ``no_prediction`` (str), after a prediction without a result: the reason, such as an answer that cannot be read.
 
     Data fields, present where known; N is the number of targets, 0 for an expression that means nothing in the image:
 

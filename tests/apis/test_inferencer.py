@@ -138,6 +138,9 @@ def test_result_as_plain_data_table_and_image(inferencer, images):
     assert np.array_equal(decode_union([masked], (60, 90)), np.eye(60, 90, dtype=bool))
     assert Image.open(io.BytesIO(result._repr_png_())).width > 90
     assert EXPRESSION in repr(result) and "Image" not in repr(result)
+    assert json.loads(result.to_json()) == fields
+    detections = result.to_supervision()
+    assert np.array_equal(detections.xyxy, result.boxes_xyxy) and list(detections["expression"]) == [EXPRESSION]
     table = result.to_pandas()
     assert list(table.columns) == ["expression", "x0", "y0", "x1", "y1", "score"]
     assert np.allclose(table.loc[0, ["x0", "y0", "x1", "y1"]].astype(float), result.boxes_xyxy[0])

@@ -7,14 +7,17 @@ expressions single out what, `wording` puts them into words, `writer` writes the
 
 from rgbtvg.datasets.synthetic.annotation import annotate, annotate_grec
 from rgbtvg.datasets.synthetic.phrases import oracle_accuracy
+from rgbtvg.datasets.synthetic.pretraining import PretrainingSpec, make_pretraining
 from rgbtvg.datasets.synthetic.tokenizer import save_tokenizer
 from rgbtvg.datasets.synthetic.wording import vocabulary
 from rgbtvg.datasets.synthetic.writer import SyntheticSpec, make_synthetic, read_extras
 
 __all__ = [
+    "PretrainingSpec",
     "SyntheticSpec",
     "annotate",
     "annotate_grec",
+    "make_pretraining",
     "make_synthetic",
     "oracle_accuracy",
     "read_extras",

@@ -19,6 +19,8 @@ from rgbtvg.datasets.synthetic.scenes import Scene, sample_scene, sample_theme
 from rgbtvg.datasets.synthetic.wording import say, say_group
 
 SPLITS = ("train", "val", "test")
+PRETRAINING_SPLITS = ("pretraining_train", "pretraining_val")
+"""Splits of the pre-training set: scenes of their own, by day and at dusk only."""
 _SCENE_STREAM, _RENDERING_STREAM, _GREC_STREAM = range(3)
 _TRIES_PER_THEME = 40
 
@@ -34,7 +36,7 @@ class Expression:
 
 def image_rng(seed: int, split: str, index: int, stream: int) -> np.random.Generator:
     """The generator of one image and purpose: the same whatever else is generated, in whatever order or process."""
-    return np.random.default_rng([seed, SPLITS.index(split), index, stream])
+    return np.random.default_rng([seed, (SPLITS + PRETRAINING_SPLITS).index(split), index, stream])
 
 
 def annotate(
@@ -48,6 +50,8 @@ def annotate(
     rng = image_rng(seed, split, index, _SCENE_STREAM)
     while True:
         theme = sample_theme(rng)
+        if split in PRETRAINING_SPLITS and theme.dark:
+            continue
         plan = sample_needs(rng, theme, count)
         for _ in range(_TRIES_PER_THEME):
             scene = sample_scene(rng, theme, image_size)

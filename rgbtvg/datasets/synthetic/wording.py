@@ -56,7 +56,7 @@ RELATION_WORDS = {
 }
 
 OPENINGS = ("the", "the", "the", "find the", "show me the", "look for the")
-ENDINGS = ("", "in the image", "in this scene", "on the street")
+ENDINGS = ("", "in the picture", "in this scene", "on the street")
 GROUP_OPENINGS = ("all the", "all", "every one of the", "find all the")
 COUNT_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
@@ -64,7 +64,7 @@ COUNT_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 def say(phrase: Phrase, rng: np.random.Generator) -> str:
     """One of many expressions, of 4 to 14 words, that mean ``phrase``."""
     while True:
-        words = f"{_pick(rng, OPENINGS)} {_noun_phrase(phrase, rng)} {_ending(phrase, rng)}".split()
+        words = f"{_pick(rng, OPENINGS)} {noun_phrase(phrase, rng)} {_ending(phrase, rng)}".split()
         if MIN_WORDS <= len(words) <= MAX_WORDS:
             return " ".join(words)
 
@@ -73,7 +73,7 @@ def say_group(phrase: Phrase, count: int, rng: np.random.Generator) -> str:
     """'all the red cars', 'the two warm persons': up to 14 words that mean all ``count`` objects that fit."""
     openings = GROUP_OPENINGS + ((f"the {COUNT_WORDS[count]}",) * 2 if count in COUNT_WORDS else ())
     while True:
-        words = f"{_pick(rng, openings)} {_noun_phrase(phrase, rng, plural=True)} {_ending(phrase, rng)}".split()
+        words = f"{_pick(rng, openings)} {noun_phrase(phrase, rng, plural=True)} {_ending(phrase, rng)}".split()
         if len(words) <= MAX_WORDS:
             return " ".join(words)
 
@@ -87,7 +87,7 @@ def _ending(phrase: Phrase, rng: np.random.Generator) -> str:
     return "" if phrase.place or phrase.relation else _pick(rng, ENDINGS)
 
 
-def _noun_phrase(phrase: Phrase, rng: np.random.Generator, *, plural: bool = False) -> str:
+def noun_phrase(phrase: Phrase, rng: np.random.Generator, *, plural: bool = False) -> str:
     """Adjectives, noun and what follows it, without the article."""
     before: list[str] = []
     after: list[str] = []
@@ -110,7 +110,7 @@ def _noun_phrase(phrase: Phrase, rng: np.random.Generator, *, plural: bool = Fal
     if phrase.place:
         after.append(_pick(rng, PLACE_WORDS[phrase.place]))
     if phrase.relation and phrase.anchor:
-        after.append(f"{_pick(rng, RELATION_WORDS[phrase.relation])} the {_noun_phrase(phrase.anchor, rng)}")
+        after.append(f"{_pick(rng, RELATION_WORDS[phrase.relation])} the {noun_phrase(phrase.anchor, rng)}")
     nouns = NOUNS[phrase.category]
     noun = nouns[int(rng.integers(len(nouns)))][plural]
     return " ".join([*before, noun, *after])

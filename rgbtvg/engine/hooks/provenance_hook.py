@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from rgbtvg.engine.provenance import TEST_FILE, code_and_command, data_manifest, file_identity
+from rgbtvg.engine.wrapping import unwrapped_model
 from rgbtvg.registry import HOOKS
 
 if TYPE_CHECKING:
@@ -43,8 +44,11 @@ class ProvenanceHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         """The data and the checkpoint of the test."""
+        model = unwrapped_model(runner)
         if is_main_process() and runner.cfg.get("load_from"):
             self.facts["checkpoint"] = file_identity(runner.cfg.load_from)
+        elif is_main_process() and getattr(model, "reads_own_weights", False):
+            self.facts["checkpoint"] = model.identity()
         self._add(runner, runner.test_dataloader)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

@@ -24,14 +24,16 @@ INITIAL = Converter(
 
 
 def load_beit3_weights(encoder: nn.Module, path: str) -> None:
-    """Fill a :class:`BEiT3` from a released file such as ``beit3_base_patch16_224.pth``.
+    """Fill a :class:`BEiT3` from a released file such as ``beit3_base_patch16_224.pth``, or from a file of ours.
 
     The vision positions are resampled to the encoder's grid and the patch kernels to its patch size.
 
     Raises:
         CheckpointError: the file is missing, holds no BEiT-3, or one of another architecture.
     """
-    state = INITIAL.to_ours(read_beit3(path)).state
+    state = read_beit3(path)
+    if "vision_positions" not in state:
+        state = INITIAL.to_ours(state).state
     fit_to_encoder(state, encoder)
     own = encoder.state_dict()
     state = {name: tensor for name, tensor in state.items() if name in own}
@@ -49,9 +51,9 @@ def load_beit3_weights(encoder: nn.Module, path: str) -> None:
 
 
 def read_beit3(path: str) -> dict[str, Tensor]:
-    """State dict of a released file, under its own names."""
+    """State dict of a released file under its own names, or of a file of ours."""
     state = read_initial_weights(path, "BEiT-3 (beit3_base_patch16_224.pth, its 'indomain' or large sister)")
-    if not any(name.startswith(FILE_PREFIX) for name in state):
+    if "vision_positions" not in state and not any(name.startswith(FILE_PREFIX) for name in state):
         raise CheckpointError(f"{path} holds no BEiT-3: no name in it starts with {FILE_PREFIX!r}")
     return {name: tensor.float() for name, tensor in state.items() if isinstance(tensor, Tensor)}
 

@@ -134,7 +134,7 @@ class CLIPVisionEncoder(CLIPTower):
             uniformly ("fuzzy" positions, ViTAR, Fan et al. 2024, with 0.5). It softens a change of the image size.
         stem_widths: channels of convolutions of stride 2 that stand before the patch embedding, which then covers as
             many fewer pixels ("early convolutions", Xiao et al. 2021): small models from scratch learn faster with
-            them. None as published; no weights of a file fit.
+            them. None as published; only files of ours with such a stem fit.
         position_start: how the position table begins where there are no weights to read: ``'normal'`` at random, as
             CLIP's; ``'sine'`` with the sine code of each place, from which a small model learns places much faster.
         pretrained: a Hugging Face directory or weight file, or OpenAI's ``.pt`` archive, read when training starts.
@@ -160,8 +160,6 @@ class CLIPVisionEncoder(CLIPTower):
         super().__init__(arch, out_levels, project_tokens, pretrained)
         if position_start not in POSITION_STARTS:
             raise ConfigError(f"position_start must be one of {', '.join(POSITION_STARTS)}, got {position_start!r}")
-        if stem_widths and pretrained is not None:
-            raise ConfigError("an image encoder with stem_widths starts from scratch: pretrained must be None")
         self.position_jitter = position_jitter
         self.position_start = position_start
         self.patch_size = patch_size or arch["patch_size"]

@@ -40,9 +40,10 @@ def load_clip_weights(encoder: nn.Module, path: str, part: str) -> None:
     """
     state = read_tower(path, part)
     if part == "vision":
-        state["patch_embedding.weight"] = fit_patch_embedding(
-            state["patch_embedding.weight"], encoder.get_parameter("patch_embedding.weight").shape
-        )
+        if isinstance(encoder.patch_embedding, nn.Conv2d) and "patch_embedding.weight" in state:
+            state["patch_embedding.weight"] = fit_patch_embedding(
+                state["patch_embedding.weight"], encoder.get_parameter("patch_embedding.weight").shape
+            )
         rows = len(encoder.get_parameter("position_embedding")) - 1
         state["position_embedding"] = resize_grid_table(
             state["position_embedding"], (math.isqrt(rows),) * 2, num_prefix=1, antialias=False

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.checkpoints.darknet import BLOCKS_PER_STAGE, read_darknet_weights
-from rgbtvg.checkpoints.initial import fill_module
+from rgbtvg.checkpoints.initial import fill_module, read_initial_weights
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
@@ -72,10 +72,17 @@ class Darknet53(BaseModule):
     Args:
         strides: the maps that go out, coarse to fine; what lies beyond the finest is not built.
         width: channels of the first convolution.
-        pretrained: ``yolov3.weights``, read when training starts.
+        blocks: residual blocks of the five stages, YOLOv3's by default.
+        pretrained: ``yolov3.weights``, or a ``.safetensors`` file of ours, read when training starts.
     """
 
-    def __init__(self, strides: Sequence[int] = STRIDES, width: int = 32, pretrained: str | None = None) -> None:
+    def __init__(
+        self,
+        strides: Sequence[int] = STRIDES,
+        width: int = 32,
+        blocks: Sequence[int] = BLOCKS_PER_STAGE,
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__()
         if not strides or tuple(strides) != tuple(s for s in STRIDES if s in strides):
             raise ConfigError(f"Darknet53's strides must be some of {STRIDES}, in this order, got {tuple(strides)}")
@@ -83,10 +90,10 @@ class Darknet53(BaseModule):
         self.pretrained = pretrained
         self.stem = convolution(3, width, 3)
         self.stages = nn.ModuleList()
-        for stage, blocks in enumerate(BLOCKS_PER_STAGE):
+        for stage, count in enumerate(blocks):
             channels = width * 2 ** (stage + 1)
             down = convolution(channels // 2, channels, 3, stride=2)
-            self.stages.append(nn.Sequential(down, *(Residual(channels) for _ in range(blocks))))
+            self.stages.append(nn.Sequential(down, *(Residual(channels) for _ in range(count))))
         depth = 1 + STRIDES.index(self.strides[-1])
         entering = (32 * width, 24 * width, 12 * width)
         self.levels = nn.ModuleList(
@@ -97,8 +104,11 @@ class Darknet53(BaseModule):
 
     def init_weights(self) -> None:
         """Read the weights of backbone and neck; the detection heads are not ours."""
-        if self.pretrained is not None:
-            fill_module(self, read_darknet_weights(self.pretrained), self.pretrained, "YOLOv3", [("", "")])
+        if self.pretrained is None:
+            return
+        ours = self.pretrained.endswith(".safetensors")
+        state = read_initial_weights(self.pretrained, "Darknet") if ours else read_darknet_weights(self.pretrained)
+        fill_module(self, state, self.pretrained, "YOLOv3", [("", "")])
 
     def num_tokens(self, image_size: int) -> int:
         """Cells of the finest map of a square image of `image_size` pixels, a multiple of 32."""

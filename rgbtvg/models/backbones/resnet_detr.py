@@ -21,14 +21,15 @@ class ResNetDETR(BaseModule):
     Language enters through ``resnet.slots`` (see :class:`ResNetTrunk`) and the slots of the encoder's layers.
 
     Args:
-        depth: 18, 34, 50, 101 or 152.
+        depth: 18, 34, 50, 101 or 152; 26 for two bottlenecks in every stage.
         width, num_layers, num_heads, ffn_width, dropout, pre_norm: of the DETR encoder; 0 layers leave the projected
             map as it is.
         dilation: dilate the last stage instead of striding (DC5): stride 16.
         frozen_stages: how many of stem and ``layer1`` .. ``layer4`` do not learn, counted from the stem (DETR: 2).
         use_padding_mask: the RGB-T benchmark's TransVG loses the mask in modality rgbt, so that padded cells are keys
             like any other and the sine table is a full square's; False reproduces it.
-        pretrained: a DETR checkpoint (``{'model': ...}``), read when training starts.
+        stem_width: channels of the stem, which all others of the ResNet follow; another one than 64 with depth 26.
+        pretrained: a DETR checkpoint (``{'model': ...}``) or a file of ours, read when training starts.
     """
 
     def __init__(
@@ -43,10 +44,11 @@ class ResNetDETR(BaseModule):
         dilation: bool = False,
         frozen_stages: int = 2,
         use_padding_mask: bool = True,
+        stem_width: int = 64,
         pretrained: str | None = None,
     ) -> None:
         super().__init__()
-        self.resnet = ResNetTrunk(depth, dilation, frozen_stages)
+        self.resnet = ResNetTrunk(depth, dilation, frozen_stages, stem_width)
         self.stride = STRIDE // 2 if dilation else STRIDE
         self.width = width
         self.level_widths = ()
@@ -93,23 +95,17 @@ class ResNetTrunk(nn.Module):
 
     STAGES = ("layer1", "layer2", "layer3", "layer4")
 
-    def __init__(self, depth: int, dilation: bool, frozen_stages: int) -> None:
-        from torchvision.models import get_model  # torchvision costs every start a second
-        from torchvision.ops import FrozenBatchNorm2d
+    def __init__(self, depth: int, dilation: bool, frozen_stages: int, stem_width: int = 64) -> None:
+        from rgbtvg.models.layers.resnet import frozen_norm_resnet  # torchvision costs every start a second
 
         super().__init__()
-        network = get_model(
-            f"resnet{depth}",
-            weights=None,
-            norm_layer=FrozenBatchNorm2d,
-            replace_stride_with_dilation=[False, False, dilation],
-        )
+        network = frozen_norm_resnet(depth, dilation, stem_width)
         for name, module in network.named_children():
             if name not in ("avgpool", "fc"):
                 self.add_module(name, module)
         self.slots = Slots()
         expansion = network.layer1[0].expansion
-        self.widths = {stage: 64 * 2**i * expansion for i, stage in enumerate(self.STAGES)}
+        self.widths = {stage: stem_width * 2**i * expansion for i, stage in enumerate(self.STAGES)}
         for name in ("conv1", *self.STAGES)[:frozen_stages]:
             getattr(self, name).requires_grad_(False)
 

@@ -1,6 +1,6 @@
 """Boxes as text: how a language model writes them, and how an answer is read.
 
-All functions are pure. Boxes are xyxy in pixels of the picture that the model was shown.
+All functions are pure. Boxes are xyxy in pixels of the image that the model was shown.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ NEXT = r"\s*,\s*"
 # Also two points in round brackets, (x0,y0),(x1,y1), as Qwen2-VL writes them.
 BRACKETS = re.compile(rf"[\[(]\s*{NUMBER}{NEXT}{NUMBER}\s*(?:[\])]{NEXT}[\[(]\s*|,\s*){NUMBER}{NEXT}{NUMBER}\s*[\])]")
 EMPTY = re.compile(r"\s*(?:```(?:json)?)?\s*(?:\[\s*\]|none|null)\s*\.?\s*(?:```)?\s*", re.IGNORECASE)
+THOUGHTS = ("<think>", "</think>")
 SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>|</?s>|<(?:eos|bos|pad)>")
 
 
@@ -28,7 +29,7 @@ class TextBox:
     """A box that was read.
 
     Args:
-        xyxy: corners in pixels of the picture, inside it.
+        xyxy: corners in pixels of the image, inside it.
         start, end: place of its text in the answer.
     """
 
@@ -44,7 +45,7 @@ class BoxText:
     Args:
         pattern: regular expression with four groups, the coordinates.
         template: one box with the fields ``c0`` to ``c3``, for the answers that a model is trained on.
-        unit: what the width and the height of the picture are in this form; None for pixels of the picture as the
+        unit: what the width and the height of the image are in this form; None for pixels of the image as the
             model's processor has resized it.
         rows_first: the order is y0, x0, y1, x1.
         bins: numbers are those of `unit` equal bins, counted from 0.
@@ -61,12 +62,12 @@ class BoxText:
     def read(self, answer: str, size: Size, resized: Size | None = None) -> list[TextBox]:
         """The boxes of an answer, in its order; text around them is ignored.
 
-        Corners in the wrong order are swapped, and corners outside of the picture are moved to its edge. A box that is
+        Corners in the wrong order are swapped, and corners outside of the image are moved to its edge. A box that is
         cut off or that has no area after this is left out.
 
         Args:
             answer: text of the model.
-            size: of the picture.
+            size: of the image.
             resized: size after the processor, for boxes in its pixels.
 
         Returns:
@@ -78,14 +79,14 @@ class BoxText:
         height, width = size
         unit_y, unit_x = self._units(resized)
         boxes = []
-        for match in self.pattern.finditer(answer):
+        for match in self.pattern.finditer(answer, thoughts_end(answer)):
             numbers = [float(text) + self.offset for text in match.groups()]
             x0, y0, x1, y1 = (numbers[i] for i in (1, 0, 3, 2)) if self.rows_first else numbers
             left, right = sorted(min(max(x / unit_x, 0.0), 1.0) * width for x in (x0, x1))
             top, bottom = sorted(min(max(y / unit_y, 0.0), 1.0) * height for y in (y0, y1))
             if left < right and top < bottom:
                 boxes.append(TextBox((left, top, right, bottom), *match.span()))
-        if not boxes and not EMPTY.fullmatch(SPECIAL_TOKEN.sub("", answer)):
+        if not boxes and not EMPTY.fullmatch(SPECIAL_TOKEN.sub("", answer[thoughts_end(answer) :])):
             raise UnreadableAnswer(f"the answer has no box: {shortened(answer)!r}")
         return boxes
 
@@ -93,7 +94,7 @@ class BoxText:
         """A box in this form, the inverse of :meth:`read` up to rounding.
 
         Args:
-            box_xyxy: corners in pixels of the picture.
+            box_xyxy: corners in pixels of the image.
             size, resized: as in :meth:`read`.
         """
         height, width = size
@@ -112,7 +113,7 @@ class BoxText:
         if self.unit is not None:
             return float(self.unit), float(self.unit)
         if resized is None:
-            raise ValueError("boxes in pixels of the resized picture need its size")
+            raise ValueError("boxes in pixels of the resized image need its size")
         return float(resized[0]), float(resized[1])
 
 
@@ -120,7 +121,7 @@ JSON_BOX = '[{{"bbox_2d": [{c0}, {c1}, {c2}, {c3}]}}]'
 THOUSANDTHS = BoxText(BRACKETS, JSON_BOX, 1000)
 """Qwen3-VL (and InternVL, CogVLM): 0 to 1000 of width and height, in JSON or plain brackets."""
 RESIZED_PIXELS = BoxText(BRACKETS, JSON_BOX, None)
-"""Qwen2.5-VL: pixels of the picture after its processor's resizing, in JSON."""
+"""Qwen2.5-VL: pixels of the image after its processor's resizing, in JSON."""
 FRACTIONS = BoxText(BRACKETS, JSON_BOX, 1)
 """0 to 1 of width and height."""
 THOUSANDTHS_ROWS_FIRST = BoxText(BRACKETS, '[{{"box_2d": [{c0}, {c1}, {c2}, {c3}]}}]', 1000, rows_first=True)
@@ -147,6 +148,14 @@ FORMS = {
     "florence": FLORENCE_LOCATIONS,
 }
 """Name in a config -> form."""
+
+
+def thoughts_end(answer: str) -> int:
+    """Place behind the thoughts that some models write first; the end of an answer that was cut off inside them."""
+    closed = answer.rfind(THOUGHTS[1])
+    if closed >= 0:
+        return closed + len(THOUGHTS[1])
+    return len(answer) if THOUGHTS[0] in answer else 0
 
 
 def shortened(text: str, length: int = 80) -> str:

@@ -201,10 +201,10 @@ def _host(base_url: str) -> str:
 def _message(turn: Turn) -> dict[str, Any]:
     if not turn.images:
         return {"role": turn.role, "content": turn.text}
-    pictures = [{"type": "image_url", "image_url": {"url": _picture_url(image)}} for image in turn.images]
-    return {"role": turn.role, "content": [*pictures, {"type": "text", "text": turn.text}]}
+    images = [{"type": "image_url", "image_url": {"url": _image_url(image)}} for image in turn.images]
+    return {"role": turn.role, "content": [*images, {"type": "text", "text": turn.text}]}
 
 
-def _picture_url(image: Image.Image) -> str:
+def _image_url(image: Image.Image) -> str:
     """JPEG of a quality without visible artefacts."""
     return jpeg_url(image.convert("RGB"), quality=95, full_colour=True)

@@ -14,6 +14,7 @@ from rgbtvg.models.grounders.resc import ReSC
 from rgbtvg.models.grounders.rgbt_vgnet import RGBTVGNet
 from rgbtvg.models.grounders.simvg import SimVG
 from rgbtvg.models.grounders.transvg import TransVG
+from rgbtvg.models.grounders.zero_shot import ZeroShotGrounder
 
 __all__ = [
     "ALVG",
@@ -30,4 +31,5 @@ __all__ = [
     "ReSC",
     "SimVG",
     "TransVG",
+    "ZeroShotGrounder",
 ]

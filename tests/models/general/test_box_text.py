@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rgbtvg.errors import ConfigError
 from rgbtvg.models.general import prompts
 from rgbtvg.models.general.box_text import FORMS, UnreadableAnswer
 
 SIZE, RESIZED = (400, 800), (392, 784)
-"""(height, width) of the picture, and after Qwen2.5-VL's processor."""
+"""(height, width) of the image, and after Qwen2.5-VL's processor."""
 
 
 def corners(form: str, answer: str) -> list[list[float]]:
@@ -23,7 +24,7 @@ READABLE = {
     "fenced JSON": ("thousandths", '```json\n[\n\t{"bbox_2d": [100, 200, 500, 500], "label": "the 2nd car"}\n]\n```'),
     "a single object": ("thousandths", '{"bbox_2d": [100, 200, 500, 500]}'),
     "prose around JSON": ("thousandths", 'It has 4 wheels (2 of 4): {"bbox_2d": [100,200,500,500]}. I am sure [1].'),
-    "thoughts in front": ("thousandths", "<think>left, so x < 300</think>[[100, 200, 500, 500]]<|im_end|>"),
+    "thoughts in front": ("thousandths", "<think>left, not [0, 0, 9, 9]</think>[[100, 200, 500, 500]]<|im_end|>"),
     "two points": (
         "thousandths",
         "<|object_ref_start|>car<|object_ref_end|><|box_start|>(100,200),(500,500)<|box_end|>",
@@ -34,7 +35,7 @@ READABLE = {
     "cut off behind the box": ("thousandths", '[{"bbox_2d": [100, 200, 500, 500], "label": "the red c'),
     "swapped corners": ("thousandths", "[500, 500, 100, 200]"),
     "one swapped axis": ("thousandths", "[500, 200, 100, 500]"),
-    "pixels of the resized picture": ("pixels", '[{"bbox_2d": [78.4, 78.4, 392, 196], "label": "car"}]'),
+    "pixels of the resized image": ("pixels", '[{"bbox_2d": [78.4, 78.4, 392, 196], "label": "car"}]'),
     "fractions": ("fractions", "[0.1, 0.2, 0.5, 0.5]"),
     "rows first": ("thousandths_rows_first", '[{"box_2d": [200, 100, 500, 500], "label": "car"}]'),
     "Florence": ("florence", "</s><s>the car<loc_100><loc_200><loc_499><loc_499></s>"),
@@ -66,9 +67,10 @@ def test_corners_outside_are_moved_to_the_edge():
 
 BROKEN = {
     "nothing": "",
-    "prose": "I cannot find such an object in 4 pictures.",
+    "prose": "I cannot find such an object in 4 images.",
     "cut off inside the box": '```json\n[{"bbox_2d": [100, 200, 50',
     "cut off in front of the bracket": "[100, 200, 500, 500",
+    "cut off inside thoughts": "<think>[100, 200, 500, 500] or",
     "a point": "[100, 200]",
     "a polygon": "[100, 200, 500, 200, 500, 500]",
     "no area": "[100, 200, 100, 500]",
@@ -97,7 +99,7 @@ def test_an_answer_may_say_that_there_is_nothing(answer):
     assert FORMS["thousandths"].read(answer, SIZE) == []
 
 
-def test_pixels_of_the_resized_picture_need_its_size():
+def test_pixels_of_the_resized_image_need_its_size():
     with pytest.raises(ValueError, match="need its size"):
         FORMS["pixels"].read("[1, 2, 3, 4]", SIZE)
 
@@ -131,4 +133,9 @@ def test_prompts():
     assert prompts.filled(prompts.CHAT, "it", prompts.note("side_by_side")).startswith("The image shows the same")
     assert '[{"bbox_2d": [x1, y1, x2, y2]}]' in prompts.filled(prompts.CHAT, 'the {odd} "car"')
     assert "0 to 1000" in prompts.filled(prompts.chat_for("thousandths"), "car")
+    assert "[y1, x1, y2, x2]" in prompts.filled(prompts.chat_for("thousandths_rows_first"), "car")
     assert prompts.note("rgb") == ""
+    assert prompts.checked("{note}find {expression}") == "{note}find {expression}"
+    for template in ("find it", "find {sentence}", "find {expression} as [{}]", "{expression"):
+        with pytest.raises(ConfigError, match="prompt must hold"):
+            prompts.checked(template)

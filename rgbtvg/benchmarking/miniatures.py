@@ -1,0 +1,100 @@
+"""Making the miniature encoders again, and how far they are from those that are committed (docs/miniatures.md)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+CONFIGS = Path("configs/pretraining")
+FOLDER = Path("pretrain_weights/miniature")
+DATA = Path("data/synthetic_pretraining")
+PREFIXES = {
+    "clip": {"image_encoder.": "image_encoder.", "text_encoder.": "text_encoder."},
+    "resnet_detr": {"image_encoder.": ""},
+    "swin": {"image_encoder.": ""},
+    "darknet": {"image_encoder.": ""},
+    "beit3": {"backbone.": ""},
+    "bert": {"text_encoder.bert.": ""},
+}
+"""Miniature -> prefixes of what is kept of its pre-training model, and what they become in the file."""
+
+
+def weights_path(name: str, folder: Path = FOLDER) -> Path:
+    """The file of a miniature; BERT's lies in a directory, as :class:`BertEncoder` reads it."""
+    return folder / "bert" / "model.safetensors" if name == "bert" else folder / f"{name}.safetensors"
+
+
+def make(name: str, work_dir: Path, folder: Path) -> dict[str, Any]:
+    """Train a miniature, or resume its training, and write file and card; returns the card."""
+    from rgbtvg.engine import load_config, train
+    from rgbtvg.engine.work_dir import newest_checkpoint
+
+    config = CONFIGS / f"{name}.py"
+    start, cpu_start = time.monotonic(), time.process_time()
+    runner = train(load_config(config, {}, work_dir), resume=True)
+    checkpoint = newest_checkpoint(work_dir)
+    assert checkpoint is not None
+    path = weights_path(name, folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = encoder_weights(name, runner.model.state_dict())
+    save_file(kept, path)
+    if name == "bert":
+        path.with_name("config.json").write_text(
+            runner.model.text_encoder.bert.config.to_json_string(), encoding="utf-8"
+        )
+    scores = {key: runner.message_hub.get_scalar(f"val/{key}").current() for key in probe_names(runner)}
+    card = {
+        "data": json.loads((DATA / "manifest.json").read_text(encoding="utf-8")),
+        "command": f"python tools/dev/miniatures.py {name}",
+        "steps": runner.iter,
+        "seconds": round(time.monotonic() - start),
+        "cpu_seconds": round(time.process_time() - cpu_start),
+        "parameters": sum(tensor.numel() for tensor in kept.values()),
+        "bytes": path.stat().st_size,
+        "probe": scores,
+    }
+    card_path(name, folder).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    return card
+
+
+def probe_names(runner: Any) -> list[str]:
+    """Names of the last validation's scores."""
+    return [
+        key.removeprefix("val/")
+        for key in runner.message_hub.log_scalars
+        if key.startswith("val/") and "time" not in key
+    ]
+
+
+def card_path(name: str, folder: Path = FOLDER) -> Path:
+    """The card of a miniature."""
+    return folder / f"{name}.json"
+
+
+def encoder_weights(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What is kept of a pre-training model, in half precision."""
+    kept = {}
+    for key, tensor in state.items():
+        for prefix, replacement in PREFIXES[name].items():
+            if key.startswith(prefix) and tensor.is_floating_point() and "mask_token" not in key:
+                kept[replacement + key.removeprefix(prefix)] = tensor.detach().half().contiguous()
+    return kept
+
+
+def difference(name: str, folder: Path) -> dict[str, float]:
+    """How far a miniature in `folder` is from the committed one: scores of the probe, and its weights.
+
+    ``weights`` is the norm of the difference of all weights over the norm of the committed ones.
+    """
+    new, old = (load_file(weights_path(name, place)) for place in (folder, FOLDER))
+    squares = [(torch.dist(new[key].float(), old[key].float()) ** 2, old[key].float().norm() ** 2) for key in old]
+    change, size = (sum(float(pair[side]) for pair in squares) for side in (0, 1))
+    cards = [json.loads(card_path(name, place).read_text(encoding="utf-8"))["probe"] for place in (folder, FOLDER)]
+    return {**{key: cards[0][key] - cards[1][key] for key in cards[1]}, "weights": (change / size) ** 0.5}
