@@ -2,9 +2,8 @@
 
 _base_ = ["../_base_/loaders/pretraining.py", "../_base_/miniatures/clip.py", "../_base_/runtime/default.py"]
 
-batch_size = 128
+batch_size = 32  # more steps, not more contrast, are what a model from scratch needs
 max_epochs = 12
-lr = 2e-3
 model = dict(
     type="ContrastivePretraining",
     data_preprocessor="$data_preprocessor",
