@@ -6,5 +6,5 @@ _base_ = [
     "../_base_/runtime/default.py",
 ]
 
-weights = "pretrain_weights/mm-grounding-dino-large"  # folder of the model
+weights = "pretrain_weights/mm_grounding_dino_tiny_o365v1_goldg_v3det"  # folder of the model
 general = dict(type="MMGroundingDINO", weights="$weights")

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from rgbtvg.datasets.image_files import image_size
 from rgbtvg.datasets.published import report_rows
 from rgbtvg.datasets.records import BoxReader, Intake, diagnose_boxes
 from rgbtvg.datasets.records.box_sets import boxes_of
@@ -17,6 +19,8 @@ from rgbtvg.datasets.transforms import build_transforms
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.structures import MODALITY_STREAMS
 
+LOOKED_UP = 40
+"""Images whose size is read where annotations do not have it."""
 TARGETS = ("any", "one")
 NO_TARGET = -1
 """Annotation id or category id of "no object", in files of COCO's kind."""
@@ -42,9 +46,9 @@ class GroundingDataset(BaseDataset):
         targets: ``'any'``, or ``'one'`` for the expressions that mean exactly one object.
         truncate_boxes: cut the four numbers of every box to integers first, as the RGB-T benchmark's reader does; this
             moves corners by up to two pixels.
-        box_format: ``'xywh'``, ``'xyxy'`` or ``'cxcywh'`` where the files have another order of numbers than their
-            format prescribes.
-        box_unit: ``'pixel'``; ``'fraction'`` or ``'thousandth'`` of the image's width and height.
+        box_format: ``'xywh'``, ``'xyxy'``, ``'cxcywh'`` or ``'yxyx'`` where the files have another order of numbers
+            than their format prescribes.
+        box_unit: ``'pixel'``; ``'fraction'``, ``'percent'`` or ``'thousandth'`` of the image's width and height.
         part: name of the dataset as a part of a mixture: with `test_mode` its records are in the subset
             ``<part>_<split>`` too, so that an evaluation of the mixture has a line for each.
         strict: raise :class:`DataError` at the first row that cannot be read; otherwise collect them in
@@ -147,7 +151,7 @@ class GroundingDataset(BaseDataset):
             DataError: the set as a whole cannot be right.
         """
         boxes, sizes, owners = boxes_of(records)
-        found = diagnose_boxes(boxes, sizes, self.box_format, self.read_box)
+        found = diagnose_boxes(boxes, self._with_some_sizes(records, sizes, owners), self.box_format, self.read_box)
         if found is not None:
             message = f"{self.dataset}: {found.reason}: {found.remedy}"
             if found.proven or not self.intake.strict:
@@ -159,6 +163,18 @@ class GroundingDataset(BaseDataset):
             records = self.intake.usable(records, boxes, sizes, owners, training=not self.test_mode)
         self.intake.report(len(records))
         return records
+
+    @staticmethod
+    def _with_some_sizes(records: list[dict[str, Any]], sizes: np.ndarray, owners: np.ndarray) -> np.ndarray:
+        """The sizes, with those of some images where annotations have none: enough to judge the boxes as a set."""
+        sizes = sizes.copy()
+        unknown = np.flatnonzero(np.isnan(sizes[:, 0]))
+        for place in unknown[np.linspace(0, max(0, len(unknown) - 1), min(LOOKED_UP, len(unknown)), dtype=int)]:
+            try:
+                sizes[place] = image_size(next(iter(records[owners[place]]["image_paths"].values())))
+            except DataError:  # the sample's own error, once it is needed
+                continue
+        return sizes
 
     def draw(self, record: dict[str, Any]) -> dict[str, Any]:
         """Choose among the expressions of a record that has several; random numbers are the sample's own."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rgbtvg.datasets.base import GroundingDataset
-from rgbtvg.datasets.masks import text_rle
+from rgbtvg.datasets.masks import covers_image, text_rle
 from rgbtvg.datasets.records import LeftOut, check_expression, open_text
 from rgbtvg.datasets.records.names import cached_name
 from rgbtvg.errors import DataError
@@ -201,6 +201,9 @@ def check_row(row: Any) -> None:
     masks = row.get("masks")
     if masks is not None and len(masks) != len(row["boxes"]):
         raise DataError(f"field 'masks' must have one mask per box, got {len(masks)} for {len(row['boxes'])} boxes")
+    for mask in masks or ():
+        if not covers_image(mask) or row.get("size") not in (None, mask["size"]):
+            raise DataError(f"field 'masks' must encode masks of the image's size, got {mask!r:.80}")
 
 
 def _is_text(value: Any) -> bool:

@@ -84,7 +84,7 @@ class COCOAnnotations(GroundingDataset):
             LeftOut: one of them cannot be read.
         """
         boxes = [self.read_box(annotation.get("bbox"), self.box_format, size) for annotation in annotations]
-        return boxes, encode_segmentations(annotations, size) if self.with_masks and size is not None else None
+        return boxes, encode_segmentations(annotations, size) if self.with_masks else None
 
 
 @DATASETS.register_module()
@@ -210,11 +210,13 @@ class COCORefs(COCOAnnotations):
 
     def _meant(self, ids: Any, image_id: int | str) -> list[Mapping[str, Any]]:
         """The annotations that a reference means; none for no target."""
+        numbers = [check_id(number, "ann_id") for number in (ids if isinstance(ids, (list, tuple)) else [ids])]
+        if numbers == [NO_TARGET]:
+            return []
+        if not numbers or NO_TARGET in numbers or len(set(numbers)) < len(numbers):
+            raise DataError(f"its ann_id must be different annotations, or {NO_TARGET} for no target, got {ids!r:.80}")
         meant = []
-        for number in ids if isinstance(ids, (list, tuple)) else [ids]:
-            number = check_id(number, "ann_id")
-            if number == NO_TARGET:
-                continue
+        for number in numbers:
             annotation = self._annotations.get(number)
             if annotation is None:
                 raise DataError(f"its ann_id {number!r} is not among the annotations of {self.instances}")
@@ -238,7 +240,8 @@ class COCORefs(COCOAnnotations):
             return {stream: os.path.join(self.data_root, relative_name(given[stream])) for stream in folders}
         if "file_name" not in image:
             raise DataError(f"its image {image.get('id')!r} has no file_name")
-        return {stream: each.place(image["file_name"]) for stream, each in folders.items()}
+        first = next(iter(folders.values()))
+        return {stream: each.place(image["file_name"], first) for stream, each in folders.items()}
 
     def _path(self, name: str) -> Path:
         return self.annotation_folder / name

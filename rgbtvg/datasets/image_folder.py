@@ -16,10 +16,11 @@ class ImageFolder:
 
     Args:
         path: an existing folder.
+        layout: its path from the root of the set.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = str(path)
+    def __init__(self, path: str | Path, layout: str = ".") -> None:
+        self.path, self.layout = str(path), layout
         self._listings: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
 
     def find(self, name: str) -> str | None:
@@ -59,7 +60,9 @@ class ImageFolders:
     def __init__(self, root: str | Path, layouts: Iterable[str]) -> None:
         self.root = Path(root)
         self.layouts = list(dict.fromkeys(layouts))
-        self.folders = [ImageFolder(self.root / layout) for layout in self.layouts if (self.root / layout).is_dir()]
+        self.folders = [
+            ImageFolder(self.root / layout, layout) for layout in self.layouts if (self.root / layout).is_dir()
+        ]
         self._found: dict[str, str | None] = {}
 
     def __bool__(self) -> bool:
@@ -85,15 +88,45 @@ class ImageFolders:
             return self._found[name]
         except (KeyError, TypeError):
             pass
-        relative = relative_name(name)
-        found = next(filter(None, (folder.find(relative) for folder in self.folders)), None)
+        found = self._search(relative_name(name))
         self._found[name] = found
         return found
 
-    def place(self, name: Any) -> str:
-        """Path of an image; of a missing one, where it should be, so that the error of reading it names it.
+    def _search(self, relative: str) -> str | None:
+        """In every folder; then as a path from the root, which begins with the folder."""
+        found = next(filter(None, (folder.find(relative) for folder in self.folders)), None)
+        if found is None:
+            inside = ((folder, self.below(relative, folder.layout)) for folder in self.folders)
+            found = next(filter(None, (folder.find(rest) for folder, rest in inside if rest)), None)
+        return found
+
+    @staticmethod
+    def below(relative: str, layout: str) -> str | None:
+        """What follows the folder in a path from the root; None for a path that is not below it."""
+        return relative[len(layout) + 1 :] if layout != "." and relative.startswith(f"{layout}/") else None
+
+    def find_twin(self, name: Any, other: ImageFolders) -> str | None:
+        """Path of the image that belongs to an image of other folders, whose name may begin with its folder.
 
         Raises:
             DataError: see :meth:`find`.
         """
-        return self.find(name) or os.path.join(self.folders[0].path, relative_name(name))
+        found = self.find(name)
+        if found is None and other is not self:
+            relative = relative_name(name)
+            rests = [self.below(relative, layout) for layout in other.layouts]
+            found = next(filter(None, (self.find(rest) for rest in rests if rest)), None)
+        return found
+
+    def place(self, name: Any, other: ImageFolders | None = None) -> str:
+        """Path of an image; of a missing one, where it should be, so that the error of reading it names it.
+
+        Args:
+            name: relative to a folder, or to the root.
+            other: see :meth:`find_twin`.
+
+        Raises:
+            DataError: see :meth:`find`.
+        """
+        found = self.find(name) if other is None else self.find_twin(name, other)
+        return found or os.path.join(self.folders[0].path, relative_name(name))

@@ -13,6 +13,9 @@ from pycocotools import mask as coco_mask
 
 from rgbtvg.datasets.records.fields import UNREADABLE_MASKS, LeftOut
 
+FARTHEST = 1e5
+"""Pixels from the image's corner; the time and memory that pycocotools needs grow with a polygon's length."""
+
 
 def encode_mask(annotation: Any, height: int, width: int) -> dict[str, Any]:
     """COCO's run-length encoding, its counts as text, of one object's mask.
@@ -48,7 +51,39 @@ def _encode_rle(annotation: Mapping[str, Any], height: int, width: int) -> Mappi
         return coco_mask.frPyObjects(annotation, height, width)
     if not isinstance(counts, (str, bytes)):
         raise TypeError(f"its counts must be text or numbers, got {counts!r:.40}")
+    if not covers_image(annotation):
+        raise ValueError(f"its counts {counts!r:.40} are no run-length encoding of {height} x {width} pixels")
     return {"size": size, "counts": counts}
+
+
+def covers_image(rle: Mapping[str, Any]) -> bool:
+    """Whether the text counts of a COCO RLE are one of its size; pycocotools decodes others to chance memory."""
+    counts, (height, width) = rle["counts"], rle["size"]
+    return _covered_by(counts.encode() if isinstance(counts, str) else counts) == height * width
+
+
+def _covered_by(counts: bytes) -> int | None:
+    """Number of pixels of COCO's compressed counts; None where they are none.
+
+    Each run is written in groups of five bits with a sign, from the third on as the difference to the last but one.
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for byte in counts:
+        group = byte - 48
+        if not 0 <= group < 64 or shift > 35:
+            return None
+        value |= (group & 31) << shift
+        shift += 5
+        if group & 32:
+            continue
+        if group & 16:
+            value -= 1 << shift
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+        if runs[-1] < 0:
+            return None
+        value = shift = 0
+    return sum(runs) if shift == 0 else None
 
 
 def _polygons(annotation: Any) -> list[list[float]]:
@@ -63,6 +98,8 @@ def _polygons(annotation: Any) -> list[list[float]]:
         points = [value for point in polygon for value in (point if isinstance(point, (list, tuple)) else [point])]
         if not all(isinstance(value, Real) and math.isfinite(value) for value in points):
             raise ValueError(f"a polygon must be a list of finite numbers, got {polygon!r:.60}")
+        if any(abs(value) > FARTHEST for value in points):
+            raise ValueError(f"a polygon reaches to {max(map(abs, points)):g}, far outside of any image")
         if len(points) % 2:
             raise ValueError(f"a polygon has {len(points)} coordinates, which is odd")
         if len(points) >= 6:
@@ -72,8 +109,16 @@ def _polygons(annotation: Any) -> list[list[float]]:
     return found
 
 
-def encode_segmentations(annotations: Sequence[Mapping[str, Any]], size: tuple[int, int]) -> list[dict[str, Any]]:
-    """The masks of COCO annotations in an image of (height, width); raises as :func:`encode_mask`."""
+def encode_segmentations(
+    annotations: Sequence[Mapping[str, Any]], size: tuple[int, int] | None
+) -> list[dict[str, Any]]:
+    """The masks of COCO annotations in an image of (height, width).
+
+    Raises:
+        LeftOut: see :func:`encode_mask`; also without a size.
+    """
+    if size is None:
+        raise LeftOut(UNREADABLE_MASKS, "the mask needs the height and width of its image, which are not given")
     return [encode_mask(annotation.get("segmentation"), *size) for annotation in annotations]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rgbtvg.datasets.conditions import CONDITIONS, condition_name
 from rgbtvg.datasets.image_folder import ImageFolders
+from rgbtvg.datasets.masks import encode_segmentations
 from rgbtvg.datasets.records import check_size, read_json_rows
 from rgbtvg.datasets.rgbt_ground import TEST_SUBSETS, RGBTGround, belongs
 from rgbtvg.errors import DataError
@@ -71,6 +72,8 @@ class RGBTGeneralised(RGBTGround):
         masks, codes = row.get("masks"), row.get("conditions", {})
         if masks is not None and (not isinstance(masks, list) or len(masks) != len(boxes)):
             raise DataError(f"must have a mask per box (or no masks), got {masks!r:.60} for {len(boxes)} boxes")
+        if masks is not None:
+            masks = encode_segmentations([{"segmentation": mask} for mask in masks], size)
         if not isinstance(codes, dict):
             raise DataError(f"its conditions must be an object, got {codes!r:.80}")
         conditions = {

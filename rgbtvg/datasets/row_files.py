@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from rgbtvg.datasets.base import GroundingDataset
 from rgbtvg.datasets.image_places import PublishedImages
-from rgbtvg.datasets.masks import encode_mask
+from rgbtvg.datasets.masks import encode_segmentations
 from rgbtvg.datasets.records import check_size, read_raw_rows
 from rgbtvg.errors import DataError
 from rgbtvg.registry import DATASETS
@@ -97,8 +97,8 @@ class RowFiles(GroundingDataset):
         image_paths = {"rgb": images.path(source, file_name)}
         corners = self.read_box(box, self.box_format, size)
         masks = None
-        if self.with_masks and polygons is not None and size is not None:
-            masks = [encode_mask(polygons, *size)]
+        if self.with_masks and polygons is not None:
+            masks = encode_segmentations([{"segmentation": polygons}], size)
         return self.record(split, index, expression, [corners], image_paths, size, masks)
 
     def _file(self, split: str) -> Path:

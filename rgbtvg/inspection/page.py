@@ -34,6 +34,8 @@ def write_page(report: Report, path: str | Path) -> None:
     groups = [
         {
             "check": group.check,
+            "level": group.level,
+            "share": group.share,
             "count": len(group.findings),
             "illustrated": [
                 {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,10 @@ from rgbtvg.inspection.tables import Table, count_tables
 COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 SHOWN = 3
 """Findings of each check on screen."""
+NEARLY_ALL = 0.9
+"""Part of the rows from which a fault is one of the set."""
+MANY = 10
+"""Rows from which that is concluded."""
 LEVEL_TITLES = {"set": "The set", "file": "Files", "row": "Rows"}
 NOT_CANONICAL = "not_canonical"
 
@@ -34,6 +39,10 @@ class Group:
 
     check: Check
     findings: tuple[Finding, ...]
+    level: str
+    """What it is about, one of :data:`~rgbtvg.inspection.checks.LEVELS`."""
+    share: str = ""
+    """How many rows it is about, in words, where a check of rows or files is about the whole set."""
 
 
 @dataclass
@@ -101,7 +110,7 @@ class Report:
                 {
                     "name": group.check.name,
                     "title": group.check.title,
-                    "level": group.check.level,
+                    "level": group.level,
                     "severity": group.check.severity,
                     "advice": group.check.advice,
                     "count": len(group.findings),
@@ -157,8 +166,10 @@ class Report:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     def print(self, console: Console | None = None) -> None:
-        """Show tables, then findings, on a terminal."""
+        """Show what is wrong with the set, then tables, then the findings about files and rows, on a terminal."""
         console = console or Console()
+        of_set = [group for group in self.groups if group.level == "set"]
+        self._print_groups(console, of_set)
         for table in self.tables:
             shown = ScreenTable(
                 title=escape(table.title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
@@ -169,27 +180,31 @@ class Report:
             for row in table.rows:
                 shown.add_row(*map(escape, row))
             console.print(shown)
-        level = ""
-        for group in self.groups:
-            check, colour = group.check, COLOURS[group.check.severity]
-            if check.level != level:
-                level = check.level
-                console.print(f"[bold]{LEVEL_TITLES[level]}[/]")
-            console.print(
-                f"[{colour}]{check.severity}[/] [bold]{escape(check.title)}[/]: {len(group.findings)}  "
-                f"[dim]{check.name}[/]"
-            )
-            for finding in group.findings[:SHOWN]:
-                where = f"{self.survey.records[finding.places[0]]['sample_id']}: " if finding.places else ""
-                console.print(f"    {escape(_printable(where + finding.message))}", highlight=False)
-            if len(group.findings) > SHOWN:
-                console.print(f"    and {len(group.findings) - SHOWN} more", style="dim")
-            console.print(f"    -> {escape(check.advice)}", style="dim")
+        self._print_groups(console, self.groups[len(of_set) :])
         found = ", ".join(f"{count} {severity}{'s' * (count != 1)}" for severity, count in self.counts().items())
         console.print(
             f"[bold]{len(self.survey.records)} rows about {len(self.survey.pairs)} pairs: {found}[/]; "
             f"the cleaned list leaves out {len(self.drops)} rows"
         )
+
+    def _print_groups(self, console: Console, groups: Sequence[Group]) -> None:
+        level = ""
+        for group in groups:
+            check, colour = group.check, COLOURS[group.check.severity]
+            if group.level != level:
+                level = group.level
+                console.print(f"[bold]{LEVEL_TITLES[level]}[/]")
+            count = group.share or len(group.findings)
+            console.print(
+                f"[{colour}]{check.severity}[/] [bold]{escape(check.title)}[/]: {count}  [dim]{check.name}[/]"
+            )
+            shown = 1 if group.share else SHOWN
+            for finding in group.findings[:shown]:
+                where = f"{self.survey.records[finding.places[0]]['sample_id']}: " if finding.places else ""
+                console.print(f"    {escape(_printable(where + finding.message))}", highlight=False)
+            if len(group.findings) > shown:
+                console.print(f"    and {len(group.findings) - shown} more", style="dim")
+            console.print(f"    -> {escape(check.advice)}", style="dim")
 
 
 def examine(source: Source, workers: int | None = None, progress: bool = True) -> Report:
@@ -204,12 +219,22 @@ def examine(source: Source, workers: int | None = None, progress: bool = True) -
     explained = any(fault.subject == "boxes" for fault in source.faults)
     # One sentence about the boxes of the set explains what the checks of each row would find.
     checks = [check for check in CHECKS.values() if not (explained and check.kind == "boxes")]
-    found = [Group(check, tuple(check.find(facts))) for check in checks]
+    found = [_group(check, tuple(check.find(facts)), len(facts.records)) for check in checks]
     groups = sorted(
         (group for group in found if group.findings),
-        key=lambda group: (LEVELS.index(group.check.level), SEVERITIES.index(group.check.severity)),
+        key=lambda group: (LEVELS.index(group.level), SEVERITIES.index(group.check.severity)),
     )
     return Report(source, facts, groups, count_tables(facts.records, facts.pair_of))
+
+
+def _group(check: Check, findings: tuple[Finding, ...], rows: int) -> Group:
+    """Findings of a check; those of rows are about the set where they are about nearly all of it."""
+    unread = sum(not finding.places for finding in findings) if check.level == "row" else 0
+    concerned = len({place for finding in findings for place in finding.places}) + unread
+    total = rows + unread
+    if check.level == "set" or total < MANY or concerned < NEARLY_ALL * total:
+        return Group(check, findings, check.level)
+    return Group(check, findings, "set", f"{concerned} of {total} rows")
 
 
 def _printable(text: str) -> str:

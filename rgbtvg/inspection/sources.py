@@ -77,7 +77,7 @@ def read_source(
         DataError: nothing in it can be read.
     """
     path = Path(path)
-    reader_options = dict(options or {})
+    reader_options = _nested(options or {})
     if path.suffix == ".py":
         source = _read_config(path, options)
     elif path.is_dir() and (path / INSTANCES).is_file():
@@ -97,6 +97,18 @@ def read_source(
         raise DataError(f"{path} holds no rows")
     source.faults = list(dict.fromkeys(source.faults))
     return source
+
+
+def _nested(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a reader: ``image_folders.rgb=rgb`` is an entry of its argument ``image_folders``."""
+    nested: dict[str, Any] = {}
+    for key, value in options.items():
+        name, dot, rest = key.partition(".")
+        if dot and isinstance(nested.get(name, {}), dict):
+            nested[name] = {**nested.get(name, {}), **_nested({rest: value})}
+        else:
+            nested[name] = value
+    return nested
 
 
 class SingleFile(RGBTGround):
@@ -125,7 +137,9 @@ def _build(reader: type[GroundingDataset], **arguments: Any) -> GroundingDataset
     try:
         return reader(strict=False, serialize_data=False, lazy_init=True, **arguments)
     except TypeError as error:
-        raise ConfigError(f"{reader.__name__} has no such option: {error}") from error
+        raise ConfigError(
+            f"{reader.__name__} has no such option: {str(error).partition(' got an ')[2] or error}"
+        ) from error
 
 
 def _read_into(source: Source, dataset: GroundingDataset) -> None:
@@ -290,6 +304,8 @@ def _read_coco(path: Path, data_root: str | Path | None, options: Mapping[str, A
         dataset = _build(COCORefs, split="train", **{"modality": "rgb", **arguments})
         streams = [name for name, needed in MODALITY_STREAMS.items() if set(needed) == set(dataset.streams)]
         dataset = _build(COCORefs, split=dataset.available_splits(), **{"modality": streams[0], **arguments})
+    except ConfigError:  # of an option, not of the data
+        raise
     except RGBTVGError as error:
         source.faults.append(Fault("file", str(error)))
         return source

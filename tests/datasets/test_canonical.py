@@ -20,7 +20,7 @@ LINE = {
     "size": [48, 64],
     "expression": "der Kutter hinter dem Kran, nördlich",
     "boxes": [[1.5, 2, 30, 40.25]],
-    "masks": [{"size": [48, 64], "counts": "PPP"}],
+    "masks": [{"size": [48, 64], "counts": "f7d0l00000000000000000000000000000000000000Zj1"}],
     "conditions": {"lighting": "weak"},
     "extra": {"category": "boat", "provenance": {"model": "someone"}},
 }
@@ -45,7 +45,7 @@ def test_a_line_becomes_the_documented_record(tmp_path):
         },
         "expression": "der Kutter hinter dem Kran, nördlich",
         "boxes": [[1.5, 2.0, 30.0, 40.25]],
-        "masks": [{"size": [48, 64], "counts": "PPP"}],
+        "masks": [{"size": [48, 64], "counts": "f7d0l00000000000000000000000000000000000000Zj1"}],
         "size": (48, 64),
         "conditions": {"lighting": "weak"},
         "extra": {"category": "boat", "provenance": {"model": "someone"}},

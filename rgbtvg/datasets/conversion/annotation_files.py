@@ -21,6 +21,8 @@ Size = tuple[int, int]
 
 FARTHEST = 2.0
 """Parts of the image up to which a coordinate of YOLO may be outside."""
+BORDER = 1.05
+"""Parts of the image up to which a point of a polygon may be outside, unlike the visibility of a key point."""
 
 OCCLUSIONS = {0: "none", 1: "partial", 2: "heavy"}
 
@@ -49,8 +51,9 @@ class LabelledObject:
 
     @property
     def is_degenerate(self) -> bool:
+        """Without an area, or not finite."""
         x0, y0, x1, y1 = self.box
-        return x1 <= x0 or y1 <= y0
+        return not (x1 > x0 and y1 > y0 and all(map(math.isfinite, self.box)))
 
 
 def read_voc(path: Path) -> tuple[Size | None, list[LabelledObject]]:
@@ -151,9 +154,12 @@ def read_yolo(
         if not fields:
             continue
         try:
-            index = int(_finite(fields[0], "a class"))
-            if not 0 <= index < len(names):
-                raise ValueError(f"class {index} has no name, there are {len(names)}")
+            number = _finite(fields[0], "a class")
+            index = int(number)
+            if not 0 <= number < len(names) or not names[index]:
+                raise ValueError(f"class {number:g} has no name, there are {len([each for each in names if each])}")
+            if index != number:
+                raise ValueError(f"a class is {fields[0]!r}, not a whole number")
             x0, y0, x1, y1 = _yolo_corners([_finite(field, "a coordinate") for field in fields[1:]])
         except ValueError as error:
             raise DataError(f"line {number} of annotation file {path} is broken: {error}") from error
@@ -171,6 +177,8 @@ def _yolo_corners(values: Sequence[float]) -> tuple[float, float, float, float]:
         cx, cy, w, h = values
         return cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2
     if len(values) >= 6 and len(values) % 2 == 0:
+        if max(values) > BORDER or min(values) < 1 - BORDER:
+            raise ValueError("its points are not all from 0 to 1, so it is no polygon; take key points out")
         return min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])
     raise ValueError(
         f"it has {len(values) + 1} columns; a box has 5, a polygon a class and an even number of coordinates. "

@@ -19,7 +19,7 @@ from rgbtvg.datasets.conversion.annotation_files import (
     read_yolo,
     yolo_names,
 )
-from rgbtvg.datasets.conversion.split_lists import assign_splits, list_key
+from rgbtvg.datasets.conversion.split_lists import LIST_FOLDERS, assign_splits, find_lists, list_key, names_images
 from rgbtvg.datasets.image_files import image_size
 from rgbtvg.datasets.records.box_sets import BoxReader, diagnose_boxes
 from rgbtvg.datasets.records.names import is_image, stem
@@ -61,6 +61,7 @@ class DetectionReader:
     Attributes:
         left_out: reason -> number of pairs, files or boxes that gave no record; filled by :meth:`read`.
         notes: remark -> count, such as names that a split list has and the set does not.
+        missing: names of pairs without one of their images.
     """
 
     dataset: str
@@ -78,6 +79,7 @@ class DetectionReader:
         self.skip_broken = skip_broken
         self.left_out: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
+        self.missing: list[str] = []
         if not self.root.exists():
             raise DataError(f"there is no folder {root}")
 
@@ -156,7 +158,8 @@ class DetectionReader:
             }
 
     def _why(self) -> str:
-        return ", ".join(f"{count} {reason}" for reason, count in self.left_out.items()) or "no pairs"
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items()) or "no pairs"
+        return f"{reasons}, the first is of {self.missing[0]!r}" if self.missing else reasons
 
     def _pair(
         self, name: str, split: str, images: Mapping[str, Path | None], annotation: Path | None, **extra: Any
@@ -166,34 +169,32 @@ class DetectionReader:
         if annotation is None:
             self.left_out["pairs without annotation file"] += 1
         elif missing:
-            self.left_out[f"annotation files without {' and '.join(missing)} image"] += 1
+            self.left_out[f"annotations without {' and '.join(missing)} image"] += 1
+            self.missing.append(name)
         else:
             yield AnnotatedPair(name, split, {key: path for key, path in images.items() if path}, annotation, extra)
 
     def split_names(
-        self,
-        lists: Iterable[tuple[str, Path]],
-        names: Iterable[str],
-        key: Callable[[str], str] = list_key,
+        self, roots: Iterable[Path], names: Iterable[str], key: Callable[[str], str] = list_key
     ) -> dict[str, str]:
-        """Split of each name that a list has; see :func:`~rgbtvg.datasets.conversion.split_lists.assign_splits`."""
-        splits, counts = assign_splits(lists, list(names), key)
+        """Split of each name that a list has; see :func:`~rgbtvg.datasets.conversion.split_lists.assign_splits`.
+
+        Args:
+            roots: folders of the set, in order of precedence.
+            names: of the set.
+            key: what entries and names are compared by.
+        """
+        lists, others = find_lists(dict.fromkeys(roots))
+        names = list(names)
+        unread = [path for path in others if names_images(path, names, key)]
+        if unread:
+            self.notes[f"lists of no split, not read, the first is {unread[0]}"] = len(unread)
+        if not lists:
+            self.notes[f"pairs without a split: {self.root} has no train.txt, val.txt or test.txt in "
+                       f"{', '.join(LIST_FOLDERS)}"] = len(names)  # fmt: skip
+        splits, counts = assign_splits(lists, names, key)
         self.notes.update(counts)
         return splits
-
-
-def split_files(folders: Iterable[Path], **names: Sequence[str]) -> list[tuple[str, Path]]:
-    """(split, file) of the lists in some folders, the weakest first.
-
-    Args:
-        folders: in order of precedence.
-        **names: file names of each split, besides ``<split>.txt``.
-    """
-    found = []
-    for folder in reversed(list(folders)):
-        for split in ("train", "val", "test"):
-            found += [(split, folder / name) for name in (*names.get(split, ()), f"{split}.txt")]
-    return found
 
 
 @DETECTION_READERS.register_module(name="flir-aligned")
@@ -209,11 +210,9 @@ class FLIRAligned(DetectionReader):
 
     def pairs(self) -> Iterator[AnnotatedPair]:
         root = first_with(self.root, ("JPEGImages", "Annotations"), ("", "align"))
-        folders = [folder for place in (root, self.root) for folder in (place, place / "ImageSets" / "Main")]
-        lists = split_files(folders, train=("align_train.txt",), val=("align_validation.txt", "validation.txt"))
         images = by_stem(folder_of(root, "JPEGImages"))
         annotations = by_stem(folder_of(root, "Annotations"), {".xml"})
-        splits = self.split_names(dict.fromkeys(lists), annotations, _flir_key)
+        splits = self.split_names((root, self.root), annotations, _flir_key)
         for annotated, annotation in sorted(annotations.items()):
             name = annotated.removesuffix("_PreviewData").removesuffix("_RGB")
             found = {"rgb": images.get(f"{name}_RGB"), "ir": images.get(f"{name}_PreviewData")}
@@ -228,7 +227,8 @@ class SiblingFolders(DetectionReader):
     """Sets with one folder of RGB, one of thermal and one of annotations, files of a pair named alike.
 
     Capitals do not matter in folder names. Splits are read from ``train.txt``, ``val.txt`` and ``test.txt`` in
-    ``meta/``, ``ImageSets/Main/`` or the folder of the set; ``pred.txt`` is that of the names which no other list has.
+    ``meta/``, ``ImageSets/Main/``, ``ImageSets/`` or the folder of the set; ``pred.txt`` is ``test`` for the names that
+    no other list has.
     Annotations are VOC, or YOLO text files with the names of the classes in ``classes.txt`` or ``data.yaml``.
     """
 
@@ -242,7 +242,7 @@ class SiblingFolders(DetectionReader):
         annotations = by_stem(self._annotation_folder, {".xml", ".txt"})
         annotations.pop("classes", None)
         names = sorted(annotations.keys() | images["rgb"].keys())
-        splits = self._splits(names)
+        splits = self.split_names([self.root], names)
         for name in names:
             found = {stream: files.get(name) for stream, files in images.items()}
             yield from self._pair(name, splits.get(name, UNSPLIT), found, annotations.get(name))
@@ -268,13 +268,6 @@ class SiblingFolders(DetectionReader):
                 if name in found:
                     return found[name]
         raise DataError(f"{self.root} has no folder of {what}; looked for {', '.join(names)}, in it and in images")
-
-    def _splits(self, names: Sequence[str]) -> dict[str, str]:
-        for folder in (self.root / "meta", self.root / "ImageSets" / "Main", self.root):
-            lists = [*split_files([folder]), ("test?", folder / "pred.txt")]
-            if any(path.is_file() for _, path in lists):
-                return self.split_names(lists, names)
-        return {}
 
 
 @DETECTION_READERS.register_module(name="m3fd")
@@ -309,7 +302,7 @@ def first_with(root: Path, needed: Sequence[str], places: Iterable[str], pattern
     """
     places = list(places)
     for place in places:
-        folder = root / place
+        folder = folder_of(root, place) if place else root
         if all(folder_of(folder, name).is_dir() for name in needed) and (
             not pattern or next(folder.glob(pattern), None)
         ):

@@ -47,8 +47,8 @@ class OwnBoxes(DetectionReader):
         rgb: folder of the RGB images under `image_root`; ``rgb``, ``visible`` or ``images`` by default.
         ir: folder of the thermal images; ``ir``, ``infrared`` or ``thermal`` by default.
         dataset: name that records get; that of the folder or file by default.
-        box_format: ``'xywh'``, ``'xyxy'`` or ``'cxcywh'``, where it is not that of the file's format.
-        box_unit: ``'pixel'``, ``'fraction'`` or ``'thousandth'`` of the image.
+        box_format: ``'xywh'``, ``'xyxy'``, ``'cxcywh'`` or ``'yxyx'``, where it is not that of the file's format.
+        box_unit: ``'pixel'``; ``'fraction'``, ``'percent'`` or ``'thousandth'`` of the image.
     """
 
     own_format = "xywh"
@@ -79,7 +79,7 @@ class OwnBoxes(DetectionReader):
 
     def places(self, images: Mapping[str, ImageFolders], name: Any) -> dict[str, Path | None]:
         """Path of each stream of the image of that name."""
-        paths = {stream: folders.find(name) for stream, folders in images.items()}
+        paths = {stream: folders.find_twin(name, images["rgb"]) for stream, folders in images.items()}
         return {stream: None if path is None else Path(path) for stream, path in paths.items()}
 
     def corners(self, box: Any, size: Size | None) -> tuple[float, float, float, float]:

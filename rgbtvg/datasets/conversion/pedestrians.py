@@ -38,10 +38,13 @@ class LLVIP(DetectionReader):
             images = {"rgb": by_stem(folder), "ir": by_stem(thermal / folder.name)}
             for name in sorted(images["rgb"].keys() | images["ir"].keys()):
                 found = {stream: files.get(name) for stream, files in images.items()}
-                yield from self._pair(name, folder.name, found, annotations.get(name))
+                yield from self._pair(name, folder.name.lower(), found, annotations.get(name))
 
 
-FRAME = re.compile(r"(?P<set>set\d+)[/_](?P<video>V\d+)[/_](?:(?P<stream>visible|lwir)[/_])?(?P<frame>I\d+)\.(txt|xml)")
+FRAME = re.compile(
+    r"(?P<set>set\d+)[/_](?P<video>V\d+)[/_](?:(?P<stream>visible|lwir)[/_])?(?P<frame>I\d+)\.(txt|xml)",
+    re.IGNORECASE,
+)
 """A frame's annotation in a folder: nested or in one name; of the pair, or one for each stream."""
 
 
@@ -87,7 +90,7 @@ class KAIST(DetectionReader):
             yield from self._pair(f"{video}/{sequence}/{frame}", split, found, annotation, time=time)
 
     def objects(self, pair: AnnotatedPair) -> tuple[Size | None, list[LabelledObject]]:
-        return read_voc(pair.annotation) if pair.annotation.suffix == ".xml" else read_bbgt(pair.annotation)
+        return read_voc(pair.annotation) if pair.annotation.suffix.lower() == ".xml" else read_bbgt(pair.annotation)
 
     def _annotation_folder(self) -> Path:
         if self.annotations is not None:

@@ -21,6 +21,56 @@ def list_key(name: str) -> str:
     return folded(_SUFFIX.sub("", base))
 
 
+LIST_FOLDERS = ("meta", "ImageSets/Main", "ImageSets", ".")
+"""Folders of a set that have its lists, in order of precedence; capitals do not matter."""
+OTHER_NAMES = {"align_train": "train", "align_validation": "val", "validation": "val", "pred": "test?"}
+"""Names of lists besides those of their splits; ``?`` is explained in :func:`assign_splits`."""
+SPLITS = ("train", "val", "test", "test?")
+
+
+def find_lists(roots: Iterable[Path]) -> tuple[list[tuple[str, Path]], list[Path]]:
+    """(split, file) of the lists of a set, the weakest first, and text files beside them that have other names.
+
+    Args:
+        roots: folders of the set, in order of precedence.
+    """
+    lists: dict[Path, tuple] = {}
+    others = []
+    places = [folder for root in roots for name in LIST_FOLDERS if (folder := _folder(root, name))]
+    for place, folder in enumerate(places):
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() != ".txt" or not path.is_file() or path.name.startswith("."):
+                continue
+            base = path.stem.lower()
+            split = OTHER_NAMES.get(base, base)
+            if split in SPLITS:
+                lists.setdefault(path, (split.endswith("?"), -place, SPLITS.index(split), split))
+            else:
+                others.append(path)
+    return [(order[-1], path) for path, order in sorted(lists.items(), key=lambda each: each[1])], others
+
+
+def _folder(root: Path, name: str) -> Path | None:
+    """Subfolder of that path, whatever its capitals; None where there is none."""
+    if not root.is_dir():
+        return None
+    for part in name.split("/") if name != "." else ():
+        folders = [path for path in sorted(root.iterdir()) if path.is_dir() and path.name.lower() == part.lower()]
+        if not folders:
+            return None
+        root = folders[0]
+    return root
+
+
+def names_images(path: Path, names: Collection[str], key: Callable[[str], str]) -> bool:
+    """Whether a text file lists images of the set."""
+    known = {key(name): [name] for name in names}
+    try:
+        return any(_match(line, known, key) for line in read_lines(path)[:20])
+    except DataError:
+        return False
+
+
 def assign_splits(
     lists: Iterable[tuple[str, Path]], names: Collection[str], key: Callable[[str], str] = list_key
 ) -> tuple[dict[str, str], Counter[str]]:
@@ -73,8 +123,8 @@ def assign_splits(
 
 
 def _match(line: str, known: dict[str, list[str]], key: Callable[[str], str]) -> str | None:
-    """Key of an entry: of the whole line, which may have spaces, else of its first column."""
-    for candidate in (line, *re.split(r"[\t,;]", line)[:1], *line.split()[:1]):
+    """Key of an entry: of the whole line, which may have spaces, else without its last column, else of its first."""
+    for candidate in (line, *re.split(r"[\t,;]", line)[:1], *line.rsplit(maxsplit=1)[:1], *line.split()[:1]):
         found = key(candidate.strip().strip("\"'"))
         if found in known:
             return found

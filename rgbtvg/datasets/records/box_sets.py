@@ -10,9 +10,9 @@ import numpy as np
 from rgbtvg.datasets.records.fields import read_numbers
 from rgbtvg.errors import ConfigError, DataError
 
-BOX_FORMATS = ("xywh", "xyxy", "cxcywh")
-"""Corner and size, two corners, centre and size."""
-BOX_UNITS = {"pixel": None, "fraction": 1.0, "thousandth": 1000.0}
+BOX_FORMATS = ("xywh", "xyxy", "cxcywh", "yxyx")
+"""Corner and size, two corners, centre and size, two corners with y first."""
+BOX_UNITS = {"pixel": None, "fraction": 1.0, "percent": 100.0, "thousandth": 1000.0}
 """Unit -> extent of the image in it."""
 
 FITTING = 0.95
@@ -23,6 +23,10 @@ MARGIN = 0.02
 """Part of the image, on top of two pixels, by which a right box may reach beyond the border."""
 FEWEST = 2
 """Boxes below which nothing is concluded from their place in the image."""
+MANY = 10
+"""Boxes from which a set is refused although no other reading explains it."""
+PARTS = {"percent": "percent of the image", "thousandth": "thousandths of the image"}
+"""Units that a set of pixels may be taken for, in words."""
 
 
 _NUMBERS = {int, float}
@@ -84,10 +88,10 @@ class BoxReader:
         box_format = self.box_format or own_format
         if box_format == "xywh":
             corners = [a, b, a + c, b + d]
-        elif box_format == "xyxy":
-            corners = numbers
-        else:
+        elif box_format == "cxcywh":
             corners = [a - c / 2, b - d / 2, a + c / 2, b + d / 2]
+        else:
+            corners = numbers if box_format == "xyxy" else [b, a, d, c]
         if self._extent is None:
             return corners
         if size is None:
@@ -160,30 +164,54 @@ def _better_reading(raw: np.ndarray, sizes: np.ndarray, declared: _Reading, shar
                 continue
             with np.errstate(invalid="ignore"):
                 corners = _corners(raw, sizes, _Reading(box_format, unit))
-            if _fit(corners, sizes) >= FITTING:
+            # Pixels of images that are smaller than 1000 never reach beyond them.
+            is_plausible = unit in ("pixel", declared.box_unit) or raw.max() > sizes.max()
+            if is_plausible and _fit(corners, sizes) >= FITTING:
                 options = [f"box_format={box_format}"] if box_format != declared.box_format else []
                 options += [f"box_unit={unit}"] if unit != declared.box_unit else []
-                how = f"{box_format} in thousandths of the image" if unit == "thousandth" else box_format
+                how = f"{box_format} in {PARTS[unit]}" if unit in PARTS else box_format
                 return BoxFault(f"{outside}, and nearly all are as {how}", f"set {' '.join(options)}")
-    if declared.box_unit == "thousandth":
-        return None
-    if _fit(_corners(raw, sizes[:, ::-1], declared), sizes[:, ::-1]) >= FITTING and (sizes[:, 0] != sizes[:, 1]).any():
+    return _wrong_images(raw, sizes, declared, outside)
+
+
+def _wrong_images(raw: np.ndarray, sizes: np.ndarray, declared: _Reading, outside: str) -> BoxFault | None:
+    """Boxes that no reading explains are those of other images, or of images of another size."""
+    exchanged = declared.box_unit in ("pixel", "fraction") and (sizes[:, 0] != sizes[:, 1]).any()
+    if exchanged and _fit(_corners(raw, sizes[:, ::-1], declared), sizes[:, ::-1]) >= FITTING:
         reason = f"{outside}, and nearly all are where height and width are exchanged"
         return BoxFault(reason, "correct the annotated sizes")
-    return None
+    if len(raw) < MANY:
+        return None
+    corners = _corners(raw, sizes, declared)
+    ends = corners[:, 2:]
+    if (ends < corners[:, :2]).any(axis=1).mean() > SUSPECT:
+        return BoxFault(f"{outside}: they end before they begin", "correct the order of the numbers")
+    height, width = sizes.max(axis=0)
+    if np.quantile(ends[:, 0], 0.9) > width or np.quantile(ends[:, 1], 0.9) > height:
+        reach = (
+            f"they reach to {ends[:, 0].max():.6g} x {ends[:, 1].max():.6g} in images of up to {width:g} x {height:g}"
+        )
+        return BoxFault(f"{outside}: {reach}", "take the boxes of images of this size, or the images that they are of")
+    return BoxFault(f"{outside}, nor as any other order or unit", "take the boxes of these images")
 
 
 def _suspicion(raw: np.ndarray, sizes: np.ndarray, declared: _Reading) -> BoxFault | None:
-    """Thousandths of images larger than 1000 pixels stay inside them, but always end at 1000."""
-    if declared.box_unit != "pixel" or len(raw) < 20 or sizes.min() < 1000 or sizes.max() < 1200:
+    """Parts of images that are larger in pixels stay inside them, but always end at 100 or 1000."""
+    if declared.box_unit != "pixel" or len(raw) < 20:
         return None
-    ends = _corners(raw, sizes, declared)[:, 2:]
-    if ends.max() <= 1000 and ends[:, 0].max() > 970 and ends[:, 1].max() > 970:
-        return BoxFault(
-            f"no box of {len(raw)} reaches beyond 1000 in images of up to {int(sizes.max())} pixels",
-            "set box_unit=thousandth if they are thousandths of the image",
-            proven=False,
-        )
+    for unit, words in PARTS.items():
+        extent = BOX_UNITS[unit] or 1.0
+        for box_format in dict.fromkeys((declared.box_format, "xyxy")):
+            # Pixels that all stay below this are parts of the image, or all objects are in a corner of it.
+            ends = _corners(raw, sizes, _Reading(box_format, "pixel"))[:, 2:]
+            if sizes.min() < extent or sizes.max() < 1.2 * extent or ends.max() > 1.005 * extent:
+                continue
+            if (ends.max(axis=0) > 0.97 * extent).all():
+                options = f"box_unit={unit}" + (
+                    f" box_format={box_format}" if box_format != declared.box_format else ""
+                )
+                reason = f"no box of {len(raw)} reaches beyond {extent:.0f} in images of up to {sizes.max():.0f} pixels"
+                return BoxFault(reason, f"set {options} if they are {words}", proven=False)
     return None
 
 
@@ -195,6 +223,8 @@ def _as_written(boxes: np.ndarray, sizes: np.ndarray, declared: _Reading) -> np.
     first, second = boxes[:, :2], boxes[:, 2:]
     if declared.box_format == "xyxy":
         return boxes
+    if declared.box_format == "yxyx":
+        return boxes[:, [1, 0, 3, 2]]
     start = first if declared.box_format == "xywh" else (first + second) / 2
     return np.concatenate((start, second - first), axis=1)
 
@@ -203,6 +233,8 @@ def _corners(raw: np.ndarray, sizes: np.ndarray, reading: _Reading) -> np.ndarra
     first, second = raw[:, :2], raw[:, 2:]
     if reading.box_format == "xyxy":
         corners = raw
+    elif reading.box_format == "yxyx":
+        corners = raw[:, [1, 0, 3, 2]]
     elif reading.box_format == "xywh":
         corners = np.concatenate((first, first + second), axis=1)
     else:

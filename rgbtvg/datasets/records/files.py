@@ -46,10 +46,11 @@ def _encoding(start: bytes) -> str:
     for mark, encoding in BYTE_ORDER_MARKS:
         if start.startswith(mark):
             return encoding
-    # Without a mark, UTF-16 has a zero byte in every character of a Latin text.
-    if start[1:2] == b"\0":
-        return "utf-16-le"
-    return "utf-16-be" if start[:1] == b"\0" else "utf-8"
+    # Without a mark, UTF-16 has a zero byte in every Latin character, digit, full stop and line end.
+    first, second = start[::2].count(0), start[1::2].count(0)
+    if 8 * max(first, second) < len(start) or not start:
+        return "utf-8"
+    return "utf-16-be" if first > second else "utf-16-le"
 
 
 def read_text(path: str | Path) -> str:

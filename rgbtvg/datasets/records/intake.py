@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -117,11 +119,7 @@ class Intake:
         Raises:
             DataError: see :meth:`refuse_set`.
         """
-        same = [
-            record
-            for record in records
-            if len(record["image_paths"]) > 1 and len(set(record["image_paths"].values())) == 1
-        ]
+        same = [record for record in records if _are_one_file(*record["image_paths"].values())]
         if same:
             path = next(iter(same[0]["image_paths"].values()))
             self.refuse_set(
@@ -181,6 +179,23 @@ class Intake:
             else:
                 self.faults.append(Fault("repair", message))
         self._kinds, self._repairs = {}, {}
+
+
+def _are_one_file(first: str = "", *others: str) -> bool:
+    """Whether several paths are all that of one file; folders may have several names, by links or ``..``."""
+    if not others:
+        return False
+    if others == (first,):
+        return True
+    folder, _, name = first.rpartition("/")
+    for other in others:
+        other_folder, _, other_name = other.rpartition("/")
+        if other_name != name or _real_folder(other_folder) != _real_folder(folder):
+            return False
+    return True
+
+
+_real_folder = lru_cache(maxsize=4096)(os.path.realpath)
 
 
 def _image(record: Record) -> str:

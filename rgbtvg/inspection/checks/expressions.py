@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from rgbtvg.datasets.records.fields import has_text
 from rgbtvg.inspection.checks.registry import Finding, record_check, survey_check
 from rgbtvg.inspection.survey import Survey
 
@@ -44,7 +45,7 @@ def _quoted(record: dict[str, Any]) -> str:
 @record_check("error", "Write an expression: tokenisers refuse an empty one.", drop=True)
 def empty_expression(record: dict[str, Any], size: Size | None) -> str | None:
     """The expression is empty"""
-    return None if record["expression"].strip() else "nothing is written"
+    return None if has_text(record["expression"]) else "nothing is written"
 
 
 @record_check("warning", "Write what the object looks like and where it is.", drop=True)
@@ -72,8 +73,8 @@ def garbled_expression(record: dict[str, Any], size: Size | None) -> str | None:
 @record_check("warning", "Write an expression that tells the object from the others.")
 def no_words(record: dict[str, Any], size: Size | None) -> str | None:
     """The expression has no word, such as a bare number plate"""
-    text = record["expression"].strip()
-    return _quoted(record) if text and not WORD.search(text) else None
+    text = record["expression"]
+    return _quoted(record) if has_text(text) and not WORD.search(text) else None
 
 
 @record_check("note", "One word rarely tells an object from the others.")

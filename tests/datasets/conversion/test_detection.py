@@ -220,7 +220,7 @@ def test_what_is_not_whole_is_counted(tmp_path):
     reader = M3FD(root)
     assert len(reader.read()) == 1
     assert reader.left_out == {
-        "annotation files without ir image": 1,
+        "annotations without ir image": 1,
         "pairs without annotation file": 1,
         "boxes without area": 1,
     }
