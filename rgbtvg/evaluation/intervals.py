@@ -91,9 +91,9 @@ def proportion(hits: ArrayLike, images: ArrayLike | None = None) -> Estimate:
 def mean(values: ArrayLike, images: ArrayLike | None = None, limits: tuple[float, float] = (0.0, 1.0)) -> Estimate:
     """Mean of N values within `limits`, with an interval that inverts a t test by images (Fieller 1954).
 
-    Two pseudo-observations of weight :data:`PRIOR_WEIGHT` (:data:`DIFFERENCE_WEIGHT`) at the limits keep the interval from closing where few
-    samples differ from the others, in the spirit of Agresti and Min (2005). Values that are all equal say nothing
-    about their spread; they get the Wilson interval of a proportion, scaled to the limits.
+    Two pseudo-observations of weight :data:`PRIOR_WEIGHT` (:data:`DIFFERENCE_WEIGHT`) at the limits keep the interval
+    from closing where few samples differ from the others, in the spirit of Agresti and Min (2005). Values that are all
+    equal say nothing about their spread; they get the Wilson interval of a proportion, scaled to the limits.
 
     Args:
         values: (N,).
