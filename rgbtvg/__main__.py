@@ -19,6 +19,7 @@ GROUPS = {
         "convert-checkpoint": ("convert_checkpoint", "convert the authors' checkpoints, or edit one of ours"),
     },
     "Results": {
+        "report": ("report", "write one HTML file about runs"),
         "compare": ("compare", "compare runs with paired intervals and tests"),
         "score": ("score", "score boxes that another program predicted"),
         "calibrate": ("calibrate", "calibrate the scores of a tested model"),

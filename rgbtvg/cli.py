@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -39,7 +40,16 @@ def parse_overrides(parser: argparse.ArgumentParser) -> argparse.Namespace:
     unknown = [word for word in rest if word.startswith("-") or "=" not in word]
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if "=" in (args.config or "") and not os.path.exists(args.config):  # the first of them, without a config
+        rest, args.config = [args.config, *rest], None
     args.cfg_options = [*args.cfg_options, *rest]
+    return args
+
+
+def check_weights_named(parser: argparse.ArgumentParser, args: argparse.Namespace) -> argparse.Namespace:
+    """The arguments, which must name a checkpoint or the config of a model that reads its own weights."""
+    if args.config is None and args.load_from is None:
+        parser.error("name a checkpoint (--load-from CHECKPOINT), a config of a zero-shot model, or both")
     return args
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rgbtvg.__main__ import COMMANDS, main
+from rgbtvg.commands.test import parse_args as parse_test_args
 from rgbtvg.commands.train import parse_args
 from rgbtvg.engine.config_files import find_config
 from rgbtvg.errors import ConfigError
@@ -42,6 +43,9 @@ def test_options_without_cfg_options(monkeypatch):
     monkeypatch.setattr("sys.argv", ["rgbtvg train", "hivg_b16", "dataset=rgbtvg_m3fd", "--seed", "1", "modality=ir"])
     args = parse_args()
     assert (args.config, args.seed, args.cfg_options) == ("hivg_b16", 1, ["dataset=rgbtvg_m3fd", "modality=ir"])
+    monkeypatch.setattr("sys.argv", ["rgbtvg test", "--load-from", "best.pth", "modality=ir"])
+    args = parse_test_args()
+    assert (args.config, args.cfg_options) == (None, ["modality=ir"])
     monkeypatch.setattr("sys.argv", ["rgbtvg train", "hivg_b16", "--sed", "1"])
     with pytest.raises(SystemExit):
         parse_args()

@@ -30,9 +30,9 @@ class LocalModel:
         from rgbtvg.device import find_device
 
         try:
-            self._processor = AutoProcessor.from_pretrained(path, trust_remote_code=False)
+            self._processor = AutoProcessor.from_pretrained(path, local_files_only=True, trust_remote_code=False)
             self._model = AutoModelForImageTextToText.from_pretrained(
-                path, dtype="auto", trust_remote_code=False, use_safetensors=True
+                path, dtype="auto", local_files_only=True, trust_remote_code=False, use_safetensors=True
             ).eval()
         except Exception as error:  # damaged files make transformers fail in any way
             reason = str(error).strip().split("\n")[0]

@@ -100,7 +100,7 @@ def export_model(model: Any, batch: Mapping[str, Any], target: Path, facts: Mapp
     """
     if hasattr(model, "merge_adapters"):
         model.merge_adapters()
-    inputs = network_inputs(batch, model.streams, model.data_preprocessor.pad_id)
+    inputs = network_inputs(batch, model.streams)
     images = {stream: inputs[stream] for stream in model.streams}
     arguments = (images, *(inputs[name] for name in INPUTS))
     free = {0: torch.export.Dim.DYNAMIC}
@@ -138,8 +138,7 @@ def _facts(model: Any) -> dict[str, Any]:
     from rgbtvg.models.heads.set_head import SetHead
 
     ranked = ("first" if model.head.single else "all") if isinstance(model.head, SetHead) else None
-    pad_id = model.data_preprocessor.pad_id
-    return {"model": type(model).__name__, "modality": model.modality, "pad_id": pad_id, "ranked": ranked}
+    return {"model": type(model).__name__, "modality": model.modality, "ranked": ranked}
 
 
 def _portable(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

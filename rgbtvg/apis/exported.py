@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from rgbtvg.datasets import transforms
 from rgbtvg.errors import CheckpointError, ConfigError
@@ -66,7 +66,7 @@ class ExportedModel:
 
     def test_step(self, batch: Mapping[str, Any]) -> list[GroundingSample]:
         """The samples of a batch of `collate_grounding` with ``pred_boxes_xyxy`` and ``pred_scores``."""
-        inputs = network_inputs(batch, self.streams, self.facts["pad_id"])
+        inputs = network_inputs(batch, self.streams)
         boxes, scores = self._run(inputs)
         samples = batch["data_samples"]
         for sample, sample_boxes, sample_scores in zip(samples, boxes, scores, strict=True):
@@ -90,17 +90,9 @@ class ExportedModel:
         return boxes[order], scores[order]
 
 
-def network_inputs(batch: Mapping[str, Any], streams: Sequence[str], pad_id: int) -> dict[str, Tensor]:
+def network_inputs(batch: Mapping[str, Any], streams: Sequence[str]) -> dict[str, Tensor]:
     """The tensors that an exported network takes, by name, from a batch of `collate_grounding`."""
-    samples = batch["data_samples"]
-    ids = [torch.as_tensor(sample.token_ids) for sample in samples]
-    masks = [torch.as_tensor(sample.token_padding_mask) for sample in samples]
-    return {
-        **{stream: batch["inputs"][stream] for stream in streams},
-        "padding_mask": batch["padding_mask"],
-        "token_ids": nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=pad_id),
-        "token_padding_mask": nn.utils.rnn.pad_sequence(masks, batch_first=True, padding_value=True),
-    }
+    return {**{stream: batch["inputs"][stream] for stream in streams}, **{name: batch[name] for name in INPUTS}}
 
 
 def _open_onnx(path: Path) -> tuple[Any, str | None]:
@@ -133,7 +125,6 @@ def _checked_facts(text: str, path: Path) -> dict[str, Any]:
         known = (
             facts["modality"] in MODALITY_STREAMS
             and facts["ranked"] in (None, "first", "all")
-            and isinstance(facts["pad_id"], int)
             and isinstance(facts["model"], str)
             and all(isinstance(part, str) for item in facts["tokenizer"].items() for part in item)
             and all(_is_transform(step) for step in facts["pipeline"])

@@ -20,15 +20,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from rgbtvg.apis.exported import SUFFIXES, ExportedModel
-from rgbtvg.apis.result import GroundingResult, image_warnings
+from rgbtvg.apis.result import GroundingResult
 from rgbtvg.datasets.collate import collate_grounding
 from rgbtvg.datasets.image_files import image_from_memory, read_image
 from rgbtvg.datasets.transforms import Tokenize, build_transforms
 from rgbtvg.datasets.transforms.text import check_expression
 from rgbtvg.device import find_device
 from rgbtvg.errors import ConfigError, DataError
-from rgbtvg.structures import GroundingSample
-from rgbtvg.visualization.drawing import STREAM_TITLES
+from rgbtvg.structures import STREAM_TITLES, GroundingSample, warning_kind
 
 if TYPE_CHECKING:
     from rgbtvg.apis.explanation import Explanation
@@ -161,27 +160,25 @@ class GroundingInferencer:
         results: list[GroundingResult] = []
         loaded: dict[str, Any] = {}
         images: dict[str, Any] = {}
-        warnings: list[str] = []
         for start in range(0, len(questions), BATCH_SIZE):
-            samples, about = [], []
+            samples, seen = [], []
             for rgb, thermal, expression in questions[start : start + BATCH_SIZE]:
                 given = {"rgb": rgb, "ir": thermal}
                 if not images or any(given[stream] is not images[stream] for stream in given):
                     opened = {stream: self._image(stream, given[stream]) for stream in self.streams}
                     loaded, images = self._load({**EMPTY_RECORD, "images": dict(opened)}), given
-                    warnings = image_warnings(opened, loaded["images"])
                     shown = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
                 samples.append(self._transformed({**loaded, "sample_id": expression, "expression": expression}))
-                about.append((shown, [*warnings, *(self.tokenize.warnings(expression) if self.tokenize else ())]))
+                seen.append(shown)
             answered = self.model.test_step(self._collate(samples))
-            results += [_result(sample, *facts) for sample, facts in zip(answered, about, strict=True)]
+            results += [_result(sample, shown) for sample, shown in zip(answered, seen, strict=True)]
         self._log_warnings(results)
         return results
 
     def _log_warnings(self, results: Sequence[GroundingResult]) -> None:
         """Log the first warning of each kind; all of them are on the results."""
         for text in (text for result in results for text in result.warnings):
-            kind = " ".join(text.split()[:3])
+            kind = warning_kind(text)
             if kind not in self._logged:
                 self._logged.add(kind)
                 print_log(f"{text} (further warnings of this kind are only on the results)", "current", logging.WARNING)
@@ -281,7 +278,9 @@ def _config_and_checkpoint(
     if not is_config:
         if checkpoint is not None:
             raise ConfigError(f"{first} is not a config ({', '.join(CONFIG_SUFFIXES)}), but a checkpoint follows it")
-        return config_from_checkpoint(first, options), first
+        config = config_from_checkpoint(first, options)
+        check_weights(config, first)
+        return config, first
     if isinstance(first, Config):
         config = override(first, options) if options else first
     else:
@@ -320,15 +319,16 @@ def _test_pipeline(config: Config) -> list[dict[str, Any]]:
     return dataset.pipeline
 
 
-def _result(sample: GroundingSample, images: dict[str, Image.Image], warnings: Sequence[str]) -> GroundingResult:
+def _result(sample: GroundingSample, images: dict[str, Image.Image]) -> GroundingResult:
     height, width = sample.ori_shape
+    warnings = list(sample.get("warnings") or ())
     if "pred_boxes_xyxy" not in sample:
         sample.pred_boxes_xyxy, sample.pred_scores = torch.zeros(0, 4), torch.zeros(0)
-        warnings = [*warnings, f"no prediction: {sample.no_prediction}"]
+        warnings.append(f"no prediction: {sample.no_prediction}")
     boxes, scores = sample.pred_boxes_xyxy.cpu().numpy(), sample.pred_scores.cpu().numpy()
     finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
     if not finite.all():
-        warnings = [*warnings, "the model's output is NaN: its weights or the images are broken"]
+        warnings.append("the model's output is NaN: its weights or the images are broken")
     # The network's square input reaches beyond the image.
     boxes = boxes[finite].clip(0, [width, height, width, height]).astype(np.float32)
     mask = sample.pred_mask.cpu().numpy() if "pred_mask" in sample else None

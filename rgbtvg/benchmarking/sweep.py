@@ -183,8 +183,7 @@ def perform(run: SweepRun, gpu: str | None = None) -> None:
     scores = split_scores(load_predictions(run.work_dir / "test").values())
     run.write_record(
         {
-            "accuracy": scores["test"],
-            "scores": scores,
+            "accuracy": scores["test"][0],
             "parameters": sum(p.numel() for p in runner.model.parameters() if p.requires_grad),
             "steps": runner.iter,
             "seconds": seconds,

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from rgbtvg.cli import add_cfg_options, add_config
+from rgbtvg.cli import add_cfg_options, add_config, check_weights_named
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,10 +28,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON lines, one per image pair or frame")
     parser.add_argument("--device", help="such as cuda:1 or cpu; default: a GPU if there is one")
     add_cfg_options(parser)
-    args = parser.parse_args()
-    if args.config is None and args.load_from is None:
-        parser.error("name a checkpoint (--load-from CHECKPOINT), a config of a zero-shot model, or both")
-    return args
+    return check_weights_named(parser, parser.parse_args())
 
 
 def main() -> None:

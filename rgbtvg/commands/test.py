@@ -6,7 +6,7 @@ python tools/test.py configs/zero_shot/grounding_dino.py --cfg-options weights=p
 
 import argparse
 
-from rgbtvg.cli import add_cfg_options, add_config, parse_overrides
+from rgbtvg.cli import add_cfg_options, add_config, check_weights_named, parse_overrides
 
 
 def parse_args() -> argparse.Namespace:
@@ -20,10 +20,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
     add_cfg_options(parser)
-    args = parse_overrides(parser)
-    if args.config is None and args.load_from is None:
-        parser.error("name a checkpoint (--load-from CHECKPOINT), a config of a zero-shot model, or both")
-    return args
+    return check_weights_named(parser, parse_overrides(parser))
 
 
 def main() -> None:

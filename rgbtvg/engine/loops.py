@@ -10,6 +10,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner, TestLoop, ValLoop
 from torch import nn
 from torch.utils.data import DataLoader
 
+from rgbtvg.engine.prefetch import prefetched
 from rgbtvg.engine.random_state import preserved_random_state
 from rgbtvg.engine.samples import end_workers_at_exit, evaluation_dataloader, training_dataloader
 from rgbtvg.errors import ConfigError, DataError, TrainingError
@@ -64,7 +65,8 @@ class GroundingTrainLoop(EpochBasedTrainLoop):
         self.dataloader.sampler.skip(first * self.dataloader.batch_size)
         with preserved_random_state():  # the data loader draws a seed for its workers
             batches = iter(self.dataloader)
-        for index, batch in enumerate(batches, first):
+        device = next(self.runner.model.parameters()).device
+        for index, batch in enumerate(prefetched(batches, device), first):
             self.run_iter(index, batch)
             if self.stop_training and index + 1 < len(self.dataloader):
                 return

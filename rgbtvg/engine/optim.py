@@ -17,42 +17,63 @@ from rgbtvg.registry import OPTIM_WRAPPERS
 
 
 class SkipsNonFinite:
-    """Mixin of an optimizer wrapper.
+    """Mixin of an optimizer wrapper that drops a step, accumulated gradients included, with a loss that is not finite.
 
-    A loss that is not finite on one process drops the whole step on all of them, accumulated gradients included.
-    ``skipped`` is whether the last call did; ``NonFiniteLossHook`` reports and counts.
+    The processes agree on it, and nothing here waits for the device: what was found is a tensor, which
+    ``NonFiniteLossHook`` reads and reports at the logging interval.
+
+    Attributes:
+        skipped: () float, 1 where the last call of :meth:`update_params` found the reason to drop a step.
+        dropping: () float, 1 where a loss of the running accumulation was not finite; None before its first batch.
+        grad_norm: () norm of the last clipped gradients; None without clipping.
     """
 
-    skipped = False
-    dropping = False
+    skipped: Tensor | None = None
+    dropping: Tensor | None = None
+    grad_norm: Tensor | None = None
 
     def update_params(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """MMEngine's entry: backward, and at the end of an accumulation the step."""
-        finite = torch.isfinite(loss.detach()).all().float()
-        all_reduce(finite, op="min")
-        self.skipped = not finite.item()
-        self.dropping |= self.skipped
-        if not self.dropping:
-            super().update_params(loss, *args, **kwargs)
-            return
-        self._inner_count += 1
-        self.zero_grad()
+        self.skipped = _flag_anywhere(loss.detach())
+        self.dropping = self.skipped if self.dropping is None else torch.maximum(self.dropping, self.skipped)
+        super().update_params(loss, *args, **kwargs)
         if self.should_update():
-            self.dropping = False
+            self.dropping = None
+
+    def _clip_grad(self) -> None:
+        """As MMEngine's, which waits for the norm."""
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
+        if parameters:
+            norm = self.clip_func(parameters, **self.clip_grad_kwargs)
+            self.grad_norm = None if norm is None else norm.detach()
+
+
+def _flag_anywhere(values: Tensor) -> Tensor:
+    """() float: 1 where a value is not finite on any process, else 0."""
+    flag = (~torch.isfinite(values).all()).float()
+    all_reduce(flag, op="max")
+    return flag
 
 
 @OPTIM_WRAPPERS.register_module()
 class GuardedOptimWrapper(SkipsNonFinite, OptimWrapper):
-    """``OptimWrapper`` that also leaves out a step with a gradient that is not finite (one norm per step)."""
+    """``OptimWrapper`` that also drops a step with a gradient that is not finite (one norm per step).
+
+    Fused optimizers drop it on the device. For the others the host has to know, which waits for the device.
+    """
 
     def step(self, **kwargs: Any) -> None:
         gradients = [p.grad for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
-        finite = torch.isfinite(torch.nn.utils.get_total_norm(gradients)).float()
-        all_reduce(finite, op="min")  # processes that share the parameters out (FSDP) have gradients of their own
-        if finite.item():
+        found = _flag_anywhere(torch.nn.utils.get_total_norm(gradients))
+        assert self.skipped is not None and self.dropping is not None  # set by update_params
+        self.skipped = torch.maximum(self.skipped, found * (1 - self.dropping))
+        found = torch.maximum(found, self.dropping)
+        if getattr(self.optimizer, "_step_supports_amp_scaling", False):  # fused
+            self.optimizer.found_inf = found
             super().step(**kwargs)
-        else:
-            self.skipped = True
+            del self.optimizer.found_inf
+        elif not found.item():
+            super().step(**kwargs)
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -12,7 +12,8 @@ from rgbtvg.registry import MODELS
 
 def reads_own_weights(config: Config) -> bool:
     """Whether the config's model reads its weights when it is built."""
-    return getattr(MODELS.get(config.model["type"]), "reads_own_weights", False)
+    built = config.model["type"]
+    return getattr(MODELS.get(built) if isinstance(built, str) else built, "reads_own_weights", False)
 
 
 def check_weights(config: Config, load_from: str | Path | None) -> None:

@@ -154,7 +154,7 @@ def collate_readable(samples: Sequence[dict], collate: Callable = pseudo_collate
 def training_dataloader(config: dict) -> dict:
     """Config of a data loader whose dataset and sampler are wrapped for training."""
     return dict(
-        _without_idle_options(config),
+        _for_this_machine(config),
         dataset=dict(type=TrainingSamples, dataset=config["dataset"]),
         sampler=dict(type=DrawSampler, sampler=config["sampler"]),
     )
@@ -165,16 +165,17 @@ def evaluation_dataloader(config: dict) -> dict:
     collate = config.get("collate_fn", dict(type="pseudo_collate"))
     function = FUNCTIONS.get(collate["type"]) if isinstance(collate["type"], str) else collate["type"]
     return dict(
-        _without_idle_options(config),
+        _for_this_machine(config),
         dataset=dict(type=EvaluationSamples, dataset=config["dataset"]),
         collate_fn=dict(type=collate_readable, collate=function),
     )
 
 
-def _without_idle_options(config: dict) -> dict:
-    """PyTorch refuses to keep workers alive where there are none; ``num_workers=0`` alone should be enough to say."""
+def _for_this_machine(config: dict) -> dict:
+    """Pinned memory for a GPU, whose copies then need no waiting, and living workers only where there are workers."""
     persistent = config.get("persistent_workers", False) and config.get("num_workers", 0) > 0
-    return dict(dict(worker_init_fn=dict(type="outlive_termination")), **{**config, "persistent_workers": persistent})
+    machine = dict(worker_init_fn=dict(type="outlive_termination"), pin_memory=torch.cuda.is_available())
+    return {**machine, **config, "persistent_workers": persistent}
 
 
 @FUNCTIONS.register_module()

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from rgbtvg.datasets.collate import collate_grounding
 from rgbtvg.datasets.statistics import PixelStatistics, Statistics, get_statistics
@@ -32,8 +31,6 @@ class GroundingPreprocessor(BaseDataPreprocessor):
             place of the named ones for thermal. :class:`LoadImages` does the other half and must have the same name.
         thermal_channels: copies of the thermal channel, three for every published encoder. An encoder built with
             ``in_channels=1`` takes 1.
-        pad_id: token id that fills up shorter sentences of a batch.
-        non_blocking: MMEngine's.
     """
 
     def __init__(
@@ -42,15 +39,12 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         statistics: Statistics = "rgbtvg_flir",
         thermal_normalisation: str = "dataset",
         thermal_channels: int = 3,
-        pad_id: int = 0,
-        non_blocking: bool = False,
     ) -> None:
-        super().__init__(non_blocking)
+        super().__init__(non_blocking=True)  # of use where the loader pins memory, and harmless elsewhere
         if modality not in MODALITY_STREAMS:
             raise ConfigError(f"modality must be one of {', '.join(MODALITY_STREAMS)}, got {modality!r}")
         self.channels = {"rgb": 3, "ir": thermal_channels}
         self.streams = MODALITY_STREAMS[modality]
-        self.pad_id = pad_id
         self.thermal_normalisation = thermal_normalisation
         for stream in self.streams:
             mean, std = _per_channel(get_statistics(statistics, stream, thermal_normalisation), self.channels[stream])
@@ -62,7 +56,8 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         """``dict(inputs=GroundingInputs, data_samples=list of GroundingSample)`` on the device.
 
         Args:
-            data: a batch of `collate_grounding`, or of MMEngine's `pseudo_collate`. Its samples are moved in place.
+            data: a batch of `collate_grounding`, or of MMEngine's `pseudo_collate`. Its samples get their boxes and
+                masks as parts of the tensors on the device; everything else in them stays on the host.
             training: makes no difference here.
 
         Raises:
@@ -85,10 +80,17 @@ class GroundingPreprocessor(BaseDataPreprocessor):
 
         padding_mask = self.cast_data(data["padding_mask"])
         images = {stream: self._normalise(stream, data["inputs"][stream], padding_mask) for stream in self.streams}
-        samples = [self._moved(sample) for sample in data["data_samples"]]
-        token_ids, token_padding_mask = self._tokens(samples)
-        inputs = GroundingInputs(images, padding_mask, token_ids, token_padding_mask)
-        return {"inputs": inputs, "data_samples": samples}
+        tokens = self.cast_data(data["token_ids"]), self.cast_data(data["token_padding_mask"])
+        for sample in data["data_samples"]:
+            for name, value in sample.items():
+                setattr(sample, name, torch.as_tensor(value))
+        for name, rows in data["rows"].items():
+            counts = data["counts"][name]
+            parts = iter(self.cast_data(rows).split([count for count in counts if count is not None]))
+            for sample, count in zip(data["data_samples"], counts, strict=True):
+                if count is not None:
+                    setattr(sample, name, next(parts))
+        return {"inputs": GroundingInputs(images, padding_mask, *tokens), "data_samples": data["data_samples"]}
 
     def _normalise(self, stream: str, batch: Tensor, padding_mask: Tensor) -> Tensor:
         """uint8 (B, C', H, W) to float32 (B, C, H, W) on the device, zero where padded."""
@@ -106,22 +108,6 @@ class GroundingPreprocessor(BaseDataPreprocessor):
                     f"thermal was loaded with the normalisation {loaded!r}, but the model expects "
                     f"{self.thermal_normalisation!r}: give LoadImages(thermal_normalisation=...) the model's"
                 )
-
-    def _moved(self, sample: GroundingSample) -> GroundingSample:
-        for name, value in sample.items():
-            setattr(sample, name, self.cast_data(torch.as_tensor(value)))
-        return sample
-
-    def _tokens(self, samples: list[GroundingSample]) -> tuple[Tensor, Tensor]:
-        """Ids and padding mask (B, L), True where padded; L is 0 where the pipeline has no tokenizer."""
-        empty = torch.zeros(0, dtype=torch.int64, device=self.device)
-        ids = [sample.get("token_ids", empty) for sample in samples]
-        masks = [
-            sample.get("token_padding_mask", torch.zeros_like(one, dtype=torch.bool))
-            for sample, one in zip(samples, ids, strict=True)
-        ]
-        padded_ids = pad_sequence(ids, batch_first=True, padding_value=self.pad_id)
-        return padded_ids, pad_sequence(masks, batch_first=True, padding_value=True)
 
 
 def _per_channel(statistics: PixelStatistics, channels: int) -> tuple[Tensor, Tensor]:

@@ -68,4 +68,6 @@ def normalise_boxes(boxes_xyxy_input: Tensor, input_shape: tuple[int, int]) -> T
 def denormalise_boxes(boxes_cxcywh: Tensor, input_shape: tuple[int, int]) -> Tensor:
     """cxcywh in [0, 1] of the padded input of `input_shape` (H, W) to input pixels (..., 4) xyxy."""
     height, width = input_shape
-    return cxcywh_to_xyxy(boxes_cxcywh) * boxes_cxcywh.new_tensor([width, height, width, height])
+    # A tensor of the sides would have to travel to the device first.
+    x0, y0, x1, y1 = cxcywh_to_xyxy(boxes_cxcywh).unbind(-1)
+    return torch.stack((x0 * width, y0 * height, x1 * width, y1 * height), dim=-1)

@@ -91,20 +91,22 @@ def test_statistics_can_be_given_and_are_not_in_checkpoints():
     assert pixel == pytest.approx((value - 0.5) / 0.25, abs=1e-6)
 
 
-def test_sentences_are_filled_up():
-    samples = [make_sample(12, 12, (0, 0), tokens=2), make_sample(12, 12, (0, 0), tokens=4)]
-    inputs = GroundingPreprocessor("rgb", pad_id=9)(collate_grounding(samples))["inputs"]
-    assert inputs.token_ids.tolist() == [[1, 2, 9, 9], [1, 2, 3, 4]]
-    assert inputs.token_padding_mask.tolist() == [[False, False, True, True], [False] * 4]
-
-
-def test_missing_token_fields():
+def test_without_a_tokenizer_there_are_no_tokens():
     without = GroundingPreprocessor("rgb")(collate_grounding(make_samples(tokens=0)))["inputs"]
     assert without.token_ids.shape == without.token_padding_mask.shape == (2, 0)
+
+
+def test_every_sample_gets_its_own_rows_back():
+    masks = [torch.full((count, SIZE, SIZE), count, dtype=torch.uint8) for count in (2, 3)]
     samples = make_samples()
-    for sample in samples:
-        del sample["data_samples"].token_padding_mask
-    assert not GroundingPreprocessor("rgb")(collate_grounding(samples))["inputs"].token_padding_mask.any()
+    del samples[0]["data_samples"].gt_boxes_cxcywh
+    samples[1]["data_samples"].gt_boxes_cxcywh = torch.zeros(0, 4)  # nothing is meant
+    for sample, mask in zip(samples, masks, strict=True):
+        sample["data_samples"].gt_masks = mask
+    one, other = GroundingPreprocessor("rgb")(collate_grounding(samples))["data_samples"]
+    assert "gt_boxes_cxcywh" not in one
+    assert other.gt_boxes_cxcywh.shape == (0, 4)
+    assert torch.equal(one.gt_masks, masks[0]) and torch.equal(other.gt_masks, masks[1])
 
 
 @pytest.mark.parametrize("collate", [pseudo_collate, collate_grounding])

@@ -1,7 +1,7 @@
 """Options of every run with their defaults: loops, hooks, checkpoints, logs, seed, processes."""
 
 default_hooks = dict(
-    runtime_info=dict(type="RuntimeInfoHook"),
+    runtime_info=dict(type="DeferredScalarsHook"),
     timer=dict(type="IterTimerHook"),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     logger=dict(type="SteadyLoggerHook", interval=50),

@@ -29,6 +29,7 @@ META_KEYS = (
     "pad_offset",
     "frame",
     "thermal_normalisation",
+    "warnings",
 )
 
 

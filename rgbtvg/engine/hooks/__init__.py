@@ -1,6 +1,7 @@
 """Hooks of a run."""
 
 from rgbtvg.engine.hooks.activation_checkpointing_hook import ActivationCheckpointingHook
+from rgbtvg.engine.hooks.deferred_scalars_hook import DeferredScalarsHook
 from rgbtvg.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
 from rgbtvg.engine.hooks.early_stopping_hook import EarlyStoppingHook
 from rgbtvg.engine.hooks.exact_resume_hook import ExactResumeHook
@@ -17,6 +18,7 @@ from rgbtvg.engine.hooks.unreadable_samples_hook import UnreadableSamplesHook
 
 __all__ = [
     "ActivationCheckpointingHook",
+    "DeferredScalarsHook",
     "DurableCheckpointHook",
     "EarlyStoppingHook",
     "ExactResumeHook",

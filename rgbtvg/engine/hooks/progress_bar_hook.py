@@ -7,7 +7,6 @@ import logging
 import sys
 from typing import Any
 
-import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -70,8 +69,9 @@ class ProgressBarHook(Hook):
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """One step."""
         if self.progress is not None:
-            loss = float(torch.as_tensor(outputs["loss"]).detach()) if outputs and "loss" in outputs else float("nan")
-            note = f"epoch {runner.epoch + 1}/{runner.max_epochs}  loss {loss:.3f}"
+            history = runner.message_hub.log_scalars.get("train/loss")
+            loss = "" if history is None else f"  loss {history.current():.3f}"  # the last one in the log
+            note = f"epoch {runner.epoch + 1}/{runner.max_epochs}{loss}"
             self.progress.update(self.tasks["train"], completed=runner.iter + 1, note=note)
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:

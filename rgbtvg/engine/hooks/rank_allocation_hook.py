@@ -36,7 +36,7 @@ class RankAllocationHook(Hook):
             return
         model = unwrapped_model(runner)
         model.adapter.start_trainable(model, runner.iter / runner.max_iters)
-        optimizer.register_step_pre_hook(lambda *_: model.adapter.observe(model))
+        optimizer.register_step_pre_hook(lambda own, *_: model.adapter.observe(model, getattr(own, "found_inf", None)))
         optimizer.register_step_post_hook(lambda *_: model.adapter.prune(model))
         self.optimizer = optimizer
 

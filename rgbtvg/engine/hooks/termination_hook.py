@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import is_distributed
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -35,9 +35,12 @@ class TerminationHook(Hook):
         self.received_at = 0.0
         self.validating = False
         self.previous: dict[int, Any] = {}
+        self.group: torch.distributed.ProcessGroup | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Handle signals from now on."""
+        """Handle signals from now on; the processes talk about them on the host, without waiting for the GPUs."""
+        if is_distributed():
+            self.group = torch.distributed.new_group(backend="gloo")
         if threading.current_thread() is threading.main_thread():
             self.previous = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
 
@@ -67,10 +70,13 @@ class TerminationHook(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Stop the loop once every process knows and no gradients wait for the optimizer."""
-        received = torch.tensor(float(self.received))
-        all_reduce(received, op="max")
-        if received.item() and runner.optim_wrapper.should_update():
-            self.received = int(received.item())
+        received = self.received
+        if self.group is not None:
+            flag = torch.tensor(received)
+            torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX, self.group)
+            received = int(flag)
+        if received and runner.optim_wrapper.should_update():
+            self.received = received
             runner.train_loop.stop_training = True
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

@@ -42,16 +42,23 @@ class AdaptiveLowRank(LowRank):
         return (down.detach(), up.detach()) if self.detached else (down, up)
 
     @torch.no_grad()
-    def observe(self) -> None:
-        """Take the present gradients into the smoothed importance (eq. 9 and 10)."""
+    def observe(self, dropped: Tensor | None = None) -> None:
+        """Take the present gradients into the smoothed importance (eq. 9 and 10).
+
+        Args:
+            dropped: () 1 where the optimizer drops this step, which the device alone knows; the importance stays.
+        """
+        weight = 1 - SMOOTHING if dropped is None else (1 - SMOOTHING) * (1 - dropped)
         for name in ("down", "values", "up"):
             parameter = self.get_parameter(name)
             if parameter.grad is None:
                 continue
             sensitivity = self.get_buffer(f"{name}_sensitivity")
             now = (parameter * parameter.grad).abs()
-            self.get_buffer(f"{name}_uncertainty").lerp_((now - sensitivity).abs(), 1 - SMOOTHING)
-            sensitivity.lerp_(now, 1 - SMOOTHING)
+            if dropped is not None:
+                now = now.nan_to_num(0.0, 0.0)  # times a weight of 0
+            self.get_buffer(f"{name}_uncertainty").lerp_((now - sensitivity).abs(), weight)
+            sensitivity.lerp_(now, weight)
 
     @torch.no_grad()
     def prune(self) -> None:
@@ -130,10 +137,15 @@ class AdaLoRA(LoRA):
             if update.up.requires_grad and update.opened.isinf():
                 update.opened.fill_(progress)
 
-    def observe(self, model: nn.Module) -> None:
-        """Update the importance from the current gradients; call before every optimizer step."""
+    def observe(self, model: nn.Module, dropped: Tensor | None = None) -> None:
+        """Update the importance from the current gradients; call before every optimizer step.
+
+        Args:
+            model: with this adapter.
+            dropped: see :meth:`AdaptiveLowRank.observe`.
+        """
         for update in adaptive_updates(model):
-            update.observe()
+            update.observe(dropped)
 
     def prune(self, model: nn.Module) -> None:
         """Keep pruned triplets at zero; call after every optimizer step."""
@@ -154,13 +166,13 @@ class AdaLoRA(LoRA):
         later stage unfreezes start at zero and would otherwise be pruned at once.
         """
         self.start_trainable(model, progress)
+        everything = list(adaptive_updates(model))
         together: dict[float, list[AdaptiveLowRank]] = {}
-        for update in adaptive_updates(model):
-            together.setdefault(update.opened.item(), []).append(update)
+        for update, opened in zip(everything, torch.stack([u.opened for u in everything]).tolist(), strict=True):
+            together.setdefault(opened, []).append(update)
         for opened, updates in together.items():
             self._cut(updates, opened, progress)
-        everything = [update for updates in together.values() for update in updates]
-        return sum(int(update.kept.sum()) for update in everything) / max(len(everything), 1)
+        return torch.cat([update.kept for update in everything]).sum().item() / len(everything)
 
     def _cut(self, updates: Sequence[AdaptiveLowRank], opened: float, progress: float) -> None:
         """Keep as many triplets as the budget of these updates allows."""

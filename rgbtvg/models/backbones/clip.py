@@ -288,6 +288,7 @@ def jittered_grid_table(table: Tensor, grid: tuple[int, int], amount: float) -> 
     places = [torch.arange(count, device=table.device) + 0.5 for count in grid]
     places = torch.stack(torch.meshgrid(*places, indexing="ij"), dim=-1)  # (h, w, 2) as (y, x)
     places = places + (2 * torch.rand_like(places) - 1) * amount
-    places = places / places.new_tensor(grid) * 2 - 1
-    sampled = F.grid_sample(image, places.flip(-1)[None], padding_mode="border", align_corners=False)  # (1, D, h, w)
+    rows, columns = places.unbind(-1)
+    places = torch.stack((columns / grid[1], rows / grid[0]), dim=-1) * 2 - 1
+    sampled = F.grid_sample(image, places[None], padding_mode="border", align_corners=False)  # (1, D, h, w)
     return torch.cat((table[:1], sampled.flatten(2)[0].t().to(table.dtype)))

@@ -52,7 +52,7 @@ class TextGuidedQueries(nn.Module):
         """words (B, L, D) and padding_mask (B, L) -> queries (B, Q, D) and the sentence (B, 1, D)."""
         batch, length, _ = words.shape
         learned = self.embedding.weight.expand(batch, -1, -1)  # (B, Q, D)
-        positions = sine_sequence(length, self.width, self.truncated_positions).to(words)
+        positions = sine_sequence(length, self.width, self.truncated_positions, words.device).to(words)
         looked = self.decoder(learned, words, positions, padding_mask).states[-1]
         sentence = self.sentence_vector(words, padding_mask)
         return looked + sentence + learned, sentence

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rgbtvg.models.general import prompts
 from rgbtvg.models.general.base import FolderModel, Located, best_boxes
-from rgbtvg.models.general.folder import load_model, load_processor
+from rgbtvg.models.general.folder import load_folder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures.boxes import cxcywh_to_xyxy
 
@@ -23,7 +23,7 @@ class Detector(FolderModel):
         weights: folder with ``config.json``, ``model.safetensors``, and the files of the processor and the tokenizer.
 
     Raises:
-        CheckpointError: see :func:`load_model` and :func:`load_processor`.
+        CheckpointError: see :func:`load_folder`.
     """
 
     model_class: ClassVar[str]
@@ -31,11 +31,8 @@ class Detector(FolderModel):
     parts: ClassVar[tuple[str, ...]]
 
     def __init__(self, weights: str) -> None:
-        import transformers
-
         super().__init__(weights)
-        self.model = load_model(weights, getattr(transformers, self.model_class), self.parts)
-        self.processor = load_processor(weights, getattr(transformers, self.processor_class))
+        self.model, self.processor = load_folder(weights, self.model_class, self.processor_class, self.parts)
 
     def inputs(self, images: Sequence[Image.Image], expressions: Sequence[str]) -> Any:
         """The processor's batch."""

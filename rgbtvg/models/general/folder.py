@@ -10,7 +10,8 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,73 +22,84 @@ ATTENTION = (None, "eager", "sdpa")
 """Implementations of attention that are part of PyTorch and `transformers`; others are downloaded and run."""
 NAME = re.compile(r"[\w.\-]+")
 """A backbone of timm's own; ``hf_hub:`` and ``local-dir:`` lead elsewhere."""
+DATA_SUFFIXES = (".safetensors", ".json", ".jinja", ".txt", ".model")
+"""Weights, configurations, chat template, vocabulary; nothing else of a folder is read."""
 REFUSED = {
     "quantization_config": "quantised weights, whose libraries bring code of their own",
     "compression_config": "compressed weights, whose libraries bring code of their own",
 }
 
 
-def load_model(path: str | Path, model_class: Any, parts: tuple[str, ...]) -> Any:
-    """A model in evaluation mode on the CPU, in the number format of its file.
+def load_folder(path: str | Path, model_class: str, processor_class: str, parts: tuple[str, ...]) -> tuple[Any, Any]:
+    """A model in evaluation mode on the CPU, in the number format of its file, and its processor.
 
     Args:
-        path: folder with ``config.json`` and weights in ``.safetensors``.
-        model_class: class of `transformers`.
+        path: folder with ``config.json``, weights in ``.safetensors``, and the files of processor and tokenizer.
+        model_class, processor_class: names of classes of `transformers`.
         parts: kinds of models (``model_type``) that may be inside it, such as its backbone's.
 
     Raises:
-        CheckpointError: the folder, the configuration or the weights are missing, of another model, damaged or refused.
+        CheckpointError: files are missing, damaged or refused, or belong to another model.
     """
+    import transformers
+
     path = Path(path)
-    what = model_class.__name__
-    _check_configuration(path, what, model_class.config_class.model_type, parts)
+    model_type = getattr(transformers, model_class).config_class.model_type
+    values = _checked_configuration(path, model_class, model_type, parts)
     if not list(path.glob("*.safetensors")):
-        raise CheckpointError(f"{path} has no weights in safetensors format (model.safetensors), which {what} needs")
-    with _quiet():
+        raise CheckpointError(f"{path} has no weights of {model_class} in safetensors format (model.safetensors)")
+    local = dict(local_files_only=True, trust_remote_code=False)
+    with _quiet(), _data_files(path, values) as folder:
         try:
-            model, report = model_class.from_pretrained(
-                str(path),
-                dtype="auto",
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
+            model, report = getattr(transformers, model_class).from_pretrained(
+                folder, dtype="auto", use_safetensors=True, output_loading_info=True, **local
             )
         except Exception as error:  # damaged files make transformers fail in any way
-            raise CheckpointError(f"{path} cannot be read as {what}: {_line(error)}") from error
-    # transformers would go on with random values.
+            reason = _line(error).replace(folder, str(path))
+            raise CheckpointError(f"{path} cannot be read as {model_class}: {reason}") from error
+        try:
+            processor = getattr(transformers, processor_class).from_pretrained(folder, **local)
+        except Exception as error:
+            reason = _line(error).replace(folder, str(path))
+            raise CheckpointError(
+                f"{path} has no readable processor of {processor_class} (preprocessor_config.json or "
+                f"processor_config.json, tokenizer.json, tokenizer_config.json): {reason}"
+            ) from error
+    _check_weights(path, model_class, model, report)
+    return model.eval(), processor
+
+
+def _check_weights(path: Path, what: str, model: Any, report: Mapping[str, Any]) -> None:
+    """Raise an error where `transformers` would go on with random or broken values."""
     missing = sorted({*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])})
     if missing:
         raise CheckpointError(
             f"the weights in {path} do not belong to its config.json: {len(missing)} tensors of {what} are missing or "
             f"of another shape, such as {missing[0]}"
         )
-    if not all(parameter.isfinite().all() for parameter in model.parameters() if parameter.is_floating_point()):
+    if not all(parameter.isfinite().all() for parameter in model.parameters()):
         raise CheckpointError(f"the weights in {path} hold NaN or infinite values")
-    return model.eval()
 
 
-def load_processor(path: str | Path, processor_class: Any) -> Any:
-    """The processor of a model: its image transforms and its tokenizer.
+@contextmanager
+def _data_files(path: Path, values: Mapping[str, Any]) -> Iterator[str]:
+    """A temporary folder with links to the data files of `path` and the checked configuration.
 
-    Raises:
-        CheckpointError: its files are missing or damaged.
+    Processors and tokenizers read the configuration again, so that checking it is not enough.
     """
-    with _quiet():
-        try:
-            return processor_class.from_pretrained(str(path), local_files_only=True, trust_remote_code=False)
-        except Exception as error:
-            raise CheckpointError(
-                f"{path} has no readable processor of {processor_class.__name__} (preprocessor_config.json or "
-                f"processor_config.json, tokenizer.json, tokenizer_config.json): {_line(error)}"
-            ) from error
+    with tempfile.TemporaryDirectory() as folder:
+        for file in path.iterdir():
+            if file.suffix in DATA_SUFFIXES and file.name != "config.json":
+                Path(folder, file.name).symlink_to(file.resolve())
+        Path(folder, "config.json").write_text(json.dumps(values), encoding="utf-8")
+        yield folder
 
 
 def folder_identity(path: str | Path) -> dict[str, str]:
-    """Absolute path of a folder, and a SHA-256 over its weights and its JSON files."""
+    """Absolute path of a folder, and a SHA-256 over the files that answers depend on."""
     digest = hashlib.sha256()
     for file in sorted(Path(path).iterdir()):
-        if file.suffix in (".safetensors", ".json") and file.is_file():
+        if file.suffix in DATA_SUFFIXES and file.is_file():
             digest.update(file.name.encode())
             with file.open("rb") as stream:
                 while block := stream.read(2**24):
@@ -95,8 +107,8 @@ def folder_identity(path: str | Path) -> dict[str, str]:
     return dict(path=str(Path(path).absolute()), sha256=digest.hexdigest())
 
 
-def _check_configuration(path: Path, what: str, kind: str, parts: tuple[str, ...]) -> None:
-    """Raise an error unless ``config.json`` is that of the class and names nothing that would be fetched or run."""
+def _checked_configuration(path: Path, what: str, kind: str, parts: tuple[str, ...]) -> dict[str, Any]:
+    """Content of ``config.json``, which must be that of the class and name nothing that would be fetched or run."""
     if not path.is_dir():
         raise CheckpointError(
             f"no weights of {what} in {path}: put the files of the model there, or name their folder with "
@@ -120,6 +132,11 @@ def _check_configuration(path: Path, what: str, kind: str, parts: tuple[str, ...
             raise CheckpointError(f"config.json in {path} is refused: {key} names a model elsewhere ({value!r})")
         if key in REFUSED and value:
             raise CheckpointError(f"config.json in {path} is refused: {REFUSED[key]}")
+    if isinstance(config.get("backbone"), str) and not config.get("backbone_config"):
+        # The old way to name a backbone of timm; transformers would ask the hub whether it has a model of this name.
+        kwargs = config.pop("backbone_kwargs", None) or {}
+        config["backbone_config"] = {"model_type": "timm_backbone", "backbone": config.pop("backbone"), **kwargs}
+    return {key: value for key, value in config.items() if key not in ("use_timm_backbone", "use_pretrained_backbone")}
 
 
 def _settings(value: Any) -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,7 @@ from rgbtvg.errors import CheckpointError
 from rgbtvg.models.general import prompts
 from rgbtvg.models.general.base import MAX_BOXES, FolderModel, Located, nothing
 from rgbtvg.models.general.box_text import FORMS, BoxText, UnreadableAnswer
-from rgbtvg.models.general.folder import load_model, load_processor
+from rgbtvg.models.general.folder import load_folder
 from rgbtvg.registry import MODELS
 
 MAX_TOKENS = 128
@@ -33,7 +33,7 @@ class Writer(FolderModel):
             `question` of the class.
 
     Raises:
-        CheckpointError: see :func:`load_model` and :func:`load_processor`.
+        CheckpointError: see :func:`load_folder`.
     """
 
     model_class: ClassVar[str]
@@ -46,8 +46,7 @@ class Writer(FolderModel):
         import transformers
 
         super().__init__(weights)
-        self.model = load_model(weights, getattr(transformers, self.model_class), self.parts)
-        self.processor = load_processor(weights, getattr(transformers, self.processor_class))
+        self.model, self.processor = load_folder(weights, self.model_class, self.processor_class, self.parts)
         self.processor.tokenizer.padding_side = "left"
         self.prompt = prompts.checked(prompt or self.question)
         kept = {name: getattr(self.model.generation_config, name, None) for name in KEPT}

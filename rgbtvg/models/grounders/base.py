@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -14,7 +15,14 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters import LoRA, adapted_linears
 from rgbtvg.models.heads.base import Head
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample, ImageFeatures, TextFeatures
+from rgbtvg.structures import (
+    MODALITY_STREAMS,
+    GroundingInputs,
+    GroundingSample,
+    ImageFeatures,
+    Prediction,
+    TextFeatures,
+)
 from rgbtvg.structures.boxes import cxcywh_to_xyxy
 from rgbtvg.structures.frame import denormalise_boxes
 
@@ -146,15 +154,17 @@ class BaseGrounder(BaseModel):
 
     def predictions(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> list[GroundingSample]:
         """The same on given outputs of :meth:`encode`."""
-        for sample, prediction in zip(data_samples, self.head.predict(outputs), strict=True):
+        predictions = on_host(self.head.predict(outputs))
+        # A comparison with NaN is False: without this check a diverged model would predict an empty mask.
+        finite = [prediction.mask.isfinite().all() for prediction in predictions if prediction.mask is not None]
+        has_mask = torch.stack(finite).tolist() if finite else [False] * len(predictions)
+        for sample, prediction, masked in zip(data_samples, predictions, has_mask, strict=True):
             # The reference protocol clips the corners to the padded input before anything is measured.
-            corners = cxcywh_to_xyxy(prediction.boxes_cxcywh.float()).clamp(0, 1)
+            corners = cxcywh_to_xyxy(prediction.boxes_cxcywh).clamp(0, 1)
             height, width = sample.input_shape
-            corners_px = corners * corners.new_tensor([width, height, width, height])
-            sample.pred_boxes_xyxy = sample.frame.to_image(corners_px)
-            sample.pred_scores = prediction.scores.float()
-            # A comparison with NaN is False: without this check a diverged model would predict an empty mask.
-            if prediction.mask is not None and prediction.mask.isfinite().all():
+            sample.pred_boxes_xyxy = sample.frame.to_image(corners * corners.new_tensor([width, height, width, height]))
+            sample.pred_scores = prediction.scores
+            if masked:
                 sample.pred_mask = mask_to_image(prediction.mask, sample)
         return data_samples
 
@@ -243,11 +253,21 @@ def split_streams(features: ImageFeatures, count: int) -> list[ImageFeatures]:
     ]
 
 
+def on_host(predictions: list[Prediction]) -> list[Prediction]:
+    """Boxes and scores of a batch in float32 on the host, in one transfer; masks stay where they are."""
+    rows = torch.cat([torch.cat((p.boxes_cxcywh.float(), p.scores.float()[:, None]), dim=1) for p in predictions]).cpu()
+    parts = rows.split([len(prediction.boxes_cxcywh) for prediction in predictions])
+    return [
+        replace(prediction, boxes_cxcywh=part[:, :4], scores=part[:, 4])
+        for prediction, part in zip(predictions, parts, strict=True)
+    ]
+
+
 def mask_to_image(mask: Tensor, sample: GroundingSample) -> Tensor:
     """A soft mask (H', W') over the padded input -> bool (H, W) in the original image, thresholded at 0.5."""
     height, width = sample.input_shape
     mask = nn.functional.interpolate(mask[None, None].float(), (height, width), mode="bilinear")[0, 0]
-    whole = denormalise_boxes(mask.new_tensor([0.5, 0.5, 1.0, 1.0]), (height, width))
+    whole = denormalise_boxes(torch.tensor([0.5, 0.5, 1.0, 1.0]), (height, width))  # on the host
     left, top, right, bottom = sample.frame.to_image(whole).tolist()
     # Sample the input at the centre of every pixel of the original image.
     rows, cols = sample.ori_shape

@@ -101,7 +101,9 @@ class AnchorHead(Head):
             count = len(sizes)
             values.append(x.unflatten(1, (count, 5)).permute(0, 1, 3, 4, 2).flatten(1, 3))  # (B, A*h*w, 5)
             cells.append(torch.stack((columns, rows), dim=-1).flatten(0, 1).repeat(count, 1))
-            grids.append(cells[-1].new_tensor([width, height]).expand_as(cells[-1]))
+            grids.append(
+                torch.stack((torch.full_like(cells[-1][:, 0], width), torch.full_like(cells[-1][:, 0], height)), -1)
+            )
             anchors.append(sizes[:, None].expand(-1, height * width, -1).flatten(0, 1))
         return Candidates(
             full_precision(torch.cat(values, 1)), torch.cat(cells).float(), torch.cat(grids).float(), torch.cat(anchors)

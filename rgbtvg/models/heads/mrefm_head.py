@@ -15,7 +15,7 @@ from rgbtvg.models.heads.box_head import single_targets
 from rgbtvg.models.layers import MLP
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, GroundingSample
-from rgbtvg.structures.boxes import cxcywh_to_xyxy
+from rgbtvg.structures.frame import denormalise_boxes
 
 
 @dataclass
@@ -193,8 +193,8 @@ def referring_patch_mask(
 ) -> Tensor:
     """Which patches (B, h*w) are masked: some everywhere, more of those of the box (B, 4) and one patch around it."""
     height, width = grid
-    corners = cxcywh_to_xyxy(boxes_cxcywh) * boxes_cxcywh.new_tensor([width, height, width, height])
-    x0, y0, x1, y1 = corners.long().unbind(-1)
+    corners = denormalise_boxes(boxes_cxcywh, grid).long()
+    x0, y0, x1, y1 = corners.unbind(-1)
     x, y = torch.arange(width, device=corners.device), torch.arange(height, device=corners.device)
     columns = (x >= x0[:, None] - 1) & (x <= x1[:, None] + 1)  # (B, w)
     rows = (y >= y0[:, None] - 1) & (y <= y1[:, None] + 1)  # (B, h)

@@ -17,7 +17,7 @@ from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.models.losses import box_losses, contrastive_loss, dice_loss, focal_loss
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, Prediction
-from rgbtvg.structures.boxes import cxcywh_to_xyxy
+from rgbtvg.structures.frame import denormalise_boxes
 
 FOCAL_WEIGHT = 20.0
 DICE_WEIGHT = 2.0
@@ -168,22 +168,34 @@ def target_masks(data_samples: list[GroundingSample]) -> Tensor:
 
     Where a sample has no mask its boxes are filled instead.
     """
+    if not any("gt_masks" in sample for sample in data_samples):
+        return box_masks(data_samples)
     return torch.stack([_target_mask(sample) for sample in data_samples])
 
 
 def _target_mask(sample: GroundingSample) -> Tensor:
     if "gt_masks" in sample:
-        masks = sample.gt_masks
-        return (masks > 0).any(0, keepdim=True).float()
-    if "gt_boxes_cxcywh" not in sample:
-        raise DataError(f"{sample.get('sample_id', 'a sample')} has neither masks nor boxes to learn from")
-    return box_mask(sample.gt_boxes_cxcywh, tuple(sample.input_shape)).any(0, keepdim=True).float()
+        return (sample.gt_masks > 0).any(0, keepdim=True).float()
+    return box_masks([sample])[0]
+
+
+def box_masks(data_samples: list[GroundingSample]) -> Tensor:
+    """The filled boxes of every sample (B, 1, H, W) of 0 and 1 in the padded input."""
+    for sample in data_samples:
+        if "gt_boxes_cxcywh" not in sample:
+            raise DataError(f"{sample.get('sample_id', 'a sample')} has neither masks nor boxes to learn from")
+    boxes = [sample.gt_boxes_cxcywh for sample in data_samples]
+    filled = box_mask(torch.cat(boxes), tuple(data_samples[0].input_shape))  # (T, H, W)
+    counts = [len(each) for each in boxes]
+    if counts == [1] * len(counts):  # no operation per sample
+        return filled[:, None].float()
+    return torch.stack([part.any(0, keepdim=True) for part in filled.split(counts)]).float()
 
 
 def box_mask(boxes_cxcywh: Tensor, shape: tuple[int, int]) -> Tensor:
     """Filled boxes (N, H, W) bool: the pixels whose centre lies inside."""
     height, width = shape
-    x0, y0, x1, y1 = (cxcywh_to_xyxy(boxes_cxcywh) * boxes_cxcywh.new_tensor([width, height] * 2)).unbind(-1)
+    x0, y0, x1, y1 = denormalise_boxes(boxes_cxcywh, shape).unbind(-1)
     x = torch.arange(width, device=boxes_cxcywh.device) + 0.5
     y = torch.arange(height, device=boxes_cxcywh.device) + 0.5
     columns = (x >= x0[:, None]) & (x < x1[:, None])  # (N, W)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import single_targets
-from rgbtvg.models.heads.referring_head import box_mask, target_masks
+from rgbtvg.models.heads.referring_head import box_masks, target_masks
 from rgbtvg.models.layers.clip import CLIPMLP
 from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.models.losses import contrastive_loss, dice_loss, focal_loss
@@ -73,10 +73,7 @@ class SentenceMapHead(Head):
         """(B, 1, H, W) of 0 and 1 in the padded input; None if the head is off."""
         if not (self.focal_weight or self.dice_weight):
             return None
-        if self.use_masks:
-            return target_masks(data_samples)
-        masks = [box_mask(s.gt_boxes_cxcywh, tuple(s.input_shape)).any(0, keepdim=True) for s in data_samples]
-        return torch.stack(masks).float()
+        return target_masks(data_samples) if self.use_masks else box_masks(data_samples)
 
     def weighted(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
         return {

@@ -44,18 +44,19 @@ def sine_grid(grid: tuple[int, int], width: int) -> Tensor:
     return SinePositions(width)(torch.zeros((1, *grid), dtype=torch.bool))[0].flatten(1).t()
 
 
-def sine_sequence(length: int, width: int, truncated: bool = False) -> Tensor:
+def sine_sequence(length: int, width: int, truncated: bool = False, device: torch.device | None = None) -> Tensor:
     """Sine table (length, width) of places in a sentence (Vaswani et al. 2017, section 3.5).
 
     Args:
         truncated: round the frequencies down to integers, as SimVG's and ALVG's released code does: only the first two
             channels still tell places apart.
+        device: of the table.
     """
-    even = torch.arange(0, width, 2, dtype=torch.float32)
+    even = torch.arange(0, width, 2, dtype=torch.float32, device=device)
     frequencies = torch.exp(even * (-math.log(10000.0) / width))
     if truncated:
         frequencies = frequencies.floor()
-    angles = torch.arange(length, dtype=torch.float32)[:, None] * frequencies  # (length, width / 2)
+    angles = torch.arange(length, dtype=torch.float32, device=device)[:, None] * frequencies  # (length, width / 2)
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)
 
 

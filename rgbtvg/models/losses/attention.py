@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rgbtvg.models.losses.set_criterion import Match, mean_over_ranks
-from rgbtvg.structures.boxes import cxcywh_to_xyxy
+from rgbtvg.structures.frame import denormalise_boxes
 
 EPS = 1e-3
 
@@ -21,7 +21,7 @@ def box_regions(boxes_cxcywh: Tensor, shape: tuple[int, int], grid: tuple[int, i
     A box counts from the pixel of its first to the pixel after its last corner, both included, as in the reference.
     """
     height, width = shape
-    corners = cxcywh_to_xyxy(boxes_cxcywh) * boxes_cxcywh.new_tensor([width, height] * 2)
+    corners = denormalise_boxes(boxes_cxcywh, shape)
     # Boxes that were whole pixels before they were normalised are whole pixels again.
     corners = (corners * 1000).round() / 1000
     first, last = corners[:, :2].floor(), corners[:, 2:].ceil()
@@ -42,11 +42,11 @@ def mask_regions(masks: Tensor, grid: tuple[int, int]) -> Tensor:
 def score_target(regions: Tensor) -> Tensor:
     """Where scores should be high (h, w): positive in the targets' regions (N, h, w) and negative outside of them."""
     height, width = regions.shape[-2:]
-    areas = regions.sum((1, 2))
-    regions = regions[areas > 0]
     if not len(regions):
         return torch.full((height, width), -1 / (height * width), device=regions.device)
-    wanted = (regions / areas[areas > 0][:, None, None]).amax(0) / len(regions)
+    areas = regions.sum((1, 2))
+    visible = (areas > 0).sum().clamp(min=1)
+    wanted = (regions / areas.where(areas > 0, torch.ones_like(areas))[:, None, None]).amax(0) / visible
     outside = wanted == 0
     return torch.where(outside, -1 / outside.sum().clamp(min=1), wanted)
 
@@ -87,7 +87,7 @@ def attention_targets(shape: Sequence[int], regions: Sequence[Tensor], match: Ma
         sample = torch.tensor([row for row, region in enumerate(regions) if len(region)], device=match.sample.device)
         sample = sample.long()
         query, target = torch.zeros_like(sample), torch.zeros_like(sample)
-        count = torch.tensor(float(batch * num_layers), device=sample.device)
+        count = torch.full((), float(batch * num_layers), device=sample.device)
     else:
         sample, query, target = match.sample, match.query, match.target
         count = mean_over_ranks(num_layers * len(sample), sample.device)

@@ -13,7 +13,7 @@ import torch
 from mmengine.dist import all_gather, is_distributed
 from torch import Tensor
 
-from rgbtvg.structures.boxes import cxcywh_to_xyxy
+from rgbtvg.structures.frame import denormalise_boxes
 
 FLOOR = 1e-5
 """Smallest attention that a logarithm is taken of."""
@@ -45,10 +45,10 @@ def target_regions(
         (B, V) bool.
     """
     height, width = input_shape
-    size = target_boxes_cxcywh.new_tensor([width, height, width, height])
-    corners = cxcywh_to_xyxy(target_boxes_cxcywh.float()) * size
+    corners = denormalise_boxes(target_boxes_cxcywh.float(), input_shape).unbind(-1)
+    sides = (width, height, width, height)
     left, top, right, bottom = (
-        (corners.clamp(target_boxes_cxcywh.new_zeros(4), size) + PIXEL_ROUNDING).floor().unbind(-1)
+        (corner.clamp(0, side) + PIXEL_ROUNDING).floor() for corner, side in zip(corners, sides, strict=True)
     )
     regions = []
     for rows, columns in grids:
@@ -58,8 +58,8 @@ def target_regions(
         inside_x = (x >= left[:, None]) & (x < right[:, None])  # (B, w)
         region = (inside_y[:, :, None] & inside_x[:, None]).flatten(1)
         if cover_small:
-            centre = target_boxes_cxcywh[:, :2].clamp(0, 1 - 1e-6) * target_boxes_cxcywh.new_tensor([columns, rows])
-            cell = centre[:, 1].long() * columns + centre[:, 0].long()
+            x_centre, y_centre = target_boxes_cxcywh[:, :2].clamp(0, 1 - 1e-6).unbind(-1)
+            cell = (y_centre * rows).long() * columns + (x_centre * columns).long()
             at_centre = torch.zeros_like(region).scatter(1, cell[:, None], True)
             region = region | (at_centre & ~region.any(1, keepdim=True))
         regions.append(region)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from mmengine.dist import all_reduce, get_world_size
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -53,7 +56,6 @@ class SetCriterion:
     empty_weight: float = 0.1
     eps: float = 1e-6
 
-    @torch.no_grad()
     def match(
         self, logits: Tensor, boxes: Tensor, targets: Sequence[Tensor], weights: Sequence[Tensor] | None = None
     ) -> Match:
@@ -66,36 +68,47 @@ class SetCriterion:
         Returns:
             min(Q, N) pairs per sample.
         """
-        from scipy.optimize import linear_sum_assignment  # imported late: takes half a second
+        return self.match_layers(logits[None], boxes[None], targets, weights)[0]
 
-        samples, queries, picked = [], [], []
-        for row, (scores, pred, target) in enumerate(
-            zip(full_precision(logits).softmax(-1)[..., 0], full_precision(boxes), targets, strict=True)
-        ):
-            giou = aligned_giou(cxcywh_to_xyxy(pred)[:, None], cxcywh_to_xyxy(target)[None], self.eps)  # (Q, N)
-            l1 = torch.cdist(pred, target, p=1)
-            cost = self.l1_cost * l1 - self.class_cost * scores[:, None] - self.giou_cost * giou
-            assigned = [torch.from_numpy(side) for side in linear_sum_assignment(cost.cpu().numpy())]
-            samples.append(torch.full_like(assigned[0], row))
-            queries.append(assigned[0])
-            picked.append(assigned[1])
-        sample, query, target = (torch.cat(parts).to(boxes.device) for parts in (samples, queries, picked))
-        starts = torch.tensor([0, *(len(target) for target in targets[:-1])], device=boxes.device).cumsum(0)
-        flat = starts[sample] + target
-        return Match(
-            sample,
-            query,
-            target,
-            torch.cat(list(targets)).to(boxes.device)[flat],
-            mean_over_ranks(sum(map(len, targets)), boxes.device),
-            boxes.new_ones(len(flat)) if weights is None else torch.cat(list(weights))[flat],
-        )
-
+    @torch.no_grad()
     def match_layers(
         self, logits: Tensor, boxes: Tensor, targets: Sequence[Tensor], weights: Sequence[Tensor] | None = None
     ) -> list[Match]:
-        """:meth:`match` for logits (S, B, Q, 2) and boxes (S, B, Q, 4) of S layers."""
-        return [self.match(*layer, targets, weights) for layer in zip(logits, boxes, strict=True)]
+        """:meth:`match` for logits (S, B, Q, 2) and boxes (S, B, Q, 4) of S layers; the device is waited for once."""
+        every = torch.cat(list(targets)).to(boxes.device)  # (T, 4)
+        counts = [len(target) for target in targets]
+        pairs = self._assigned(self.costs(logits, boxes, every).cpu().numpy(), counts)  # (S, 4, M) on the host
+        placed = torch.from_numpy(pairs).to(boxes.device)
+        count = mean_over_ranks(sum(counts), boxes.device)
+        every_weight = None if weights is None else torch.cat(list(weights))
+        matches = []
+        for sample, query, target, flat in placed:
+            weight = boxes.new_ones(len(flat)) if every_weight is None else every_weight[flat]
+            matches.append(Match(sample, query, target, every[flat], count, weight))
+        return matches
+
+    def costs(self, logits: Tensor, boxes: Tensor, targets: Tensor) -> Tensor:
+        """Costs (S, B, Q, T) of logits (S, B, Q, 2) and boxes (S, B, Q, 4) for the targets (T, 4) of all samples."""
+        scores, pred = full_precision(logits).softmax(-1)[..., :1], full_precision(boxes)
+        giou = aligned_giou(cxcywh_to_xyxy(pred)[..., None, :], cxcywh_to_xyxy(targets), self.eps)
+        l1 = torch.cdist(pred.flatten(0, 2), targets, p=1).view_as(giou)
+        return self.l1_cost * l1 - self.class_cost * scores - self.giou_cost * giou
+
+    @staticmethod
+    def _assigned(costs: NDArray[np.float32], counts: Sequence[int]) -> NDArray[np.int64]:
+        """Row, query, target in the sample and target in the batch of every pair (S, 4, M)."""
+        from scipy.optimize import linear_sum_assignment  # imported late: takes half a second
+
+        starts = np.cumsum([0, *counts])
+        costs = np.nan_to_num(costs)  # the loss of a diverged model drops the step
+        layers = []
+        for layer in costs:
+            parts = []
+            for row, (start, end) in enumerate(itertools.pairwise(starts)):
+                query, target = linear_sum_assignment(layer[row, :, start:end])
+                parts.append(np.stack((np.full_like(query, row), query, target, target + start)))
+            layers.append(np.concatenate(parts, axis=1))
+        return np.stack(layers).astype(np.int64)
 
     def __call__(self, logits: Tensor, boxes: Tensor, matches: Sequence[Match]) -> dict[str, Tensor]:
         """Weighted terms of every layer: ``class``, ``bbox``, ``giou`` of the last, ``class_0`` of the first, ...
@@ -115,7 +128,7 @@ class SetCriterion:
         labels = torch.ones(logits.shape[:2], dtype=torch.long, device=logits.device)
         labels[match.sample, match.query] = 0
         logits = full_precision(logits)
-        class_weights = logits.new_tensor([1.0, self.empty_weight])
+        class_weights = torch.cat((logits.new_ones(1), logits.new_full((1,), self.empty_weight)))
         entropy = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), class_weights)
         l1, giou = self.box_terms(boxes, match)
         return {
@@ -144,7 +157,7 @@ class SetCriterion:
         logits = full_precision(logits)
         query_weights = torch.full(logits.shape[:2], self.empty_weight, device=logits.device)
         query_weights[match.sample, match.target if index_by_target else match.query] = 1.0
-        class_weights = logits.new_tensor([1.0, self.empty_weight])
+        class_weights = torch.cat((logits.new_ones(1), logits.new_full((1,), self.empty_weight)))
         entropy = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), class_weights, reduction="none")
         l1, giou = self.box_terms(boxes, match)
         return {
@@ -156,6 +169,6 @@ class SetCriterion:
 
 def mean_over_ranks(count: float, device: torch.device) -> Tensor:
     """The mean of a count over all processes, at least 1."""
-    total = torch.tensor(float(count), device=device)
+    total = torch.full((), float(count), device=device)
     all_reduce(total)
     return (total / get_world_size()).clamp(min=1)

@@ -159,7 +159,8 @@ class TriPrior(PairNeck):
     @staticmethod
     def illumination(image: Tensor, grid: tuple[int, int]) -> Tensor:
         """Normalised RGB image (B, 3, H, W) -> brightness (B, h*w, 1) in (0, 1), relative to the image's own mean."""
-        gray = (image * image.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+        red, green, blue = image.split(1, dim=1)
+        gray = 0.299 * red + 0.587 * green + 0.114 * blue
         gray = F.interpolate(F.avg_pool2d(gray, 8), grid, mode="bilinear", align_corners=False).flatten(1)
         standard = (gray - gray.mean(1, keepdim=True)) / (gray.std(1, keepdim=True) + 1e-6)
         return standard.sigmoid()[..., None]

@@ -36,6 +36,7 @@ def folders(tmp_path_factory):
 def short_answers_without_network(monkeypatch):
     monkeypatch.setattr(writers, "MAX_TOKENS", 12)
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection was opened"))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("a name was looked up"))
 
 
 def build(name: str, folder: Path):
@@ -182,6 +183,14 @@ def test_code_in_the_folder_is_not_run(folders, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_backbone_by_name_is_not_looked_up(folders, tmp_path):
+    """The released OmDet-Turbo names its backbone; transformers asks the hub whether there is such a model."""
+    named = dict(backbone="no_such_backbone", use_timm_backbone=True, use_pretrained_backbone=True)
+    folder = changed(folders["OmDetTurbo"], tmp_path, **named, backbone_config=None, backbone_kwargs=dict(img_size=64))
+    with pytest.raises(CheckpointError, match=r"cannot be read as OmDetTurbo.*no_such_backbone"):
+        build("OmDetTurbo", folder)
+
+
 def test_missing_and_damaged_files_are_one_sentence(folders, tmp_path):
     folder = changed(folders["OWLv2"], tmp_path)
     weights = folder / "model.safetensors"
@@ -203,7 +212,7 @@ def test_missing_and_damaged_files_are_one_sentence(folders, tmp_path):
     refused("cannot be read as Owlv2ForObjectDetection")
     torch.save(tensors, folder / "pytorch_model.bin")
     weights.unlink()
-    refused("has no weights in safetensors format")
+    refused("has no weights of Owlv2ForObjectDetection in safetensors format")
     save_file(tensors, weights, {"format": "pt"})
     (folder / "tokenizer.json").unlink()
     refused("has no readable processor")
