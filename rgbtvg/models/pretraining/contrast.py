@@ -38,7 +38,7 @@ class ContrastivePretraining(Pretraining):
     def embed(self, inputs: GroundingInputs) -> tuple[Tensor, Tensor]:
         """Pictures and captions, each (B, D) of length one."""
         image = self.image_encoder(inputs.images["rgb"], inputs.padding_mask).pooled
-        text = self.text_encoder(inputs.token_ids, inputs.token_mask).pooled
+        text = self.text_encoder(inputs.token_ids, inputs.token_padding_mask).pooled
         return F.normalize(image, dim=-1), F.normalize(text, dim=-1)
 
     def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
