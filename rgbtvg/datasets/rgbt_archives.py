@@ -181,10 +181,13 @@ def _unpack_one(tar: tarfile.TarFile, member: tarfile.TarInfo, out: Path, place:
     if target.exists():
         if target.stat().st_size == member.size:
             return False
-        raise DataError(f"{target} has {target.stat().st_size} bytes, {member.size} in {tar.name}: move it away")
+        archive = str(tar.name)
+        raise DataError(f"{target} has {target.stat().st_size} bytes, {member.size} in {archive}: move it away")
     unfinished = out / UNFINISHED / place.name
     unfinished.parent.mkdir(parents=True, exist_ok=True)
-    with tar.extractfile(member) as content, open(unfinished, "wb") as file:
+    content = tar.extractfile(member)
+    assert content is not None  # the caller takes regular files only
+    with content, open(unfinished, "wb") as file:
         shutil.copyfileobj(content, file, 1 << 20)
     if unfinished.stat().st_size != member.size:
         raise EOFError(f"{member.name} ends early")

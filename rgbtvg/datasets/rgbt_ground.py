@@ -302,7 +302,7 @@ def _available_splits(split_root: Path, dataset: str) -> list[str]:
 def _split_file(split_root: Path, dataset: str, split: str) -> Path:
     """Where the file of a split lies, or would."""
     condition, _ = TAGS.get(split.removeprefix("test_"), (None, None))
-    folder = split_root / dataset / SPLIT_FOLDERS.get(condition, "")
+    folder = split_root / dataset / SPLIT_FOLDERS.get(condition or "", "")
     return folder / f"{dataset}_{split}.pth"
 
 

@@ -119,7 +119,8 @@ def check_thermal_range(thermal_range: ThermalRange) -> ThermalRange:
         return thermal_range
     if isinstance(thermal_range, str) or len(thermal_range) != 2 or not thermal_range[0] < thermal_range[1]:
         raise ConfigError(f"thermal_range must be 'full', 'image' or (low, high), got {thermal_range!r}")
-    return tuple(thermal_range)
+    low, high = thermal_range
+    return low, high
 
 
 def _rescale(values: np.ndarray, low: float, high: float) -> np.ndarray:

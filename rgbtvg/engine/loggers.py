@@ -7,10 +7,11 @@ import logging
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
+from mmengine.runner import Runner
 from mmengine.visualization import MLflowVisBackend as PlainMLflowVisBackend
 from mmengine.visualization import Visualizer
 
@@ -23,7 +24,15 @@ UNUSUAL = re.compile(r"[^\w\-./ ]", re.ASCII)
 """What MLflow refuses in the name of a metric or a parameter."""
 
 
-class LogsAsConfigured:
+if TYPE_CHECKING:
+
+    class AnyRunner(Runner):
+        """MMEngine's Runner or FlexibleRunner."""
+else:
+    AnyRunner = object
+
+
+class LogsAsConfigured(AnyRunner):
     """Mixin of a runner: the config says where scalars go, and what is installed on this machine is no part of it."""
 
     cfg: Config

@@ -83,6 +83,7 @@ def check_state(checkpoint: dict[str, Any], path: str) -> None:
     for part, holds in checks.items():
         if not holds:
             raise _broken(path, part)
+    assert hub is not None  # checked above
     facts = {name: hub["runtime_info"][name] for name in RUN_FACTS if name in hub["runtime_info"]}
     for name, value in facts.items():
         if value is not None and not RUN_FACTS[name](value):

@@ -31,7 +31,7 @@ MAX_REPLACEMENTS = 20
 class Draw(NamedTuple):
     """What the sampler asks the dataset for: a sample, and the seed of its transforms."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     seed: int
 
 

@@ -160,8 +160,8 @@ def _depth_range(image: Image.Image) -> tuple[float, float] | None:
     """Lowest and highest value of an integer image of more than 8 bits."""
     if not image.mode.startswith("I"):
         return None
-    low, high = image.getextrema()
-    return float(low), float(high)
+    pixels = np.asarray(image)
+    return float(pixels.min()), float(pixels.max())
 
 
 def find_borders(grey: np.ndarray) -> list[Border]:

@@ -114,8 +114,7 @@ class _Tabled(OwnBoxes):
                     if not isinstance(thermal, dict):
                         found[split, name] = self.places(images, name)
                     if isinstance(thermal, dict):
-                        paths = {stream: self.image_root / relative_name(path) for stream, path in thermal.items()}
-                        found[split, name] = paths
+                        found[split, name] = {s: self.image_root / relative_name(each) for s, each in thermal.items()}
                     elif thermal:
                         folders = images.get("ir") or images["rgb"]
                         place = folders.find(thermal)

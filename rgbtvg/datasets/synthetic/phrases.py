@@ -7,6 +7,7 @@ phrase *needs* is found by hiding one attribute: it needs colour when, without c
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -128,7 +129,8 @@ def needs(phrase: Phrase, scene: Scene) -> tuple[str, ...]:
 def is_wordy(phrase: Phrase, scene: Scene) -> bool:
     """True if the phrase would single out one object without its place, rank or relation: 'the nearest bus' of one."""
     spare = [name for name in ("place", "rank", "relation") if getattr(phrase, name) is not None]
-    return any(len(candidates(replace(phrase, **{name: None}), scene)) == 1 for name in spare)
+    shorter: list[dict[str, Any]] = [{name: None} for name in spare]
+    return any(len(candidates(replace(phrase, **change), scene)) == 1 for change in shorter)
 
 
 def observer_choices(phrase: Phrase, scene: Scene) -> dict[str, int]:

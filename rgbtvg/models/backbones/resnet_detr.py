@@ -111,7 +111,9 @@ class ResNetTrunk(nn.Module):
 
     def forward(self, images: Tensor, language: TextFeatures | None = None) -> Tensor:
         """(B, 3, H, W) -> (B, C, H/32, W/32)."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        x = images
+        for name in ("conv1", "bn1", "relu", "maxpool"):
+            x = getattr(self, name)(x)
         for name in self.STAGES:
             *blocks, last = getattr(self, name)
             for block in blocks:

@@ -45,9 +45,10 @@ class TextCache:
         if fresh:
             index = torch.tensor(list(fresh.values()), device=token_ids.device)
             features = encoder(token_ids[index], padding_mask[index])
-            for row, key in enumerate(fresh):
-                levels = tuple(level[row] for level in features.levels)
-                known[key] = (features.tokens[row], levels, features.pooled[row])
+            assert features.pooled is not None  # only encoders with a sentence vector are cached
+            for place, key in enumerate(fresh):
+                levels = tuple(level[place] for level in features.levels)
+                known[key] = (features.tokens[place], levels, features.pooled[place])
         for key, row in known.items():
             self.rows[key] = row
             self.rows.move_to_end(key)

@@ -102,13 +102,13 @@ class BaseGrounder(BaseModel):
         """
 
     def forward(
-        self, inputs: GroundingInputs, data_samples: list[GroundingSample] | None = None, mode: str = "tensor"
+        self, inputs: GroundingInputs, data_samples: Sequence[GroundingSample] = (), mode: str = "tensor"
     ) -> Any:
         """MMEngine's entry: ``loss`` gives a dict of losses, ``predict`` the samples, ``tensor`` the raw outputs."""
         if mode == "loss":
-            return self.loss(inputs, data_samples)
+            return self.loss(inputs, list(data_samples))
         if mode == "predict":
-            return self.predict(inputs, data_samples)
+            return self.predict(inputs, list(data_samples))
         if mode == "tensor":
             return self.encode(inputs)
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
@@ -164,7 +164,7 @@ class BaseGrounder(BaseModel):
             height, width = sample.input_shape
             sample.pred_boxes_xyxy = sample.frame.to_image(corners * corners.new_tensor([width, height, width, height]))
             sample.pred_scores = prediction.scores
-            if masked:
+            if masked and prediction.mask is not None:
                 sample.pred_mask = mask_to_image(prediction.mask, sample)
         return data_samples
 

@@ -45,7 +45,7 @@ class UpsamplingMaskHead(nn.Module):
             nn.ReLU(),
             nn.ConvTranspose2d(width // 8, 1, 4, 2, 1),
         )
-        nn.init.kaiming_uniform_(self.refine[0].weight, a=1)
+        nn.init.kaiming_uniform_(self.refine.get_parameter("0.weight"), a=1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.upsample(self.refine(x))[:, 0]

@@ -109,9 +109,11 @@ class DynamicDecoder(nn.Module):
             PointTransformer(width, num_heads, ffn_width, encoder_depth, decoder_depth, dropout)
             for _ in range(1 if shared else num_stages)
         )
-        for layer in self.offsets:
-            nn.init.zeros_(layer.weight)
-            nn.init.uniform_(layer.bias, -0.5, 0.5)
+        for name, parameter in self.offsets.named_parameters():
+            if name.endswith("weight"):
+                nn.init.zeros_(parameter)
+            else:
+                nn.init.uniform_(parameter, -0.5, 0.5)
 
     def forward(
         self,

@@ -90,7 +90,7 @@ class ReferringHead(Head):
             losses.update(
                 box_losses(outputs["pred_boxes_cxcywh"], targets["boxes_cxcywh"], self.box_weight, self.box_weight)
             )
-        if self.contrastive_weight:
+        if self.logit_scale is not None:
             contrast = contrastive_loss(
                 outputs["image_embedding"], outputs["sentence_embedding"], self.logit_scale.exp()
             )

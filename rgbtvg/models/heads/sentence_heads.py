@@ -174,7 +174,7 @@ class PatchChoiceHead(Head):
 
     def loss(self, outputs: dict[str, Any], targets: Tensor) -> dict[str, Tensor]:
         logits = outputs["patch_logits"]
-        loss = sum(F.cross_entropy(full_precision(choice), targets) for choice in logits) / len(logits)
+        loss = torch.stack([F.cross_entropy(full_precision(choice), targets) for choice in logits]).mean()
         return {"loss_choice": self.loss_weight * loss}
 
 

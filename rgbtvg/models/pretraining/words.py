@@ -36,9 +36,9 @@ class MaskedWordsPretraining(Pretraining):
 
     def guess(self, inputs: GroundingInputs) -> tuple[Tensor, Tensor, Tensor]:
         """Which words are masked (B, L), logits of those (M, words), and the words that they were (M,)."""
-        masked = random_share(inputs.token_mask, self.ratio)
+        masked = random_share(~inputs.token_padding_mask, self.ratio)
         ids = replace_words(inputs.token_ids, masked, self.mask_id)
-        states = self.text_encoder(ids, inputs.token_mask).tokens
+        states = self.text_encoder(ids, inputs.token_padding_mask).tokens
         return masked, self.classifier(states[masked]), inputs.token_ids[masked]
 
     def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
