@@ -92,9 +92,12 @@ def open_subject(
         ConfigError: the checkpoint or config cannot be used, or the test set has not this split.
         DataError: the split has no sentence with a target.
     """
-    if checkpoint is None and config is None:
+    if config is not None:
+        loaded = load_config(config, options)
+    elif checkpoint is not None:
+        loaded = config_from_checkpoint(checkpoint, options)
+    else:
         raise ConfigError("name the weights with --load-from, or a zero-shot config with --config")
-    loaded = config_from_checkpoint(checkpoint, options) if config is None else load_config(config, options)
     find = GroundingInferencer(loaded, checkpoint, device=device)
     if "test_dataloader" not in loaded:
         raise ConfigError("the config has no test_dataloader")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Images = Mapping[str, NDArray[np.uint8]]
+Images = Mapping[str, NDArray[Any]]
 """Stream -> uint8 (H, W, 3) of ``rgb`` or (H, W) of ``ir``."""
 Means = Mapping[str, Sequence[float]]
 """Stream -> mean of the data set on [0, 1], one value or one per channel; may be empty."""
-Image = NDArray[np.uint8]
+Image = NDArray[Any]
+"""uint8; OpenCV's functions do not say the type of what they return."""
 Generator = np.random.Generator
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -61,7 +63,7 @@ def normals(rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
     return rng.standard_normal(shape, dtype=np.float32)
 
 
-def smooth_field(rng: Generator, shape: tuple[int, int], cells: int) -> NDArray[np.float32]:
+def smooth_field(rng: Generator, shape: tuple[int, int], cells: int) -> NDArray[Any]:
     """A random field (H, W) that varies smoothly, scaled to [-1, 1]; about `cells` bumps along a side."""
     coarse = normals(rng, (cells, cells))
     field = cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)

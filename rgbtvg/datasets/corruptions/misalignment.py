@@ -5,6 +5,8 @@ What moves out of the image is lost, and black borders remain, as in pairs that 
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +45,7 @@ def move(image: Image, shift: tuple[float, float], degrees: float, scale: float,
         shear: horizontal shift per unit of height.
     """
     height, width = image.shape[:2]
-    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, scale)
+    matrix: NDArray[Any] = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, scale)
     matrix[:, 1] += shear * matrix[:, 0]
     matrix[:, 2] += np.array(shift) - shear * matrix[:, 0] * (height - 1) / 2
     return warp(image, matrix)

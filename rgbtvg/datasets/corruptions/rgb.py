@@ -34,7 +34,7 @@ JPEG = (30, 18, 12, 8, 4)
 
 
 def _linear(image: Image) -> NDArray[np.float32]:
-    return (image.astype(np.float32) / 255) ** GAMMA
+    return ((image.astype(np.float32) / 255) ** GAMMA).astype(np.float32)
 
 
 def _stored(light: NDArray) -> Image:
@@ -113,7 +113,8 @@ def defocus(images: Images, level: int, rng: Generator) -> Image:
 def jpeg(images: Images, level: int, rng: Generator) -> Image:
     """Strong JPEG compression."""
     _, data = cv2.imencode(".jpg", images["rgb"][..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG[level]])
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded: Image = cv2.imdecode(data, cv2.IMREAD_COLOR)  # type: ignore[assignment]
+    return np.ascontiguousarray(decoded[..., ::-1])
 
 
 def _line_kernel(length: float, degrees: float) -> NDArray[np.float32]:

@@ -76,7 +76,8 @@ def exchanges(
         if old is None:
             continue
         for value in rng.permutation(VALUES[attribute]):
-            new = replace(phrase, **{attribute: str(value)})
+            changed: dict[str, Any] = {attribute: str(value)}
+            new = replace(phrase, **changed)
             found = candidates(new, scene)
             if value == old or len(found) != 1 or found[0] == sentence["target"]:
                 continue
