@@ -1,4 +1,4 @@
-"""From a checkpoint to boxes: load a model once, then ask about any pair of images."""
+"""Inference: load a checkpoint once, then predict boxes for any image pair."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ class GroundingInferencer:
         expression: str,
         truth: Sequence[Sequence[float]] | None = None,
     ) -> Explanation:
-        """Why a box is where it is: what the network saw and read, where it looked, what kind of mistake it made.
+        """Explain a prediction: the network's input, its attention, and the kind of mistake.
 
         Args:
             rgb: as in a call.

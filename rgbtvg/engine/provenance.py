@@ -1,4 +1,4 @@
-"""Where a result comes from: code, versions, command and data."""
+"""Provenance of a result: code, versions, command and data."""
 
 from __future__ import annotations
 
