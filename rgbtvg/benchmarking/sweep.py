@@ -18,7 +18,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from rgbtvg.benchmarking.sweep_report import SweepLine, markdown, paper_table, split_scores, sweep_lines
+from rgbtvg.benchmarking.sweep_report import SweepLine, markdown, overlaps, paper_table, split_scores, sweep_lines
 from rgbtvg.benchmarking.sweep_table import SweepRun, SweepTable
 from rgbtvg.errors import ConfigError, RGBTVGError
 from rgbtvg.files import replacing
@@ -164,6 +164,7 @@ def perform(run: SweepRun, gpu: str | None = None) -> None:
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # before CUDA is initialised in this process
     from rgbtvg.engine import load_config, test, train
+    from rgbtvg.engine.provenance import git_commit
     from rgbtvg.engine.runner import newest_checkpoint
     from rgbtvg.evaluation import load_predictions
 
@@ -180,7 +181,8 @@ def perform(run: SweepRun, gpu: str | None = None) -> None:
     if checkpoint is None:
         raise SweepError(f"{run.work_dir} has no checkpoint after its training")
     test(config(run.work_dir / "test"), checkpoint, splits=run.splits)
-    scores = split_scores(load_predictions(run.work_dir / "test").values())
+    rows = load_predictions(run.work_dir / "test").values()
+    scores = split_scores(rows)
     run.write_record(
         {
             "accuracy": scores["test"][0],
@@ -189,6 +191,8 @@ def perform(run: SweepRun, gpu: str | None = None) -> None:
             "seconds": seconds,
             "cpu_seconds": cpu_seconds,
             "resumed": resumed,
+            "git": git_commit(),
+            "ious": overlaps(rows),
         }
     )
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,7 @@ modalities = ['rgb', 'rgbt']
 datasets = ['rgbtvg_synthetic']
 splits = ['val', 'test']
 baseline_modality = 'rgb'
+records = '{records}'
 options = {options}
 """
 
@@ -129,7 +131,7 @@ def test_a_benchmark_of_two_methods(tmp_path, capsys):
     options = {"data_root": folder, "split_root": f"{folder}/splits", "tokenizer": f"{folder}/tokenizer"}
     options |= {"batch_size": 8, "num_workers": 0, "persistent_workers": False, "max_epochs": 1, "loggers": []}
     path = tmp_path / "benchmark.py"
-    path.write_text(BENCHMARK.format(config=QUICKSTART, options=options))
+    path.write_text(BENCHMARK.format(config=QUICKSTART, records=tmp_path / "records", options=options))
 
     arguments = ("analysis/sweep.py", path, "--out", tmp_path / "out")
     assert run_tool(*arguments, "--dry-run") == 0, capsys.readouterr()
@@ -153,8 +155,13 @@ def test_a_benchmark_of_two_methods(tmp_path, capsys):
     line = next(line for line in json.loads((tmp_path / "out/table.json").read_text()) if line["row"] == "two")
     assert line["accuracy"] == record["accuracy"] >= line["accuracy_70"]
     assert f"{100 * line['accuracy']:.2f} / {100 * line['accuracy_70']:.2f}" in lines[6]
-    assert run_tool(*arguments) == 0
+    # What is under version control is finished anywhere, and says the same.
+    shutil.rmtree(tmp_path / "out")
+    assert run_tool(*arguments) == 0, capsys.readouterr()
     assert "3 runs, 3 of them finished before" in capsys.readouterr().out
+    assert (tmp_path / "out" / "table.md").read_text().splitlines() == lines
+    assert run_tool(*arguments, "--dry-run", "--cfg-options", "lr=0.1") == 0
+    assert "3 runs, 0 of them finished before" in capsys.readouterr().out
 
 
 def test_every_method_is_in_the_benchmark():
