@@ -57,7 +57,8 @@ def sweep(
 
     Raises:
         ConfigError: the table is wrong, or a folder holds a run with other settings.
-        SweepError: a command or runs have failed. The other runs are finished and in the table.
+        SweepError: a command or runs have failed, or a line is below its floor. The other runs are finished and in the
+            table.
     """
     table, out = SweepTable.read(path), Path(out)
     runs = table.runs(out, options or {})
@@ -85,7 +86,20 @@ def sweep(
     if failed:
         logs = ", ".join(str(run.work_dir / LOG) for run in failed)
         raise SweepError(f"{len(failed)} of {len(runs)} runs failed; the last lines of {logs} say why")
+    check_floors(lines, table.floors)
     return lines
+
+
+def check_floors(lines: Sequence[SweepLine], floors: Mapping[str, float]) -> None:
+    """Check that no line is below the floor of its row.
+
+    Raises:
+        SweepError: one is, naming all that are.
+    """
+    low = [line for line in lines if line.accuracy < floors.get(line.row, 0.0)]
+    if low:
+        named = ", ".join(f"{line.row} {100 * line.accuracy:.1f} of {100 * floors[line.row]:.1f}" for line in low)
+        raise SweepError(f"{len(low)} of {len(lines)} rows are below the Acc@0.5 that they learned before: {named}")
 
 
 def check_options(runs: Sequence[SweepRun]) -> None:

@@ -11,6 +11,7 @@ A table is a Python file of plain values, documented in docs/experiments.md:
 - ``splits``: tested splits (default ``['test']``).
 - ``options``: overrides for all rows; they take precedence over a row's own.
 - ``baseline_modality``: rows without `against` are compared with themselves in this modality.
+- ``floors``: row -> smallest Acc@0.5 of its lines; the sweep fails with a line below.
 - ``records``: folder that is under version control. The record of every finished run is added to it, and a run whose
   record lies there with the same settings counts as finished.
 - ``before``: commands that create initial weights or data, ``dict(makes=PATH, command='tools/train.py ...')``; each is
@@ -137,6 +138,7 @@ class SweepTable:
     splits: list[str] = field(default_factory=lambda: ["test"])
     options: dict[str, Any] = field(default_factory=dict)
     baseline_modality: str | None = None
+    floors: dict[str, float] = field(default_factory=dict)
     records: str | None = None
     before: list[dict[str, str]] = field(default_factory=list)
 

@@ -1,10 +1,11 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from rgbtvg.benchmarking.sweep import run_all
+from rgbtvg.benchmarking.sweep import SweepError, check_floors, run_all
 from rgbtvg.benchmarking.sweep_report import markdown, sweep_lines
 from rgbtvg.benchmarking.sweep_table import SweepTable
 from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
@@ -172,6 +173,19 @@ def test_every_method_is_in_the_benchmark():
     assert len(runs) == 3 * 3 * len(table.rows)
     assert len({run.work_dir for run in runs}) == len(runs)
     assert all((ROOT / run.config).is_file() for run in runs)
+
+
+def test_a_row_below_its_floor_is_named():
+    lines = [SimpleNamespace(row="one", accuracy=0.61), SimpleNamespace(row="two", accuracy=0.4)]
+    check_floors(lines, {"one": 0.6})
+    with pytest.raises(SweepError, match=r"1 of 2 rows are below .*: two 40\.0 of 50\.0"):
+        check_floors(lines, {"one": 0.6, "two": 0.5})
+
+
+def test_the_check_of_learning_has_every_method():
+    learn, methods = (SweepTable.read(ROOT / f"configs/comparisons/{name}.py") for name in ("learn", "methods"))
+    assert set(learn.rows) == set(methods.rows) >= set(learn.floors)
+    assert {run.modality for run in learn.runs(Path("out"), {})} == {"rgbt"}
 
 
 def test_gpus_are_given_to_runs(monkeypatch, tmp_path):
