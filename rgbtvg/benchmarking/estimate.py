@@ -1,4 +1,4 @@
-"""How long the runs of a sweep will take: counted operations at the measured speed of this machine."""
+"""Estimate the duration of a sweep from counted operations and the measured speed of this machine."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def gflops_per_pair(config: Config) -> float:
 
     def step() -> None:
         outputs = model.encode(inputs)
-        sum(tensor.sum() for tensor in _tensors(outputs) if tensor.requires_grad).backward()
+        torch.stack([tensor.sum() for tensor in _tensors(outputs) if tensor.requires_grad]).sum().backward()
 
     return gflops(step) / 2
 

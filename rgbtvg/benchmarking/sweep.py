@@ -138,7 +138,8 @@ def run_all(
 
     running: set[BaseProcess] = set()
     free: SimpleQueue[str | None] = SimpleQueue()
-    for gpu in gpus or [None] * jobs:
+    workers: Sequence[str | None] = gpus or [None] * jobs
+    for gpu in workers:
         free.put(gpu)
 
     def run_one(run: SweepRun) -> int | None:

@@ -47,7 +47,7 @@ class SweepLine:
     seeds: list[float]
     subsets: dict[str, Accuracies]
     baseline: str | None
-    difference: dict[str, float] | None
+    difference: dict[str, Any] | None
     parameters: int
     steps: int
     seconds: float | None

@@ -56,9 +56,10 @@ class EvaluationResult:
     def from_rows(cls, rows: list[dict[str, Any]], score: Callable[[list], dict[str, Estimate]]) -> EvaluationResult:
         """Group the rows and apply `score` to every group."""
         groups = [GroupResult(group, len(members), score(members)) for group, members in bucket(rows).items()]
-        reasons = ({row["sample_id"]: row[name] for row in rows if name in row} for name in ("error", "invalid"))
+        errors = {row["sample_id"]: row["error"] for row in rows if "error" in row}
+        invalid = {row["sample_id"]: row["invalid"] for row in rows if "invalid" in row}
         kinds = Counter(warning_kind(text) for row in rows for text in row.get("warnings", ()))
-        return cls(groups, *reasons, dict(kinds.most_common()))
+        return cls(groups, errors, invalid, dict(kinds.most_common()))
 
     @property
     def overall(self) -> GroupResult:

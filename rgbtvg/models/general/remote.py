@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import torch
 from PIL import Image
@@ -79,7 +80,7 @@ class Endpoint(GeneralModel):
             ConfigError: no request can get an answer, or `GIVE_UP_AFTER` in a row got none.
         """
         with ThreadPoolExecutor(len(images)) as pool:
-            found = list(pool.map(lambda pair: self._located(*pair, note), zip(images, expressions, strict=True)))
+            found = list(pool.map(partial(self._located, note=note), images, expressions))
         if self._unanswered >= GIVE_UP_AFTER:
             reason = next((one.problem for one in found if one.problem), "no reason given")
             raise ConfigError(f"the endpoint gave no answer {self._unanswered} times in a row ({reason})")
