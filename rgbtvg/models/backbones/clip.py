@@ -58,7 +58,7 @@ def resolve_arch(arch: str | dict, known: dict[str, dict]) -> dict:
 
 
 class CLIPTower(BaseModule):
-    """What both towers share: the layers, hidden states by index, and weights from a file.
+    """Base of both towers: the layers, hidden states by index, and weights from a file.
 
     Hidden state 0 enters the first layer, hidden state i is the output of layer i - 1.
     """

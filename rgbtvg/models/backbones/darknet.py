@@ -103,7 +103,7 @@ class Darknet53(BaseModule):
         self.width = self.level_widths[-1]
 
     def init_weights(self) -> None:
-        """Read the weights of backbone and neck; the detection heads are not ours."""
+        """Read the weights of backbone and neck; the detection heads are ignored."""
         if self.pretrained is None:
             return
         ours = self.pretrained.endswith(".safetensors")

@@ -59,7 +59,7 @@ class ResNetDETR(BaseModule):
         self.encoder = TransformerEncoder(width, num_layers, num_heads, ffn_width, dropout, pre_norm)
 
     def init_weights(self) -> None:
-        """Read the DETR checkpoint: ResNet, projection and encoder; its decoder and heads are not ours."""
+        """Read the DETR checkpoint: ResNet, projection and encoder; its decoder and heads are ignored."""
         if self.pretrained is None:
             return
         renames = (

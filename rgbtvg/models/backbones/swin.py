@@ -216,7 +216,7 @@ class SwinPyramid(BaseModule):
         self.pretrained = pretrained
 
     def init_weights(self) -> None:
-        """Read backbone and lateral convolutions of the detector; its other parts are not ours."""
+        """Read backbone and lateral convolutions of the detector; its other parts are ignored."""
         if self.pretrained is None:
             return
         renames = (

@@ -20,7 +20,7 @@ from rgbtvg.structures.frame import denormalise_boxes
 
 @dataclass
 class MRefMTask:
-    """What one step has to guess.
+    """Masked-modelling targets of one step.
 
     Args:
         inputs: the batch, its words masked in a language step.
@@ -191,7 +191,7 @@ def random_share(among: Tensor, ratio: float) -> Tensor:
 def referring_patch_mask(
     boxes_cxcywh: Tensor, grid: tuple[int, int], background_ratio: float, target_ratio: float
 ) -> Tensor:
-    """Which patches (B, h*w) are masked: some everywhere, more of those of the box (B, 4) and one patch around it."""
+    """Mask (B, h*w) of patches: some everywhere, more inside the box (B, 4) and one patch around it."""
     height, width = grid
     corners = denormalise_boxes(boxes_cxcywh, grid).long()
     x0, y0, x1, y1 = corners.unbind(-1)
@@ -204,7 +204,7 @@ def referring_patch_mask(
 
 
 def patch_offsets(boxes_cxcywh: Tensor, grid: tuple[int, int]) -> Tensor:
-    """How far each patch lies from the box's centre, as a share of the grid, and its size in boxes: (B, h*w, 4)."""
+    """Offset of each patch from the box's centre, as a share of the grid, and its size in boxes: (B, h*w, 4)."""
     height, width = grid
     cx, cy, w, h = boxes_cxcywh[:, None].unbind(-1)  # each (B, 1)
     y, x = torch.meshgrid(
@@ -217,7 +217,7 @@ def patch_offsets(boxes_cxcywh: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 def referring_word_mask(padding_mask: Tensor, keys: Sequence[Sequence[int]], ratio: float) -> Tensor:
-    """Which words (B, L) are masked: key places first, then others at random; never the first, maybe the end."""
+    """Mask (B, L) of words: key positions first, then random ones; never the first token, possibly the end token."""
     places = ~padding_mask
     lengths = places.sum(1)
     places[:, 0] = False

@@ -52,7 +52,7 @@ class ContrastiveHead(Head):
 
 
 class SentenceMapHead(Head):
-    """What the two dense heads share: logits over the image, held against the object by focal and Dice loss.
+    """Base of the two dense heads: logits over the image, supervised by focal and Dice loss.
 
     Both read ``patches`` (B, h*w, D), ``grid`` and ``sentence`` (B, D) of length one.
 

@@ -71,12 +71,12 @@ class LinearFusion(PairNeck):
 
 @MODELS.register_module()
 class CrossFormer(PairNeck):
-    """Thermal tokens ask the RGB tokens (RGBT-VGNet with two bridges).
+    """Cross-attention from thermal tokens to RGB tokens (RGBT-VGNet with two bridges).
 
     Args:
         width, num_heads: of the attention.
-        residual: add the answer to the thermal tokens. The reference lets it replace them: False for its checkpoints.
-        softmax: normalise the attention. The reference weighs the values by the raw scaled products, whose answers are
+        residual: add the output to the thermal tokens. The reference replaces them: False for its checkpoints.
+        softmax: normalise the attention. The reference weighs the values by the raw scaled products, whose outputs are
             thousands of times larger than the tokens: False for its checkpoints.
     """
 
