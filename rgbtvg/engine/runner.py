@@ -178,7 +178,7 @@ def train(
 
 
 def _is_in(work_dir: str | Path, checkpoint: bool | str | Path) -> bool:
-    """Whether a checkpoint to resume from is of this work dir."""
+    """True if a checkpoint to resume from is of this work dir."""
     return not isinstance(checkpoint, bool) and Path(checkpoint).absolute().parent == Path(work_dir).absolute()
 
 

@@ -22,7 +22,7 @@ TYPICAL_SIZE = 0.2
 
 @dataclass
 class CellTargets:
-    """What the cells of one map answer for.
+    """Targets of the cells of one map.
 
     Args:
         sample, cell: (P,) int64, the positive cells.
