@@ -26,7 +26,7 @@ from rgbtvg.datasets.synthetic.tokenizer import save_tokenizer
 from rgbtvg.errors import DataError
 
 DATASET = "rgbtvg_synthetic"
-GENERATOR_VERSION = 1  # raise it whenever the same arguments give other images or expressions
+GENERATOR_VERSION = 2  # raise it whenever the same arguments give other images, expressions or files
 MANIFEST = "manifest.json"
 IMAGE_FOLDER = Path("rgbtvg", "rgbtvg-images", "all")
 ENTRIES = {"rgbtvg", "splits", "tokenizer", "extras.jsonl", MANIFEST}
