@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rgbtvg.checkpoints.initial import fill_module, read_initial_weights
+from rgbtvg.models.layers.padding import nearest_padding
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
 
@@ -49,5 +49,5 @@ class ConvEncoder(BaseModule):
         """(B, 3, H, W) -> the map as `levels` (B, C, h, w) and as `tokens`."""
         x = self.layers(images)
         grid = (x.shape[-2], x.shape[-1])
-        mask = F.interpolate(padding_mask[:, None].float(), grid, mode="nearest").flatten(1).bool()
+        mask = nearest_padding(padding_mask, grid)
         return ImageFeatures(x.flatten(2).transpose(1, 2), mask, grid, levels=(x,))
