@@ -7,7 +7,7 @@ import torch
 from mmengine.optim.scheduler import LinearLR, MultiStepLR
 
 from methods._beit3_queries import QueryParity
-from rgbtvg.datasets.transforms import LargeScaleJitter, StretchToSquare, clean_sentence
+from rgbtvg.datasets.transforms import LargeScaleJitter, StretchToSquare, clean_expression
 from rgbtvg.engine.ema import WarmUpEMA
 from rgbtvg.evaluation.grec_metric import GRECMetric
 from rgbtvg.models.backbones.beit3_weights import fit_patch_kernel, resize_positions
@@ -244,7 +244,7 @@ class SimVGParity(QueryParity):
 
     @staticmethod
     def function_clean_string(function):
-        ours = [clean_sentence(text) for text in function["inputs"]]
+        ours = [clean_expression(text) for text in function["inputs"]]
         equal = [a == b for a, b in zip(ours, function["output"], strict=True)]
         yield "sentences", equal, [True] * len(equal)
 
