@@ -14,6 +14,7 @@ import threading
 import zipfile
 from argparse import Namespace
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -62,7 +63,7 @@ def load_file(path: str | Path, map_location: Any = "cpu") -> Any:
         _check_names(path, names)
         if pickled is not None and not names:
             return _PlainUnpickler(io.BytesIO(pickled)).load()  # much faster than torch for long lists
-        with LOCK, torch.serialization.safe_globals(ALLOWED):
+        with LOCK, torch.serialization.safe_globals([*ALLOWED]):
             content = torch.load(path, map_location=map_location, weights_only=True)
         content = _plain(content, {})
         _check_expansion(content, path)
@@ -217,7 +218,7 @@ def _empty_bytes() -> bytes:
 
 
 # NumPy 2 renamed numpy.core; files of both exist.
-ALLOWED: list[tuple[Any, str]] = [
+ALLOWED: list[tuple[Callable[..., Any], str]] = [
     (Namespace, "argparse.Namespace"),
     (_Array, "numpy.ndarray"),
     (_DType, "numpy.dtype"),
@@ -226,7 +227,7 @@ ALLOWED: list[tuple[Any, str]] = [
     *((_Scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
 ]
 TORCH_NAMES = set(torch._weights_only_unpickler._get_allowed_globals()) - {"builtins.bytearray"}
-"""What PyTorch reads by itself; ``bytearray(10**12)`` would fill the memory."""
+"""Globals that PyTorch allows itself; ``bytearray(10**12)`` would fill the memory."""
 READABLE = (
     {name for _, name in ALLOWED}
     | TORCH_NAMES

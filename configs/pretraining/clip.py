@@ -1,15 +1,15 @@
-"""The miniature CLIP: pictures and captions of the synthetic pre-training set, by contrast."""
+"""The miniature CLIP: images and captions of the synthetic pre-training set, by contrast."""
 
 _base_ = ["../_base_/loaders/pretraining.py", "../_base_/miniatures/clip.py", "../_base_/runtime/default.py"]
 
-clip = None
-batch_size = 128
+batch_size = 32  # more steps, not more contrast, are what a model from scratch needs
 max_epochs = 12
-lr = 2e-3
 model = dict(
     type="ContrastivePretraining",
     data_preprocessor="$data_preprocessor",
-    image_encoder="$clip_image",
-    text_encoder="$clip_text",
+    image_encoder=dict(
+        type="CLIPVisionEncoder", arch="$clip_image_arch", stem_widths="$clip_stem", position_start="sine"
+    ),
+    text_encoder=dict(type="CLIPTextEncoder", arch="$clip_text_arch"),
 )
 default_hooks = dict(checkpoint=dict(save_best=None))

@@ -67,7 +67,7 @@ class Journal:
         except ValueError:
             entry = None
         if not isinstance(entry, dict):
-            raise DataError(f"line {number} of {self.path} is damaged; mend or delete that line")
+            raise DataError(f"line {number} of {self.path} is damaged; correct or delete that line")
         return entry
 
     def _compare(self, found: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a person says of expressions: accepted, edited or rejected."""
+"""Human review of expressions: accept, edit or reject."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Review:
             return self._index.get(sample_id)
 
     def progress(self) -> dict[str, int]:
-        """How many records have each decision, and how many there are."""
+        """Number of records by decision, and in total."""
         standing = [self.decisions.get(record["sample_id"]) for record in self.records]
         counts = Counter(entry["decision"] for entry in standing if entry)
         return {"all": len(self.records), **{decision: counts[decision] for decision in DECISIONS}}

@@ -21,9 +21,9 @@ from rgbtvg.evaluation.grounding_metric import best_box_iou
 from rgbtvg.evaluation.sample_metric import make_row
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.models.losses.attention import box_regions
+from rgbtvg.structures import STREAM_TITLES as TITLES
 from rgbtvg.structures import GroundingInputs, GroundingSample
 from rgbtvg.visualization import draw_explanation, draw_grounding, overlay_heat, save_image
-from rgbtvg.visualization.drawing import STREAM_TITLES as TITLES
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From a checkpoint to boxes: load a model once, then ask about any pair of images."""
+"""Inference: load a checkpoint once, then predict boxes for any image pair."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from mmengine.registry import FUNCTIONS
 from numpy.typing import NDArray
 from PIL import Image
 
+from rgbtvg.apis.calibrated import read_calibration
 from rgbtvg.apis.exported import SUFFIXES, ExportedModel
-from rgbtvg.apis.result import GroundingResult, image_warnings
+from rgbtvg.apis.result import GroundingResult
 from rgbtvg.datasets.collate import collate_grounding
 from rgbtvg.datasets.image_files import image_from_memory, read_image
 from rgbtvg.datasets.transforms import Tokenize, build_transforms
 from rgbtvg.datasets.transforms.text import check_expression
 from rgbtvg.device import find_device
 from rgbtvg.errors import ConfigError, DataError
-from rgbtvg.structures import GroundingSample
-from rgbtvg.visualization.drawing import STREAM_TITLES
+from rgbtvg.structures import STREAM_TITLES, GroundingSample, warning_kind
 
 if TYPE_CHECKING:
     from rgbtvg.apis.explanation import Explanation
+    from rgbtvg.evaluation.calibration import Calibration
 
 # Checkpoints, configs and models are imported where they are used: an exported model needs none of them.
 
@@ -52,7 +53,8 @@ class GroundingInferencer:
 
     Args:
         config_or_checkpoint: a checkpoint that carries its config (every one that training writes does), a config, or
-            an ONNX file of ``tools/export.py``.
+            an ONNX file of ``tools/export.py``. A calibration next to the weights (``best.pth.calibration.json``, of
+            ``tools/analysis/calibrate.py``) is applied to the scores; its threshold decides which boxes are kept.
         checkpoint: the weights, if the first argument is a config; a zero-shot config names its own.
         options: overrides of the config, as ``--cfg-options`` gives them: ``{"thermal_normalisation": "clahe"}``.
         device: such as ``'cpu'`` or ``'cuda:1'``; by default a GPU if there is one.
@@ -84,10 +86,10 @@ class GroundingInferencer:
             if checkpoint is not None or options or compile:
                 raise ConfigError(f"{self.checkpoint} is an exported model: it takes no checkpoint, options or compile")
             self.model = ExportedModel(self.checkpoint)
-            self._collate = collate_grounding
+            self.collate = collate_grounding
             with tempfile.TemporaryDirectory() as folder:
                 self.steps = self.model.pipeline(folder)
-                self._load, *self._pipeline = build_transforms(self.steps)
+                self.load, *self.transforms = build_transforms(self.steps)
         else:
             from rgbtvg.engine.checkpoint_config import building
 
@@ -96,12 +98,13 @@ class GroundingInferencer:
             self.checkpoint = Path(self.model.identity()["path"] if checkpoint is None else checkpoint)
             if compile:
                 self.model.compile_graphs()
-            self._collate = FUNCTIONS.get(config.test_dataloader.get("collate_fn", COLLATE)["type"])
+            self.collate = FUNCTIONS.get(config.test_dataloader.get("collate_fn", COLLATE)["type"])
             with building(config, self.checkpoint):
                 self.steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
-                self._load, *self._pipeline = build_transforms(self.steps)
+                self.load, *self.transforms = build_transforms(self.steps)
         self.streams: tuple[str, ...] = self.model.streams
-        self.tokenize = next((step for step in self._pipeline if isinstance(step, Tokenize)), None)
+        self.calibration = read_calibration(self.checkpoint)
+        self.tokenize = next((step for step in self.transforms if isinstance(step, Tokenize)), None)
         self._logged: set[str] = set()
 
     def __repr__(self) -> str:
@@ -161,27 +164,25 @@ class GroundingInferencer:
         results: list[GroundingResult] = []
         loaded: dict[str, Any] = {}
         images: dict[str, Any] = {}
-        warnings: list[str] = []
         for start in range(0, len(questions), BATCH_SIZE):
-            samples, about = [], []
+            samples, seen = [], []
             for rgb, thermal, expression in questions[start : start + BATCH_SIZE]:
                 given = {"rgb": rgb, "ir": thermal}
                 if not images or any(given[stream] is not images[stream] for stream in given):
                     opened = {stream: self._image(stream, given[stream]) for stream in self.streams}
-                    loaded, images = self._load({**EMPTY_RECORD, "images": dict(opened)}), given
-                    warnings = image_warnings(opened, loaded["images"])
+                    loaded, images = self.load({**EMPTY_RECORD, "images": dict(opened)}), given
                     shown = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
-                samples.append(self._transformed({**loaded, "sample_id": expression, "expression": expression}))
-                about.append((shown, [*warnings, *(self.tokenize.warnings(expression) if self.tokenize else ())]))
-            answered = self.model.test_step(self._collate(samples))
-            results += [_result(sample, *facts) for sample, facts in zip(answered, about, strict=True)]
+                samples.append(self.transformed({**loaded, "sample_id": expression, "expression": expression}))
+                seen.append(shown)
+            answered = self.model.test_step(self.collate(samples))
+            results += [_result(sample, self.calibration, shown) for sample, shown in zip(answered, seen, strict=True)]
         self._log_warnings(results)
         return results
 
     def _log_warnings(self, results: Sequence[GroundingResult]) -> None:
         """Log the first warning of each kind; all of them are on the results."""
         for text in (text for result in results for text in result.warnings):
-            kind = " ".join(text.split()[:3])
+            kind = warning_kind(text)
             if kind not in self._logged:
                 self._logged.add(kind)
                 print_log(f"{text} (further warnings of this kind are only on the results)", "current", logging.WARNING)
@@ -194,7 +195,7 @@ class GroundingInferencer:
         expression: str,
         truth: Sequence[Sequence[float]] | None = None,
     ) -> Explanation:
-        """Why a box is where it is: what the network saw and read, where it looked, what kind of mistake it made.
+        """Explain a prediction: the network's input, its attention, and the kind of mistake.
 
         Args:
             rgb: as in a call.
@@ -231,16 +232,16 @@ class GroundingInferencer:
             raise ConfigError(f"{type(self.model).__name__} does not show where it looked and cannot be explained")
         from rgbtvg.apis.explanation import explain
 
-        loaded = self._load({"sample_id": record["expression"], **record})
+        loaded = self.load({"sample_id": record["expression"], **record})
         images = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
-        sample = self._transformed(loaded)
+        sample = self.transformed(loaded)
         return explain(self.model, pseudo_collate([sample]), images, self.tokenize, others)
 
     def example_batch(self, size: int) -> dict[str, Any]:
         """A batch of blank images with a short expression, as the model takes it."""
         blank = {stream: Image.new("RGB" if stream == "rgb" else "L", (64, 64)) for stream in self.streams}
-        loaded = self._load({**EMPTY_RECORD, "images": blank, "sample_id": "", "expression": "a car"})
-        return self._collate([self._transformed(loaded) for _ in range(size)])
+        loaded = self.load({**EMPTY_RECORD, "images": blank, "sample_id": "", "expression": "a car"})
+        return self.collate([self.transformed(loaded) for _ in range(size)])
 
     def _image(self, stream: str, source: ImageSource | None) -> Image.Image:
         if source is None:
@@ -248,9 +249,10 @@ class GroundingInferencer:
             raise DataError(f"this model reads {reads}, but no {STREAM_TITLES[stream]} image was given")
         return open_image(source, stream)
 
-    def _transformed(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
+    def transformed(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
+        """The sample of a loaded record: its images and its sentence as the network takes them."""
         results = {**loaded, "images": dict(loaded["images"])}
-        for transform in self._pipeline:
+        for transform in self.transforms:
             results = transform(results)
         return results
 
@@ -322,19 +324,27 @@ def _test_pipeline(config: Config) -> list[dict[str, Any]]:
     return dataset.pipeline
 
 
-def _result(sample: GroundingSample, images: dict[str, Image.Image], warnings: Sequence[str]) -> GroundingResult:
+def _result(
+    sample: GroundingSample, calibration: Calibration | None, images: dict[str, Image.Image]
+) -> GroundingResult:
     height, width = sample.ori_shape
+    warnings = list(sample.get("warnings") or ())
     if "pred_boxes_xyxy" not in sample:
         sample.pred_boxes_xyxy, sample.pred_scores = torch.zeros(0, 4), torch.zeros(0)
-        warnings = [*warnings, f"no prediction: {sample.no_prediction}"]
+        warnings.append(f"no prediction: {sample.no_prediction}")
     boxes, scores = sample.pred_boxes_xyxy.cpu().numpy(), sample.pred_scores.cpu().numpy()
     finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
     if not finite.all():
-        warnings = [*warnings, "the model's output is NaN: its weights or the images are broken"]
+        warnings.append("the model's output is NaN: its weights or the images are broken")
     # The network's square input reaches beyond the image.
     boxes = boxes[finite].clip(0, [width, height, width, height]).astype(np.float32)
+    scores = scores[finite]
+    if calibration is not None:
+        if calibration.threshold is not None:
+            boxes, scores = boxes[scores >= calibration.threshold], scores[scores >= calibration.threshold]
+        scores = calibration.apply(scores).astype(np.float32)
     mask = sample.pred_mask.cpu().numpy() if "pred_mask" in sample else None
-    return GroundingResult(sample.expression, boxes, scores[finite], images, mask, tuple(warnings))
+    return GroundingResult(sample.expression, boxes, scores, images, mask, tuple(warnings))
 
 
 def _pairs(rgb: Any, thermal: Any, expression: Any) -> list[Question]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,6 @@ from PIL import Image
 from rgbtvg.datasets.masks import encode_binary_mask
 from rgbtvg.errors import ConfigError
 from rgbtvg.visualization import draw_grounding, save_image
-from rgbtvg.visualization.drawing import STREAM_TITLES
 
 if TYPE_CHECKING:
     import pandas
@@ -123,20 +121,3 @@ class GroundingResult:
         table.insert(0, "expression", self.expression)
         table["score"] = self.scores
         return table
-
-
-def image_warnings(images: Mapping[str, Image.Image], loaded: Mapping[str, NDArray[np.uint8]]) -> list[str]:
-    """Warnings about images without content.
-
-    Args:
-        images: stream -> image as it was given.
-        loaded: stream -> pixels in 8 bits as the model reads them.
-    """
-    warnings = []
-    for stream, pixels in loaded.items():
-        image = images[stream]
-        if image.mode == "F" and not np.isfinite(np.asarray(image)).any():
-            warnings.append(f"the {STREAM_TITLES[stream]} image has no finite value")
-        elif pixels.min() == pixels.max():
-            warnings.append(f"the {STREAM_TITLES[stream]} image is blank: all of its pixels are equal")
-    return warnings

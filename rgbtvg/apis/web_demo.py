@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rgbtvg.apis.inferencer import GroundingInferencer, open_image
 from rgbtvg.errors import ConfigError, RGBTVGError
 from rgbtvg.local_server import GuardedApp, SenderCheck, listen
+from rgbtvg.structures import STREAM_TITLES
 from rgbtvg.visualization import displayed
-from rgbtvg.visualization.drawing import STREAM_TITLES
 
 if TYPE_CHECKING:
     import gradio

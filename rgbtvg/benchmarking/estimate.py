@@ -1,51 +1,56 @@
-"""How long the runs of a sweep will take, from a few training steps on random inputs."""
+"""Estimate the duration of a sweep from counted operations and the measured speed of this machine."""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor, nn
 
-from rgbtvg.benchmarking.cost import random_inputs, random_samples, synchronise, training_step
+from rgbtvg.benchmarking.cost import gflops, random_inputs, synchronise
 from rgbtvg.benchmarking.sweep_table import SweepRun
-from rgbtvg.datasets.published import PUBLISHED_ROWS
+from rgbtvg.datasets.published import LABELLED_REVISION, PUBLISHED_ROWS
 from rgbtvg.errors import RGBTVGError
 from rgbtvg.registry import DATASETS, MODELS
+from rgbtvg.structures import MODALITY_STREAMS
 
 if TYPE_CHECKING:
     from mmengine.config import Config
-
-CPU_BATCH = 2
-STEPS = 2
 
 
 def report_estimate(runs: Sequence[SweepRun], jobs: int, report: Callable[[str], None]) -> float:
     """Report the estimated cost of `runs`, which are not finished yet, and return the total in hours.
 
-    Training steps are timed on this machine: forward and backward of all parameters of the last stage, without
-    loading data, optimizer and validation.
+    The operations of a training step (forward and backward of what learns in the last stage) are counted without
+    computing them, once per row and number of streams. The speed is that of a transformer layer on this machine.
+    Loading, losses, optimizer and validation come on top.
     """
     from rgbtvg.engine import load_config
     from rgbtvg.evaluation.table import text_table
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    speeds: dict[tuple[str, str], float] = {}
+    speed = gflops_per_second(device)
+    costs: dict[tuple[str, int], float] = {}
     rows, total = [], 0.0
     for run in runs:
         config = load_config(run.config, copy.deepcopy(run.options))
-        key = (run.row, run.modality)
-        if key not in speeds:
-            speeds[key] = seconds_per_pair(config, device)
+        key = (run.row, len(MODALITY_STREAMS[run.modality]))
+        if key not in costs:
+            costs[key] = gflops_per_pair(config)
         pairs = training_pairs(config)
-        hours = pairs * speeds[key] / 3600
+        hours = pairs * costs[key] / speed / 3600
         total += hours
-        rows.append([run.name, f"{pairs:,}", f"{1e3 * speeds[key]:.1f}", f"{hours:.2f}"])
+        rows.append([run.name, f"{pairs:,}", f"{costs[key]:.1f}", f"{hours:.2f}"])
     if rows:
-        report(text_table(["run", "pairs", f"ms per pair ({device})", "hours"], rows, left=1))
-    report(f"{len(runs)} runs, about {total:.1f} hours of one {device}, {total / max(jobs, 1):.1f} hours with {jobs}")
+        report(text_table(["run", "pairs", "GFLOPs per pair", "hours"], rows, left=1))
+    report(
+        f"{len(runs)} runs, about {total:.1f} hours of one {device} of {speed:.0f} GFLOP/s, "
+        f"{total / max(jobs, 1):.1f} hours with {jobs} of them"
+    )
     return total
 
 
@@ -60,24 +65,58 @@ def training_pairs(config: Config) -> int:
     try:
         rows = len(DATASETS.build({**dataset.to_dict(), "pipeline": [], "serialize_data": False}))
     except RGBTVGError:
-        rows = PUBLISHED_ROWS["former README"].get(config.dataset, {}).get("train", 0)
+        rows = PUBLISHED_ROWS[LABELLED_REVISION].get(config.dataset, {}).get("train", 0)
         if not rows:
             raise
     return epochs * rows
 
 
-def seconds_per_pair(config: Config, device: str) -> float:
-    """Seconds per pair of a training step on random inputs of the config's batch size (2 on a CPU)."""
-    batch_size = config.batch_size if device == "cuda" else CPU_BATCH
-    model = MODELS.build(config.model.to_dict()).to(device).train()
+def gflops_per_pair(config: Config) -> float:
+    """Billions of operations of a training step per pair, without memory for weights and without computing anything."""
+    with torch.device("meta"):
+        model = MODELS.build(config.model.to_dict())
+    device = "meta"
+    if any(isinstance(part, nn.RNNBase) for part in model.modules()):
+        device, model = "cpu", MODELS.build(config.model.to_dict())  # packed sequences need the lengths' values
+    model.train()
     if "stages" in config:
-        model.open_layers(config.stages[-1]["max_layer"])
-    inputs = random_inputs(model, config.image_size, config.max_length, batch_size, device)
-    samples = random_samples(inputs)
-    training_step(model, inputs, samples)
+        model.unfreeze_layers(config.stages[-1]["max_layer"])
+    inputs = random_inputs(model, config.image_size, config.max_length, 2, device)  # 2: batch norm refuses one row
+
+    def step() -> None:
+        outputs = model.encode(inputs)
+        torch.stack([tensor.sum() for tensor in _tensors(outputs) if tensor.requires_grad]).sum().backward()
+
+    return gflops(step) / 2
+
+
+def gflops_per_second(device: str) -> float:
+    """Speed of a training step of a ViT-B layer for eight pictures of 224 pixels."""
+    layer = nn.TransformerEncoderLayer(768, 12, 3072, dropout=0.0, batch_first=True).to(device)
+    tokens = torch.randn(8, 197, 768, device=device)
+
+    def step() -> None:
+        layer(tokens).sum().backward()
+
+    operations = gflops(step)
     synchronise()
     start = time.perf_counter()
-    for _ in range(STEPS):
-        training_step(model, inputs, samples)
+    for _ in range(2):
+        step()
     synchronise()
-    return (time.perf_counter() - start) / (STEPS * batch_size)
+    return 2 * operations / (time.perf_counter() - start)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """All tensors in nested mappings, lists and dataclasses."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _tensors(item)
+    elif is_dataclass(value):
+        for part in fields(value):
+            yield from _tensors(getattr(value, part.name))

@@ -31,7 +31,7 @@ DRAFT_SIZES = (448, 320)
 KINDS = {"jpeg": ((1280, 960), ".jpg"), "png": ((1024, 768), ".png")}
 """Format -> (width, height) and suffix: MFAD's and M3FD's images."""
 AUTHORS = {"jpeg": 0.15, "png": 0.6}
-"""What the benchmark's own code reaches, as a share of C3."""
+"""Throughput of the benchmark's released code, as a share of C3."""
 EXPRESSIONS = (
     "the white car parked behind the tree",
     "a pedestrian on the left of the crossing in a dark coat",

@@ -79,7 +79,7 @@ def card_path(name: str, folder: Path = FOLDER) -> Path:
 
 
 def encoder_weights(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What is kept of a pre-training model, in half precision."""
+    """Weights to keep of a pre-training model, in half precision."""
     kept = {}
     for key, tensor in state.items():
         for prefix, replacement in PREFIXES[name].items():

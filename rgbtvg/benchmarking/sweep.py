@@ -124,7 +124,8 @@ def run_all(
 
     running: set[BaseProcess] = set()
     free: SimpleQueue[str | None] = SimpleQueue()
-    for gpu in gpus or [None] * jobs:
+    workers: Sequence[str | None] = gpus or [None] * jobs
+    for gpu in workers:
         free.put(gpu)
 
     def run_one(run: SweepRun) -> int | None:
@@ -183,8 +184,7 @@ def perform(run: SweepRun, gpu: str | None = None) -> None:
     scores = split_scores(load_predictions(run.work_dir / "test").values())
     run.write_record(
         {
-            "accuracy": scores["test"],
-            "scores": scores,
+            "accuracy": scores["test"][0],
             "parameters": sum(p.numel() for p in runner.model.parameters() if p.requires_grad),
             "steps": runner.iter,
             "seconds": seconds,

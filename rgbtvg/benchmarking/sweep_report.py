@@ -10,6 +10,11 @@ from rgbtvg.benchmarking.sweep_table import SweepRun, SweepTable, label
 
 SUBSETS = ("val", "test", "testA", "testB", "testC")
 """Columns of a dataset in the paper's table."""
+ACCURACY = "Acc@0.5 / Acc@0.7"
+
+
+Accuracies = tuple[float, float]
+"""At IoU 0.5 and 0.7, in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +24,9 @@ class SweepLine:
     Args:
         row, modality, dataset: identify the line.
         accuracy: mean Acc@0.5 of the test split, in [0, 1].
+        accuracy_70: mean Acc@0.7.
         seeds: Acc@0.5 of every seed.
-        subsets: subset -> mean Acc@0.5.
+        subsets: subset of the test split -> mean Acc@0.5 and Acc@0.7.
         baseline: name of the line that it is compared with.
         difference: to the baseline, with its paired 95 % interval.
         parameters: number of parameters that are trained at the end.
@@ -32,10 +38,11 @@ class SweepLine:
     modality: str
     dataset: str
     accuracy: float
+    accuracy_70: float
     seeds: list[float]
-    subsets: dict[str, float]
+    subsets: dict[str, Accuracies]
     baseline: str | None
-    difference: dict[str, float] | None
+    difference: dict[str, Any] | None
     parameters: int
     steps: int
     seconds: float | None
@@ -60,14 +67,15 @@ def sweep_lines(table: SweepTable, runs: Iterable[SweepRun]) -> list[SweepLine]:
             compared = {label(baseline): predictions[baseline], **compared}
         comparison = compare_runs(compared, split="test")
         whole = next(group for group in comparison.groups if group.group.is_split)
+        scores = mean_scores(split_scores(rows.values()) for rows in predictions[key])
         records = [record for run in members[key] if (record := run.record()) is not None]
         measured = not any(record["resumed"] for record in records)
         lines.append(
             SweepLine(
                 *key,
-                whole.means[name],
+                *scores["test"],
                 comparison.seeds[name],
-                {g.group.value: g.means[name] for g in comparison.groups if g.group.by == "subset"},
+                {g.group.value: scores[g.group.value] for g in comparison.groups if g.group.by == "subset"},
                 label(baseline) if baseline in predictions else None,
                 asdict(whole.differences[name]) if name in whole.differences else None,
                 records[0]["parameters"],
@@ -79,12 +87,26 @@ def sweep_lines(table: SweepTable, runs: Iterable[SweepRun]) -> list[SweepLine]:
     return lines
 
 
-def split_scores(rows: Iterable[dict[str, Any]]) -> dict[str, float]:
-    """Split or subset -> Acc@0.5 of predictions' rows."""
+def split_scores(rows: Iterable[dict[str, Any]]) -> dict[str, Accuracies]:
+    """Split or subset -> accuracies of predictions' rows."""
     from rgbtvg.evaluation.groups import bucket
 
     groups = {group: found for group, found in bucket(rows).items() if group.is_split or group.by == "subset"}
-    return {group.value or group.split: mean(row["iou"] >= 0.5 for row in found) for group, found in groups.items()}
+    return {
+        group.value or group.split: (mean(row["iou"] >= 0.5 for row in found), mean(row["iou"] >= 0.7 for row in found))
+        for group, found in groups.items()
+    }
+
+
+def mean_scores(seeds: Iterable[dict[str, Accuracies]]) -> dict[str, Accuracies]:
+    """Split or subset -> mean accuracies over the seeds."""
+    seeds = list(seeds)
+    return {name: (mean(seed[name][0] for seed in seeds), mean(seed[name][1] for seed in seeds)) for name in seeds[0]}
+
+
+def both(accuracies: Accuracies) -> str:
+    """Acc@0.5 and Acc@0.7 in per cent."""
+    return " / ".join(f"{100 * value:.2f}" for value in accuracies)
 
 
 def mean(values: Iterable[float]) -> float:
@@ -104,37 +126,34 @@ def markdown(lines: Sequence[SweepLine]) -> str:
             " ".join(part for part in (line.row, line.dataset) if part),
             line.modality,
             line.baseline or "",
-            f"{100 * line.accuracy:.2f}",
+            both((line.accuracy, line.accuracy_70)),
             Difference(**line.difference).points() if line.difference else "",
             ", ".join(f"{100 * value:.1f}" for value in line.seeds),
-            *(f"{100 * line.subsets[name]:.2f}" if name in line.subsets else "" for name in subsets),
+            *(both(line.subsets[name]) if name in line.subsets else "" for name in subsets),
             f"{line.parameters / 1e6:.2f} M",
             str(line.steps),
             "" if line.cpu_seconds is None else f"{line.cpu_seconds:.0f}",
         ]
         for line in lines
     ]
-    headers = ["row", "modality", "against", "Acc@0.5", "difference, paired 95 %", "seeds", *subsets]
+    headers = ["row", "modality", "against", ACCURACY, "difference, paired 95 %", "seeds", *subsets]
     return text_table([*headers, "learn", "steps", "CPU s"], rows, left=3)
 
 
 def paper_table(table: SweepTable, runs: Iterable[SweepRun]) -> str:
-    """The benchmark's layout: a line per method and modality, the splits of every dataset as columns; Acc@0.5 in %."""
+    """The benchmark's layout: a line per method and modality, the splits of every dataset as columns."""
+    from rgbtvg.evaluation import load_predictions
     from rgbtvg.evaluation.table import text_table
 
-    scores: dict[tuple[str, str, str], list[dict[str, float]]] = {}
+    seeds: dict[tuple[str, str, str], list[dict[str, Accuracies]]] = {}
     for run in runs:
-        record = run.record()
-        if record is not None:
-            scores.setdefault(run.key, []).append(record["scores"])
+        seeds.setdefault(run.key, []).append(split_scores(load_predictions(run.work_dir / "test").values()))
+    scores = {key: mean_scores(found) for key, found in seeds.items()}
     columns = [(dataset, split) for dataset in table.datasets for split in SUBSETS]
     rows = []
     for row in table.rows:
         for modality in table.modalities_of(row):
-            cells = []
-            for dataset, split in columns:
-                found = [seed[split] for seed in scores.get((row, modality, dataset), []) if split in seed]
-                cells.append(f"{100 * mean(found):.2f}" if found else "")
-            rows.append([row, modality, *cells])
+            found = [scores.get((row, modality, dataset), {}).get(split) for dataset, split in columns]
+            rows.append([row, modality, *("" if pair is None else both(pair) for pair in found)])
     headers = [f"{dataset.removeprefix('rgbtvg_')} {split}" for dataset, split in columns]
-    return text_table(["method", "modality", *headers], rows, left=2)
+    return f"{ACCURACY} in %\n\n" + text_table(["method", "modality", *headers], rows, left=2)

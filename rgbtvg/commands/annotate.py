@@ -6,9 +6,17 @@ python tools/data/annotate.py raw.jsonl --image-root RAW --out new.jsonl --local
 An interrupted run continues when started again. An endpoint needs the extra `annotate`. See docs/data_tools.md.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rgbtvg.annotation import AnnotationSettings, EndpointModel, LocalModel
 
 BOX_HELP = "corners in the text as in the benchmark, a frame in the image, or both (%(default)s)"
 
@@ -85,7 +93,7 @@ def main() -> None:
         )
 
 
-def make_model(args: argparse.Namespace):
+def make_model(args: argparse.Namespace) -> EndpointModel | LocalModel:
     from rgbtvg.annotation import EndpointModel, LocalModel
     from rgbtvg.errors import ConfigError
 
@@ -104,7 +112,7 @@ def make_model(args: argparse.Namespace):
     )
 
 
-def show_prompts(record: dict, settings) -> None:
+def show_prompts(record: dict, settings: AnnotationSettings) -> None:
     from rgbtvg.annotation import PROMPTS, make_questions
 
     for question in make_questions([record], settings):
@@ -115,14 +123,12 @@ def show_prompts(record: dict, settings) -> None:
             print(f"[{turn.role}] {turn.text}")
 
 
-def progress_bar():
+def progress_bar() -> AbstractContextManager[Callable[[int, int], None]]:
     """A context that gives ``advance(finished, total)``."""
-    from contextlib import contextmanager
-
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     @contextmanager
-    def bar():
+    def bar() -> Iterator[Callable[[int, int], None]]:
         columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns) as progress:
             task = progress.add_task("", total=None)

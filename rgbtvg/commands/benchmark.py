@@ -11,6 +11,7 @@ are random. `--all` makes one table of every method, each in a process of its ow
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from rgbtvg.cli import add_cfg_options, add_config
 
@@ -35,6 +36,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    figures: dict[str, Any]
     if args.all:
         from rgbtvg.benchmarking.cost_table import cost_table
 

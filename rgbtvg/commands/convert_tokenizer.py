@@ -60,7 +60,9 @@ def build_tokenizer(model: Any) -> Any:
     vocabulary = [(token, 0.0) for token in SPECIAL] + pieces + [(MASK, 0.0)]
     tokenizer = Tokenizer(Unigram(vocabulary, unk_id=SPECIAL.index("<unk>")))
     options = model.normalizer_spec
-    steps = [normalizers.Precompiled(options.precompiled_charsmap)] if options.precompiled_charsmap else []
+    steps: list[normalizers.Normalizer] = (
+        [normalizers.Precompiled(options.precompiled_charsmap)] if options.precompiled_charsmap else []
+    )
     if options.remove_extra_whitespaces:
         steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
     if steps:

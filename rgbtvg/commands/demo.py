@@ -1,10 +1,12 @@
 """Find the object that an expression means in an RGB-thermal pair.
 
+python tools/demo.py --out answer.png
 python tools/demo.py rgb.png thermal.png "the warm car left of the bus" --load-from work_dirs/quickstart/best.pth --out answer.png
 python tools/demo.py - thermal.png "the person at the crossing" --load-from ir_model.pth
 python tools/demo.py --video rgb.mp4 thermal.mp4 "the person on the left" --load-from work_dirs/quickstart/best.pth --out answer.mp4
 
-``-`` or ``none`` stands for a missing image.
+``-`` or ``none`` stands for a missing image. Without images a pair that comes with the package is shown, and without
+--load-from the model that comes with it answers: the quickstart's, which knows synthetic streets only.
 """  # noqa: E501
 
 import argparse
@@ -12,14 +14,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from rgbtvg.cli import add_cfg_options, add_config, check_weights_named
+from rgbtvg.cli import add_cfg_options, add_config
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rgb", help="RGB image, or -")
-    parser.add_argument("thermal", help="thermal image, or -")
-    parser.add_argument("expression", help="the expression")
+    parser.add_argument("rgb", nargs="?", help="RGB image, or -")
+    parser.add_argument("thermal", nargs="?", help="thermal image, or -")
+    parser.add_argument("expression", nargs="?", help="the expression")
     add_config(parser, "config; default: the one in the checkpoint")
     parser.add_argument("--load-from", metavar="CHECKPOINT", help="checkpoint or ONNX file; zero-shot models need none")
     parser.add_argument("--out", metavar="FILE", help="write the drawn result here (.png, .jpg; .mp4 for videos)")
@@ -28,16 +30,26 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON lines, one per image pair or frame")
     parser.add_argument("--device", help="such as cuda:1 or cpu; default: a GPU if there is one")
     add_cfg_options(parser)
-    return check_weights_named(parser, parser.parse_args())
+    args = parser.parse_args()
+    if args.rgb is not None and args.expression is None:
+        parser.error("name RGB image, thermal image and expression, or none of them for a pair of the package")
+    return args
 
 
 def main() -> None:
     args = parse_args()
     from rgbtvg import GroundingInferencer
+    from rgbtvg.apis.shipped import shipped_inferencer, shipped_pairs
     from rgbtvg.engine import parse_options
 
-    weights = [path for path in (args.config, args.load_from) if path]
-    inferencer = GroundingInferencer(*weights, device=args.device, options=parse_options(args.cfg_options))
+    weights, options = [path for path in (args.config, args.load_from) if path], parse_options(args.cfg_options)
+    if weights:
+        inferencer = GroundingInferencer(*weights, device=args.device, options=options)
+    else:
+        inferencer = shipped_inferencer(args.device, options)
+        print("no --load-from: the quickstart's model answers, which knows synthetic streets only")
+    if args.rgb is None:
+        args.rgb, args.thermal, args.expression = map(str, shipped_pairs()[0])
     rgb, thermal = (None if path in ("-", "none") else path for path in (args.rgb, args.thermal))
     if args.video:
         ground_frames(inferencer, rgb, thermal, args)

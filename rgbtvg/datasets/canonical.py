@@ -31,7 +31,8 @@ def read_records(path: str | Path, image_root: str | Path | None = None) -> list
     Raises:
         DataError: see :func:`iterate_records`; also an id that two lines share.
     """
-    records, lines = [], {}
+    records: list[dict[str, Any]] = []
+    lines: dict[str, int] = {}
     for number, record in enumerate(iterate_records(path, image_root), start=1):
         first = lines.setdefault(record["sample_id"], number)
         if first != number:
@@ -224,7 +225,8 @@ def _is_box(value: Any) -> bool:
 
 def _is_coordinate(value: Any) -> bool:
     # Comparisons, unlike math.isfinite, hold for integers of any length.
-    return isinstance(value, Real) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return is_number and -LARGEST <= value <= LARGEST
 
 
 def _is_size(value: Any) -> bool:

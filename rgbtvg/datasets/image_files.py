@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from rgbtvg.datasets.flir import read_flir_raw
 from rgbtvg.datasets.image_decoding import MAX_FILE_BYTES, UnreadableImageError, check_pixels, decode_stored, open_image
@@ -189,15 +189,20 @@ def _deep_thermal(data: bytes, image: Image.Image) -> Image.Image | None:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether an image has one channel of more than 8 bits."""
+    """True if an image has one channel of more than 8 bits."""
     return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 
 def _bits(image: Image.Image) -> int:
     """Bits per channel of the file; Pillow keeps 8 of 16 for colours."""
-    arguments = image.tile[0].args if image.tile else ""
-    raw_mode = arguments if isinstance(arguments, str) else str(arguments[0])
-    return 16 if ";16" in raw_mode else 8
+    return 16 if ";16" in _raw_mode(image) else 8
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """Pillow's name of the file's pixel format, such as ``RGB;16B``; empty where nothing is left to decode."""
+    tiles = cast(ImageFile.ImageFile, image).tile
+    arguments = tiles[0].args if tiles else ""
+    return arguments if isinstance(arguments, str) else str(cast(tuple, arguments)[0])
 
 
 def _decode_plain_png(data: bytes, image: Image.Image) -> Image.Image | None:
@@ -205,7 +210,7 @@ def _decode_plain_png(data: bytes, image: Image.Image) -> Image.Image | None:
 
     None for every other file, and for a damaged one: Pillow reports what is wrong with it.
     """
-    is_plain = image.format == "PNG" and image.mode in ("L", "RGB") and image.tile[0].args == image.mode
+    is_plain = image.format == "PNG" and image.mode in ("L", "RGB") and _raw_mode(image) == image.mode
     if not is_plain or any(mark in data for mark in PNG_ORIENTATION_MARKS):
         return None
     if struct.unpack_from(">II", data, 16) != image.size:

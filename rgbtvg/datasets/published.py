@@ -44,8 +44,6 @@ images are in
 the test parts of the other COCO sets)."""
 
 LABELLED_REVISION = "former README"
-PUBLISHED_PAIRS = {"rgbtvg_flir": 5142, "rgbtvg_m3fd": 4200, "rgbtvg_mfad": 12194, "rgbtvg_mixup": 21536}
-"""Dataset -> image pairs in :data:`LABELLED_REVISION`."""
 PUBLISHED_LIGHTING: dict[str, dict[str, int]] = {
     "rgbtvg_flir": {"very weak": 49, "weak": 1962, "normal": 1387, "strong": 6340},
     "rgbtvg_m3fd": {"very weak": 128, "weak": 2320, "normal": 5491, "strong": 419},

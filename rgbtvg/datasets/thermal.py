@@ -1,4 +1,4 @@
-"""How thermal is normalised: from the values of a file, of any depth, to 8 bits and to what the network sees.
+"""Normalisation of thermal images: from file values of any depth to 8 bits and to the network's input.
 
 To change it for a run, name another entry of :data:`THERMAL_NORMALISATIONS` in the config (``thermal_normalisation =
 'clahe'``). To change what a name does, or to add one, change its line there: training, testing, the inferencer and the
@@ -119,7 +119,8 @@ def check_thermal_range(thermal_range: ThermalRange) -> ThermalRange:
         return thermal_range
     if isinstance(thermal_range, str) or len(thermal_range) != 2 or not thermal_range[0] < thermal_range[1]:
         raise ConfigError(f"thermal_range must be 'full', 'image' or (low, high), got {thermal_range!r}")
-    return tuple(thermal_range)
+    low, high = thermal_range
+    return low, high
 
 
 def _rescale(values: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -34,6 +34,27 @@ EXTRA_ARGUMENTS = {
     "CLIPAdapter": {"levels"},
 }
 """Registry or class -> keys that MMEngine or the class that owns the part reads before it builds the part."""
+ALIASES = {
+    "accumulative_counts": "effective_batch_size",
+    "batch": "batch_size",
+    "bs": "batch_size",
+    "clip_grad": "optim_wrapper.clip_grad",
+    "clip_max_norm": "optim_wrapper.clip_grad.max_norm",
+    "epochs": "max_epochs",
+    "gradient_accumulation_steps": "effective_batch_size",
+    "img_size": "image_size",
+    "imsize": "image_size",
+    "learning_rate": "lr",
+    "max_query_len": "max_length",
+    "num_epochs": "max_epochs",
+    "output_dir": "work_dir",
+    "samples_per_gpu": "batch_size",
+    "seed": "randomness.seed",
+    "wd": "weight_decay",
+    "workers": "num_workers",
+    "workers_per_gpu": "num_workers",
+}
+"""Words of other programs, which no likeness of letters leads to ours -> our option."""
 FOREIGN = ("mmengine", "mmcv", "mmdet", "torch")
 FORWARDS = {"DatasetMixture": ("dataset", ()), "EMAHook": ("model", ("ExponentialMovingAverage", "WarmUpEMA"))}
 """Class with ``**kwargs`` -> registry and names of the classes that get them; no names: all classes of the registry."""
@@ -122,9 +143,12 @@ def unknown_argument(name: str, key: str, accepted: set[str]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """'; did you mean ...?' with up to three similar names."""
+    """'; did you mean ...?' with the name that other programs' word stands for, or up to three similar ones."""
     plain = {str(other).lower(): str(other) for other in known}
     close = [plain[match] for match in difflib.get_close_matches(str(name).lower(), plain, 3, 0.6)]
+    alias = ALIASES.get(str(name).lower(), "")
+    if alias.partition(".")[0] in plain:
+        close = [alias]
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 

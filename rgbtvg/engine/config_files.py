@@ -6,6 +6,7 @@ import difflib
 from pathlib import Path
 
 import rgbtvg
+from rgbtvg.engine.lineage import suggestion
 from rgbtvg.errors import ConfigError
 
 _PACKAGE = Path(rgbtvg.__file__).parent
@@ -37,7 +38,7 @@ def find_config(path: str | Path) -> Path:
     names = {**shipped, **{file.stem: file for file in sorted(path.parent.glob("*.py"))}}
     close = difflib.get_close_matches(path.stem, names, 3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(_shown(names[name]) for name in close)}?" if close else ""
-    raise ConfigError(f"no such config: {path}{hint}")
+    raise ConfigError(f"no such config: {path}{suggestion(path) or hint}")
 
 
 def _shown(file: Path) -> str:

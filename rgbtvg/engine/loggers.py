@@ -1,4 +1,4 @@
-"""Where the scalars of a run go, beside its own files: TensorBoard, Weights & Biases, MLflow."""
+"""Logging backends in addition to files: TensorBoard, Weights & Biases, MLflow."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import logging
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
+from mmengine.runner import Runner
 from mmengine.visualization import MLflowVisBackend as PlainMLflowVisBackend
 from mmengine.visualization import Visualizer
 
@@ -20,10 +21,18 @@ from rgbtvg.registry import VISBACKENDS
 LOGGERS = {"tensorboard": "TensorboardVisBackend", "wandb": "WandbVisBackend", "mlflow": "MLflowVisBackend"}
 """Names that a config's `loggers` may hold, each also the package it needs."""
 UNUSUAL = re.compile(r"[^\w\-./ ]", re.ASCII)
-"""What MLflow refuses in the name of a metric or a parameter."""
+"""Characters that MLflow does not accept in names of metrics and parameters."""
 
 
-class LogsAsConfigured:
+if TYPE_CHECKING:
+
+    class AnyRunner(Runner):
+        """MMEngine's Runner or FlexibleRunner."""
+else:
+    AnyRunner = object
+
+
+class LogsAsConfigured(AnyRunner):
     """Mixin of a runner: the config says where scalars go, and what is installed on this machine is no part of it."""
 
     cfg: Config

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sized
+from typing import TYPE_CHECKING, Any, cast
 
 from mmengine.dist import get_world_size
 from mmengine.evaluator import Evaluator
@@ -54,7 +55,7 @@ class GroundingTrainLoop(EpochBasedTrainLoop):
 
     @property
     def in_mid_epoch(self) -> bool:
-        """Whether the epoch was left before its end."""
+        """True if the epoch was left before its end."""
         return self._iter > self._epoch * len(self.dataloader)
 
     def run_epoch(self) -> None:
@@ -104,12 +105,13 @@ def check_steps(loader: DataLoader) -> None:
         DataError: there are no rows.
         ConfigError: there are fewer than one batch takes, and ``drop_last`` leaves them out.
     """
-    if not len(loader.dataset):
+    dataset, sampler = cast(Sized, loader.dataset), cast(Sized, loader.sampler)
+    if not len(dataset):
         raise DataError("the training set has no rows")
     if not len(loader):
         raise ConfigError(
-            f"an epoch would have no step: each of {get_world_size()} processes has {len(loader.sampler)} of "
-            f"{len(loader.dataset)} training rows, fewer than its batch of {loader.batch_size}, and "
+            f"an epoch would have no step: each of {get_world_size()} processes has {len(sampler)} of "
+            f"{len(dataset)} training rows, fewer than its batch of {loader.batch_size}, and "
             "train_dataloader.drop_last leaves an incomplete batch out; lower the batch size or set drop_last=False"
         )
 
@@ -122,17 +124,27 @@ def check_batch_norm(model: nn.Module, loader: DataLoader) -> None:
     """
     name = next((name for name, part in model.named_modules() if isinstance(part, nn.BatchNorm1d)), None)
     drops_last = getattr(loader.batch_sampler, "drop_last", False)
-    if name is None or (loader.batch_size > 1 and (drops_last or len(loader.sampler) % loader.batch_size != 1)):
+    batch_size = loader.batch_size or 1
+    samples = len(cast(Sized, loader.sampler))
+    if name is None or (batch_size > 1 and (drops_last or samples % batch_size != 1)):
         return
-    which = "every batch" if loader.batch_size == 1 else "the last batch of an epoch"
+    which = "every batch" if batch_size == 1 else "the last batch of an epoch"
     raise ConfigError(
         f"{which} of a process has one sample, and {name} (BatchNorm1d) needs two or more: raise the batch size"
-        + " or set train_dataloader.drop_last=True" * (loader.batch_size > 1)
+        + " or set train_dataloader.drop_last=True" * (batch_size > 1)
     )
 
 
-class SteadyEvaluation:
-    """Mixin of an evaluation loop: samples that cannot be read go to the evaluator without an answer."""
+if TYPE_CHECKING:
+
+    class EvaluationLoop(ValLoop):
+        """MMEngine's ValLoop or TestLoop."""
+else:
+    EvaluationLoop = object
+
+
+class SteadyEvaluation(EvaluationLoop):
+    """Mixin of an evaluation loop: samples that cannot be read go to the evaluator without a prediction."""
 
     evaluator: Evaluator
 

@@ -16,7 +16,7 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.registry import OPTIM_WRAPPERS
 
 
-class SkipsNonFinite:
+class SkipsNonFinite(OptimWrapper):
     """Mixin of an optimizer wrapper that drops a step, accumulated gradients included, with a loss that is not finite.
 
     The processes agree on it, and nothing here waits for the device: what was found is a tensor, which

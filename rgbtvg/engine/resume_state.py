@@ -1,4 +1,4 @@
-"""What a run takes from a checkpoint to resume, checked: a checkpoint may come from anywhere and is data.
+"""Validate the state that a run resumes from; a checkpoint is untrusted data.
 
 Only the facts named here are taken, each of a known type and range; everything else in the file is ignored.
 """
@@ -83,6 +83,7 @@ def check_state(checkpoint: dict[str, Any], path: str) -> None:
     for part, holds in checks.items():
         if not holds:
             raise _broken(path, part)
+    assert hub is not None  # checked above
     facts = {name: hub["runtime_info"][name] for name in RUN_FACTS if name in hub["runtime_info"]}
     for name, value in facts.items():
         if value is not None and not RUN_FACTS[name](value):
@@ -188,7 +189,7 @@ def merged_optimizer_state(saved: dict[str, Any], optimizer: Optimizer, path: st
 
 
 def _is_moment(name: str, value: Any, shape: torch.Size | None) -> bool:
-    """Whether a value can be part of a parameter's state: a tensor like the parameter, or a number such as `step`."""
+    """True if a value can be part of a parameter's state: a tensor like the parameter, or a number such as `step`."""
     if isinstance(value, Tensor) and name != "step":
         return value.layout is torch.strided and value.is_floating_point() and shape in (None, value.shape)
     if isinstance(value, Tensor):
@@ -198,7 +199,7 @@ def _is_moment(name: str, value: Any, shape: torch.Size | None) -> bool:
 
 
 def _state_names(optimizer: Optimizer) -> set[str] | None:
-    """What this kind of optimizer keeps for a parameter, from a step of a small one; None if it cannot be made."""
+    """State that this optimizer keeps per parameter, from a step of a small one; None if it cannot be built."""
     try:
         parameter = torch.nn.Parameter(torch.zeros(2))
         options = {name: value for name, value in optimizer.param_groups[0].items() if name in optimizer.defaults}

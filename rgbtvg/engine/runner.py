@@ -24,7 +24,7 @@ from rgbtvg.engine.config import RunConfig, override
 from rgbtvg.engine.hooks.activation_checkpointing_hook import ActivationCheckpointingHook
 from rgbtvg.engine.hooks.exact_resume_hook import CheckedStateHook
 from rgbtvg.engine.hooks.termination_hook import TerminationHook, stopped_by
-from rgbtvg.engine.loggers import LogsAsConfigured
+from rgbtvg.engine.loggers import AnyRunner, LogsAsConfigured
 from rgbtvg.engine.optim import schedulers_in_reach
 from rgbtvg.engine.own_weights import check_weights, reads_own_weights
 from rgbtvg.engine.provenance import file_identity, refuse_other_predictions
@@ -47,7 +47,7 @@ LOG_FILE_ONLY = (
 """Beginnings of MMEngine's messages that go to the log file only."""
 
 
-class WritesConfig:
+class WritesConfig(AnyRunner):
     """Mixin of a runner: next to the config, ``<name>_resolved.txt`` shows it with every reference replaced."""
 
     cfg: Config
@@ -168,7 +168,7 @@ def train(
             refuse_used(config.work_dir)
         _apply_options(config, load_from, amp, seed, deterministic, auto_scale_lr, launcher)
         checkpoint = newest or config.load_from
-        if checkpoint and not Path(checkpoint).is_file():
+        if checkpoint and not Path(str(checkpoint)).is_file():
             raise CheckpointError(f"no such checkpoint: {checkpoint}")
         runner = build_runner(config)
         if newest:
@@ -192,8 +192,8 @@ def train(
 
 
 def _is_in(work_dir: str | Path, checkpoint: bool | str | Path) -> bool:
-    """Whether a checkpoint to resume from is of this work dir."""
-    return bool(checkpoint) and Path(checkpoint).absolute().parent == Path(work_dir).absolute()
+    """True if a checkpoint to resume from is of this work dir."""
+    return not isinstance(checkpoint, bool) and Path(checkpoint).absolute().parent == Path(work_dir).absolute()
 
 
 def _apply_options(

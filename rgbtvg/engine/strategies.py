@@ -49,23 +49,26 @@ class FSDPStrategy(PlainFSDPStrategy):
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
         """Remember the shapes of the whole tensors; afterwards every process has shares of them only."""
-        model = super().build_model(model)
-        self.shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
-        return model
+        built: nn.Module = super().build_model(model)
+        self.shapes = {name: tensor.shape for name, tensor in built.state_dict().items()}
+        return built
 
     def build_optim_wrapper(self, optim_wrapper: Any, model: nn.Module | None = None) -> BaseOptimWrapper:
         """MMEngine's entry; gradients are clipped by the norm over all processes, where MMEngine takes each one's."""
         if isinstance(optim_wrapper, dict) and optim_wrapper.get("type") == "GuardedAmpOptimWrapper":
             optim_wrapper.setdefault("use_fsdp", True)
         built = super().build_optim_wrapper(optim_wrapper, model)
-        if getattr(built, "clip_func", None) is torch.nn.utils.clip_grad_norm_:
+        if (
+            isinstance(model, FullyShardedDataParallel)
+            and getattr(built, "clip_func", None) is torch.nn.utils.clip_grad_norm_
+        ):
             built.clip_func = partial(_clip_shared_out, model)
         return built
 
     def build_param_scheduler(
         self, scheduler: Any, optim_wrapper: BaseOptimWrapper, default_args: dict | None = None
     ) -> Any:
-        """The schedulers whose turn comes in this run."""
+        """Build only the schedulers that start before the last epoch."""
         run = default_args or {}
         reached = schedulers_in_reach(scheduler, run.get("max_epochs"), run.get("max_iters"))
         return super().build_param_scheduler(reached, optim_wrapper, default_args)

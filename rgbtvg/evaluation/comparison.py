@@ -40,8 +40,9 @@ class Difference(Estimate):
         p: p value by images, exact for hits (:func:`sign_flip`), of a t test for ``miou``.
         p_holm: `p` adjusted by Holm's method for the number of runs compared with the first.
         better, worse: expressions that only this run, or only the first, has right; None with several seeds or
-        ``miou``. p_mcnemar: McNemar's exact test of them, which takes expressions for independent. seeds_low,
-        seeds_high: interval about the choice of test images and of training seeds together; None unless
+            ``miou``.
+        p_mcnemar: McNemar's exact test of them, which takes expressions for independent.
+        seeds_low, seeds_high: interval about the choice of test images and of training seeds together; None unless
             both runs have at least two seeds.
     """
 

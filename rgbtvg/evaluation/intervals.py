@@ -21,10 +21,14 @@ Z80 = 0.8416212335729143
 """80 % quantile of the normal distribution."""
 MIN_COUNT = 20
 """Fewest samples for which an interval is given."""
-MIN_IMAGES = 5
+MIN_IMAGES = 15
 """Fewest images for which an interval is given."""
-PRIOR_WEIGHT = 0.2
-"""Weight of each of the two pseudo-observations in :func:`mean`, in average images and for a range of 1."""
+PRIOR_WEIGHT = 0.4
+"""Weight of each of the two pseudo-observations in :func:`mean`, in average images."""
+DIFFERENCE_WEIGHT = PRIOR_WEIGHT / 3
+"""The same for a difference of two models."""
+SKEW_WEIGHT = 0.7
+"""The same in :func:`ratio`, times the distance of the ratio from the middle of its range, in halves of the range."""
 MIN_DESIGN_EFFECT = 0.5
 """A smaller estimate of the variance by images, relative to independent expressions, is taken for chance."""
 
@@ -87,9 +91,9 @@ def proportion(hits: ArrayLike, images: ArrayLike | None = None) -> Estimate:
 def mean(values: ArrayLike, images: ArrayLike | None = None, limits: tuple[float, float] = (0.0, 1.0)) -> Estimate:
     """Mean of N values within `limits`, with an interval that inverts a t test by images (Fieller 1954).
 
-    Two pseudo-observations of weight :data:`PRIOR_WEIGHT` at the limits keep the interval from closing where few
-    samples differ from the others, in the spirit of Agresti and Min (2005). Values that are all equal say nothing
-    about their spread; they get the Wilson interval of a proportion, scaled to the limits.
+    Two pseudo-observations of weight :data:`PRIOR_WEIGHT` (:data:`DIFFERENCE_WEIGHT`) at the limits keep the interval
+    from closing where few samples differ from the others, in the spirit of Agresti and Min (2005). Values that are all
+    equal say nothing about their spread; they get the Wilson interval of a proportion, scaled to the limits.
 
     Args:
         values: (N,).
@@ -104,11 +108,16 @@ def mean(values: ArrayLike, images: ArrayLike | None = None, limits: tuple[float
     if np.ptp(numbers) == 0:
         return _around_equal_values(value, count, limits)
     sums, sizes = _sums(codes, numbers), _sums(codes, np.ones(count))
-    return Estimate(value, *_fieller(value, sums, sizes, limits), count)
+    weight = DIFFERENCE_WEIGHT if limits[0] < 0 else PRIOR_WEIGHT
+    return Estimate(value, *_fieller(value, sums, sizes, limits, weight), count)
 
 
 def ratio(numerators: ArrayLike, denominators: ArrayLike, images: ArrayLike | None = None) -> Estimate:
-    """Sum of (N,) numerators over sum of (N,) denominators, in [0, 1]; the interval is made as in :func:`mean`."""
+    """Sum of (N,) numerators over sum of (N,) denominators, in [0, 1].
+
+    The interval is made as in :func:`mean`. The t interval of sizes that differ much is too long in the middle of the
+    range and too short near its ends, so the weight of the pseudo-observations grows with the distance from the middle.
+    """
     upper, codes = _samples(numerators, images)
     lower = np.asarray(denominators, dtype=float)
     count, images_count = upper.size, int(codes.max(initial=-1)) + 1
@@ -117,7 +126,7 @@ def ratio(numerators: ArrayLike, denominators: ArrayLike, images: ArrayLike | No
     if not _enough(count, images_count) or total == 0:
         return Estimate(value, None, None, count)
     sums, sizes = _sums(codes, upper), _sums(codes, lower)
-    return Estimate(value, *_fieller(value, sums, sizes, (0.0, 1.0)), count)
+    return Estimate(value, *_fieller(value, sums, sizes, (0.0, 1.0), SKEW_WEIGHT * abs(2 * value - 1)), count)
 
 
 def minimum_detectable_difference(hits: ArrayLike, images: ArrayLike | None = None) -> float | None:
@@ -193,11 +202,15 @@ def _around_equal_values(value: float, count: int, limits: tuple[float, float]) 
 
 
 def _fieller(
-    value: float, sums: NDArray[np.float64], sizes: NDArray[np.float64], limits: tuple[float, float]
+    value: float,
+    sums: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    limits: tuple[float, float],
+    prior: float,
 ) -> tuple[float, float]:
     """All ratios r for which a t test does not find the mean of ``sums - r sizes`` over images different from 0."""
     images, (smallest, largest) = len(sums), limits
-    weight = PRIOR_WEIGHT / (largest - smallest) * sizes.mean()
+    weight = prior * sizes.mean()
     total = sums.sum() + weight * (smallest + largest)
     size = sizes.sum() + 2 * weight
     covariance = images * np.cov(sums, sizes)  # of the totals, from independent images

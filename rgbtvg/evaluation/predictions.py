@@ -9,8 +9,9 @@ A file is a JSON object with
 A row holds ``sample_id``, ``dataset``, ``split``, ``subsets``, ``conditions``, ``expression``, ``image_paths``,
 ``size`` (height, width) of the original image, ``gt_boxes_xyxy`` and ``pred_boxes_xyxy`` in its pixels,
 ``pred_scores``, and the figures of the metric (``iou`` ...). ``error`` says why the data loader could not read the
-sample, ``invalid`` why its prediction counts as wrong. Numbers are written in full, so every printed figure can be
-computed again from the file (:meth:`SampleMetric.evaluate_rows`).
+sample, ``invalid`` why its prediction counts as wrong, ``warnings`` why a model may not have seen or understood it.
+Numbers are written in full, so every printed figure can be computed again from the file
+(:meth:`SampleMetric.evaluate_rows`).
 """
 
 from __future__ import annotations

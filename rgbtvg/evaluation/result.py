@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from rgbtvg.errors import DataError
 from rgbtvg.evaluation.groups import Group, bucket, in_reading_order
 from rgbtvg.evaluation.intervals import Estimate
 from rgbtvg.evaluation.table import text_table
+from rgbtvg.structures import warning_kind
 
 TABLE_WIDTH = 120
 MAX_LISTED = 10
@@ -36,6 +38,7 @@ class EvaluationResult:
         groups: one result per group.
         errors: sample id -> why the data loader could not read it.
         invalid: sample id -> why its prediction counts as wrong, such as a NaN coordinate.
+        warnings: kind of warning, such as a blank image or a cut expression -> number of samples. They count as usual.
 
     Example:
         >>> result = EvaluationResult.load("work_dirs/quickstart/test/results.json")
@@ -47,13 +50,16 @@ class EvaluationResult:
     groups: list[GroupResult]
     errors: dict[str, str] = field(default_factory=dict)
     invalid: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_rows(cls, rows: list[dict[str, Any]], score: Callable[[list], dict[str, Estimate]]) -> EvaluationResult:
         """Group the rows and apply `score` to every group."""
         groups = [GroupResult(group, len(members), score(members)) for group, members in bucket(rows).items()]
-        reasons = ({row["sample_id"]: row[name] for row in rows if name in row} for name in ("error", "invalid"))
-        return cls(groups, *reasons)
+        errors = {row["sample_id"]: row["error"] for row in rows if "error" in row}
+        invalid = {row["sample_id"]: row["invalid"] for row in rows if "invalid" in row}
+        kinds = Counter(warning_kind(text) for row in rows for text in row.get("warnings", ()))
+        return cls(groups, errors, invalid, dict(kinds.most_common()))
 
     @property
     def overall(self) -> GroupResult:
@@ -99,7 +105,8 @@ class EvaluationResult:
             listed(self.errors, "could not be read and count as wrong"),
             listed(self.invalid, "have no valid prediction and count as wrong"),
         ]
-        return "\n".join([f"{headline}: {by_split}", text, *filter(None, lists)])
+        warned = [f"warning: {count} samples: {kind}" for kind, count in self.warnings.items()]
+        return "\n".join([f"{headline}: {by_split}", text, *filter(None, lists), *warned])
 
     def to_json(self, path: str | Path) -> None:
         """Write everything; :meth:`load` reads it back."""
@@ -111,7 +118,7 @@ class EvaluationResult:
             }
             for result in self.groups
         ]
-        content = {"groups": groups, "errors": self.errors, "invalid": self.invalid}
+        content = {"groups": groups, "errors": self.errors, "invalid": self.invalid, "warnings": self.warnings}
         Path(path).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def to_csv(self, path: str | Path) -> None:
@@ -144,7 +151,7 @@ class EvaluationResult:
                 )
                 for entry in content["groups"]
             ]
-            return cls(groups, content["errors"], content["invalid"])
+            return cls(groups, content["errors"], content["invalid"], content.get("warnings", {}))
         except OSError as error:
             raise DataError(f"Cannot read the result file {path}: {error.strerror}.") from error
         except (ValueError, KeyError, TypeError) as error:

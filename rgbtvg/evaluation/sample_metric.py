@@ -143,6 +143,8 @@ def make_row(sample: dict[str, Any]) -> dict[str, Any]:
     }
     if sample.get("error"):
         row["error"] = str(sample["error"])
+    if sample.get("warnings"):
+        row["warnings"] = list(sample["warnings"])
     if "pred_boxes_xyxy" in sample:
         pairs = list(zip(sample["pred_boxes_xyxy"].tolist(), sample["pred_scores"].tolist(), strict=True))
         finite = [(box, score) for box, score in pairs if all(map(math.isfinite, (*box, score)))]

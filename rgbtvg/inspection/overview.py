@@ -1,4 +1,4 @@
-"""What a page shows of data that has nothing wrong: how long, how large, where, and how well the pairs fit."""
+"""Statistics of a data set for the report: lengths, sizes, positions, and registration of the pairs."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _image_facts(survey: Survey) -> list[tuple[str, str]]:
     for stream in sorted({stream for pair in survey.pairs for stream in pair.images}, reverse=True):
         images = [pair.images[stream] for pair in survey.pairs if stream in pair.images]
         sound = [image for image in images if image.size]
-        sizes = Counter(image.size for image in sound).most_common()
+        sizes = Counter(image.size for image in sound if image.size).most_common()
         common = ", ".join(f"{width}x{height} ({count})" for (height, width), count in sizes[:3])
         facts.append((f"{stream} files", f"{len(sound)} of {len(images)} readable"))
         facts.append((f"{stream} sizes", common + (f" and {len(sizes) - 3} more" if len(sizes) > 3 else "")))
@@ -109,8 +109,9 @@ def _image_facts(survey: Survey) -> list[tuple[str, str]]:
 def _relative_shifts(survey: Survey) -> list[tuple[float, float]]:
     shifts = []
     for pair in survey.pairs:
-        if pair.shift is not None:
-            side = max(pair.images["rgb"].size)
+        size = pair.images["rgb"].size if "rgb" in pair.images else None
+        if pair.shift is not None and size is not None:
+            side = max(size)
             shifts.append((round(100 * pair.shift.dx / side, 2), round(100 * pair.shift.dy / side, 2)))
     # Equal ones are one dot.
     return sorted(set(shifts))

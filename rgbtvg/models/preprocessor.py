@@ -1,4 +1,4 @@
-"""From samples to the batch on its device."""
+"""Move a batch to its device and normalise it."""
 
 from __future__ import annotations
 

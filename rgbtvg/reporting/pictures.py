@@ -79,7 +79,7 @@ def pictures_of(run: Run, number: int = 4, modality: str = "rgbt") -> dict[str, 
 
 
 def attention_of(run: Run, number: int = 4) -> list[Picture]:
-    """What the network saw and where it looked, for samples of the last split drawn at random."""
+    """Network inputs and relevance maps of random samples of the last split."""
     if run.checkpoint is None:
         raise DataError(f"{run.folder} has no best.pth, which pictures of attention need")
     from rgbtvg.apis import GroundingInferencer

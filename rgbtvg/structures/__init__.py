@@ -2,15 +2,17 @@
 
 from rgbtvg.structures.features import ImageFeatures, Prediction, TextFeatures
 from rgbtvg.structures.frame import Frame
-from rgbtvg.structures.grounding_sample import GroundingSample
-from rgbtvg.structures.inputs import MODALITY_STREAMS, GroundingInputs
+from rgbtvg.structures.grounding_sample import GroundingSample, warning_kind
+from rgbtvg.structures.inputs import MODALITY_STREAMS, STREAM_TITLES, GroundingInputs
 
 __all__ = [
     "MODALITY_STREAMS",
+    "STREAM_TITLES",
     "Frame",
     "GroundingInputs",
     "GroundingSample",
     "ImageFeatures",
     "Prediction",
     "TextFeatures",
+    "warning_kind",
 ]

@@ -1,4 +1,4 @@
-"""What travels with an image pair through transforms, models, metrics and drawings."""
+"""Annotations and predictions of an image pair."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class GroundingSample(BaseDataElement):
     - ``dataset``, ``split`` (str), ``subsets`` (list of str, such as ``testA``), ``conditions`` (dict name -> value).
     - ``expression`` (str), ``image_paths`` (dict modality -> path).
     - ``ori_shape`` (H, W) of the image file; ``input_shape`` (H, W) of the padded network input.
+    - ``warnings`` (list of str): why a model may not see or understand the sample, ``kind: details`` each.
     - ``pad_offset`` (left, top) of the image inside the padded input; ``frame`` (:class:`Frame`), image to input.
     - ``no_prediction`` (str), after a prediction without a result: the reason, such as an answer that cannot be read.
 
@@ -36,3 +37,8 @@ class GroundingSample(BaseDataElement):
     pred_boxes_xyxy: Tensor
     pred_scores: Tensor
     pred_mask: Tensor
+
+
+def warning_kind(warning: str) -> str:
+    """Kind of a warning: its text before the details."""
+    return warning.partition(":")[0]

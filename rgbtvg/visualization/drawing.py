@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from rgbtvg.datasets.transforms.loading import to_rgb, to_thermal
 from rgbtvg.errors import DataError
+from rgbtvg.structures import STREAM_TITLES
 
 Box = Sequence[float]
 Colour = tuple[int, int, int]
@@ -27,7 +28,6 @@ HIT: Colour = (0, 125, 35)
 MISS: Colour = (200, 30, 30)
 PAPER: Colour = (255, 255, 255)
 
-STREAM_TITLES = {"rgb": "RGB", "ir": "thermal"}
 MIN_WIDTH = 480
 """Narrower images are enlarged to this width, so that lines and letters stay readable."""
 MAX_LINES = 4

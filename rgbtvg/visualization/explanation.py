@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import cv2
 import numpy as np
@@ -37,10 +38,9 @@ def draw_explanation(
         gt_boxes_xyxy: (N, 4) xyxy in pixels of the network's input.
         pred_boxes_xyxy: (M, 4) likewise.
     """
-    boxes = dict(gt_boxes_xyxy=gt_boxes_xyxy, pred_boxes_xyxy=pred_boxes_xyxy)
-    tiles = [answer, draw_grounding(dict(views), "what the network saw", width=width, **boxes)]
-    for name, images in maps.items():
-        tiles.append(draw_grounding(dict(images), f"where it looked: {name}", width=width, **boxes))
+    draw = partial(draw_grounding, gt_boxes_xyxy=gt_boxes_xyxy, pred_boxes_xyxy=pred_boxes_xyxy, width=width)
+    tiles = [answer, draw(dict(views), "what the network saw")]
+    tiles += [draw(dict(images), f"where it looked: {name}") for name, images in maps.items()]
     return contact_sheet([*tiles, text_tile(lines, answer.width)], columns=1, title=title)
 
 

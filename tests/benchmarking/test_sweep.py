@@ -135,20 +135,24 @@ def test_a_benchmark_of_two_methods(tmp_path, capsys):
     assert run_tool(*arguments, "--dry-run") == 0, capsys.readouterr()
     printed = capsys.readouterr().out
     assert "one rgbt rgbtvg_synthetic seed 0" in printed and "3 runs, about 0.0 hours of one" in printed
+    assert "GFLOPs per pair" in printed
     assert not (tmp_path / "out").exists()
 
     assert run_tool(*arguments, "--jobs", 2) == 0, capsys.readouterr()
     lines = (tmp_path / "out" / "table.md").read_text().splitlines()
-    names = [cell.strip() for cell in lines[0].strip("| ").split("|")]
+    assert lines[0] == "Acc@0.5 / Acc@0.7 in %"
+    names = [cell.strip() for cell in lines[2].strip("| ").split("|")]
     assert names[:4] == ["method", "modality", "synthetic val", "synthetic test"]
-    assert [tuple(cell.strip() for cell in line.split("|")[1:3]) for line in lines[2:5]] == [
+    assert [tuple(cell.strip() for cell in line.split("|")[1:3]) for line in lines[4:7]] == [
         ("one", "rgb"),
         ("one", "rgbt"),
         ("two", "rgbt"),
     ]
     record = json.loads((tmp_path / "out" / "two_rgbt_rgbtvg_synthetic_0" / "run.json").read_text())
     assert record["settings"]["options"]["lr"] == 0.001
-    assert {"val", "test"} <= set(record["scores"])
+    line = next(line for line in json.loads((tmp_path / "out/table.json").read_text()) if line["row"] == "two")
+    assert line["accuracy"] == record["accuracy"] >= line["accuracy_70"]
+    assert f"{100 * line['accuracy']:.2f} / {100 * line['accuracy_70']:.2f}" in lines[6]
     assert run_tool(*arguments) == 0
     assert "3 runs, 3 of them finished before" in capsys.readouterr().out
 

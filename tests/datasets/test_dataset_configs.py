@@ -1,12 +1,11 @@
 """Every dataset's config puts its reader into any method, and the documented recipes are configs that load."""
 
-import re
-import shlex
 from pathlib import Path
 
 import pytest
 
 from rgbtvg.engine import config_from_checkpoint, load_config, parse_options
+from rgbtvg.engine.lineage import SETS, counterparts, markdown
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.registry import DATASETS
 from tests.datasets.classic import SEQTR_FOLDERS, write_classic_sets
@@ -118,20 +117,39 @@ def test_a_wrong_name_is_one_sentence(tmp_path):
         config_from_checkpoint(tmp_path / "none.pth", {"data": "refcoco"})
 
 
-def recipes():
-    """Commands of the table of recipes: (config, options)."""
-    text = (ROOT / "docs/datasets.md").read_text(encoding="utf-8")
-    for line in re.findall(r"`((?:simvg|alvg)/\w+\.py[^`]*)`", text):
-        config, *options = shlex.split(line.replace("--cfg-options ", ""))
-        yield pytest.param(config, options, id=line)
+RECIPES = [(row, name) for row in counterparts() for name in row.sets]
 
 
-@pytest.mark.parametrize(("config", "options"), recipes())
-def test_documented_recipes_load(config, options):
-    resolved = load_config(ROOT / "configs" / config, parse_options(options))
-    named = [option.split("=", 1)[1] for option in options if option.startswith("data=")]
+@pytest.mark.parametrize(("row", "name"), RECIPES, ids=[f"{row.theirs}:{name}" for row, name in RECIPES])
+def test_configs_that_stand_for_those_of_simvg_and_alvg_load(row, name):
+    config, _, *options = row.command(name).split()
+    resolved = load_config(ROOT / config, parse_options(options))
+    expected = load_config(QUICKSTART, {"data": f"seqtr/{SETS[name]}"}).train_dataloader.dataset
     assert resolved.modality == "rgb"
-    if named:
-        expected = load_config(QUICKSTART, {"data": named[0]}).train_dataloader.dataset
-        assert resolved.train_dataloader.dataset.type == expected.type
-        assert resolved.train_dataloader.dataset.dataset == expected.dataset
+    assert resolved.train_dataloader.dataset.type == expected.type
+    assert resolved.train_dataloader.dataset.dataset == expected.dataset
+
+
+@pytest.mark.parametrize("method", ["SimVG", "ALVG"])
+def test_method_pages_have_the_table_of_the_authors_configs(method):
+    assert markdown(method) in (ROOT / f"docs/methods/{method.lower()}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("configs/single/ViT-base/refcocoplus/refcocoplus_onestage.py", "simvg_b32.py .*data=seqtr/refcoco_plus"),
+        (
+            "single/ViT-large/referit/referit_twostage_2.py",
+            "simvg_l32_twostage_2.py .*model.head.token_weight=2",
+        ),
+        ("configs/mix/ViT-base/pretrian-mixed.py", "simvg_b32_pretrain.py .*data=seqtr/mixed image_size=640"),
+        ("configs/mix/ViT-base/finetune_coco_all/noema#finetune#refcoco.py", "simvg_b32_finetune.py .*refcoco lr=2e-4"),
+        ("configs/single/ViT-base/refcoco/refcoco.py", "alvg_b32_masks.py --cfg-options data=seqtr/refcoco$"),
+        ("configs/single/ViT-base/flickr30k/flicker30.py", "alvg_b32.py --cfg-options data=seqtr/flickr30k$"),
+        ("configs/mix/ViT-large/pretrain-cocoall.py", "alvg_l32_masks.py .*data=seqtr/coco_all batch_size=8"),
+    ],
+)
+def test_a_config_path_of_simvg_or_alvg_is_answered_with_ours(path, command):
+    with pytest.raises(ConfigError, match=f"no such config: .*config of that name is here configs/.*{command}"):
+        load_config(path)

@@ -80,7 +80,7 @@ def test_checkpoint_of_another_method_is_refused(tmp_path, trained, resume):
     else:
         status = call(run_test, str(tmp_path / "run"), checkpoint, options, output=log)
     assert status == 1
-    assert "is a checkpoint of TinyGrounder, and OtherGrounder is wanted: 11 of its 13 tensors" in log.read_text()
+    assert "is a checkpoint of TinyGrounder, but the model is OtherGrounder: 11 of its 13 tensors" in log.read_text()
     assert "Traceback" not in log.read_text()
 
 
@@ -125,3 +125,14 @@ def test_sentence_of_an_error_from_a_worker():
         == "a/1: x.png: truncated"
     )
     assert error_message(DataError("no such folder: x")) == "no such folder: x"
+
+
+def test_training_and_testing_take_the_config_as_an_option(tmp_path, capfd):
+    """The command lines of ALVG: ``train.py --config X`` and ``test.py --config X --load-from Y``."""
+    tiny_config(tmp_path / "tiny")
+    config, run = tmp_path / "tiny_config.py", tmp_path / "run"
+    assert run_tool("train.py", "--config", config, "--work-dir", run, "--cfg-options", "max_epochs=1") == 0
+    assert (run / "best.pth").is_file()
+    arguments = ("--config", config, "--load-from", run / "best.pth", "--work-dir", run / "test")
+    assert run_tool("test.py", *arguments) == 0, capfd.readouterr()
+    assert json.loads((run / "test" / "predictions.json").read_text())["rows"]

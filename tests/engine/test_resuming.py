@@ -219,7 +219,7 @@ def test_resuming_elsewhere_takes_the_best_checkpoint_along(whole, tmp_path, cap
     shutil.copy(whole / "epoch_2.pth", tmp_path)
     capfd.readouterr()
     alone = resumed(tmp_path / "alone", tmp_path / "epoch_2.pth")
-    assert "chooses the best checkpoint anew" in capfd.readouterr().out
+    assert "chooses the best checkpoint again" in capfd.readouterr().out
     assert (alone / "best.pth").is_file()
 
 

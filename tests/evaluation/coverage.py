@@ -18,7 +18,7 @@ from scipy.special import ndtri
 from rgbtvg.evaluation.intervals import Estimate, mean, proportion, ratio
 from rgbtvg.evaluation.table import text_table
 
-COUNTS = (20, 28, 49, 160, 400)
+COUNTS = (20, 28, 36, 49, 160, 400)
 SETTINGS = ((0.5, 0.0), (0.5, 1 / 3), (0.7, 1 / 3), (0.85, 1 / 3))
 """Accuracy and correlation within an image."""
 KINDS = ("accuracy", "mean IoU", "overall IoU", "difference of accuracies", "difference of mean IoU")
@@ -86,14 +86,17 @@ def simulate(
 def coverage(
     count: int, accuracy: float, correlation: float, runs: int, seed: int = 0, draw: Callable = simulate
 ) -> dict[str, float]:
-    """Kind -> share of the intervals of `runs` simulated evaluations that hold the truth."""
+    """Kind -> share of the intervals of `runs` simulated evaluations that hold the truth.
+
+    Kinds for which less than a tenth of the evaluations have an interval are left out.
+    """
     rng = np.random.default_rng([seed, count, round(1000 * accuracy), round(1000 * correlation)])
     covered: dict[str, list[bool]] = {}
     for _ in range(runs):
         for kind, (estimate, truth) in draw(count, accuracy, correlation, rng).items():
             if estimate.low is not None:
                 covered.setdefault(kind, []).append(estimate.low <= truth <= estimate.high)
-    return {kind: float(np.mean(held)) for kind, held in covered.items()}
+    return {kind: float(np.mean(held)) for kind, held in covered.items() if len(held) >= runs / 10}
 
 
 def table(runs: int) -> str:
@@ -103,7 +106,12 @@ def table(runs: int) -> str:
         for count in COUNTS:
             found = coverage(count, accuracy, correlation, runs)
             rows.append(
-                [f"{accuracy:.2f}", f"{correlation:.2f}", str(count), *(f"{100 * found[kind]:.1f}" for kind in KINDS)]
+                [
+                    f"{accuracy:.2f}",
+                    f"{correlation:.2f}",
+                    str(count),
+                    *(f"{100 * found[kind]:.1f}" if kind in found else "-" for kind in KINDS),
+                ]
             )
     return text_table(["accuracy", "correlation", "expressions", *KINDS], rows)
 

@@ -229,3 +229,17 @@ def test_loading_something_else_says_so(tmp_path, content):
 def test_loading_a_folder_without_predictions_says_so(tmp_path):
     with pytest.raises(DataError, match=r"has no predictions\.json below it"):
         load_predictions(tmp_path)
+
+
+def test_warnings_about_samples_are_counted_by_kind(tmp_path):
+    blank = "the thermal image is blank: all of its pixels are equal"
+    words = [f"the model does not know some words: {word}" for word in ("qzx", "xqz")]
+    samples = [
+        predicted_sample(index, wide_box(1.0), warnings=warnings)
+        for index, warnings in enumerate(([blank, words[0]], [words[1]], []))
+    ]
+    assert run(samples, type="GroundingMetric", out_dir=str(tmp_path))["grounding/acc@0.5"] == 1
+    result = EvaluationResult.load(tmp_path / "results.json")
+    assert result.warnings == {"the model does not know some words": 2, "the thermal image is blank": 1}
+    assert "warning: 2 samples: the model does not know some words" in result.table()
+    assert load_predictions(tmp_path)["rgbtvg_flir/test/000001"]["warnings"] == [words[1]]

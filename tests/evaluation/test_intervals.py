@@ -6,6 +6,7 @@ from scipy import stats
 
 from rgbtvg.evaluation.intervals import (
     MIN_COUNT,
+    MIN_IMAGES,
     image_codes,
     mean,
     minimum_detectable_difference,
@@ -45,14 +46,14 @@ def test_intervals_of_many_images_agree_with_the_bootstrap_of_images():
 
 
 @pytest.mark.parametrize("function", [proportion, mean, lambda values: ratio(values, np.ones(len(values)))])
-def test_no_interval_below_twenty_samples_or_five_images(function):
+def test_no_interval_below_twenty_samples_or_fifteen_images(function):
     small = function(np.ones(MIN_COUNT - 1))
     assert (small.value, small.low, small.high) == (1.0, None, None)
     assert small.percent() == "100.00 n too small"
     assert function(np.ones(MIN_COUNT)).low is not None
     assert function(np.zeros(0)).percent() == "-"
-    assert proportion(np.ones(40), np.arange(40) % 4).low is None
-    assert proportion(np.ones(40), np.arange(40) % 5).low is not None
+    assert proportion(np.ones(40), np.arange(40) % (MIN_IMAGES - 1)).low is None
+    assert proportion(np.ones(40), np.arange(40) % MIN_IMAGES).low is not None
 
 
 def test_equal_values_do_not_pretend_to_be_certain():
@@ -82,7 +83,7 @@ def test_minimum_detectable_difference_is_found_with_80_percent_power():
     assert 0.77 < found / 2000 < 0.85
 
 
-@pytest.mark.parametrize("count, accuracy", [(28, 0.5), (160, 0.7)])
+@pytest.mark.parametrize("count, accuracy", [(49, 0.5), (160, 0.7)])
 def test_intervals_cover_the_truth(count, accuracy):
     """95 +- 2 % with 2.5 expressions per image; the margin of the simulation itself is 1.5 %."""
     found = coverage(count, accuracy, 1 / 3, runs=800)
@@ -95,9 +96,8 @@ def test_coverage_of_all_settings():
     for accuracy, correlation in SETTINGS:
         for count in COUNTS:
             found = coverage(count, accuracy, correlation, runs=4000, seed=1)
-            # Where few samples of few images differ no method is exact; docs/evaluation.md shows by how much.
-            low, high = (0.91, 0.985) if accuracy > 0.8 or count < 40 else (0.93, 0.97)
-            assert all(low <= share <= high for share in found.values()), (accuracy, correlation, count, found)
+            # 95 +- 2 %; the margin of the simulation itself is 0.7 %.
+            assert all(0.923 <= share <= 0.977 for share in found.values()), (accuracy, correlation, count, found)
 
 
 def test_the_documented_coverage_is_that_of_the_simulation():
@@ -106,9 +106,12 @@ def test_the_documented_coverage_is_that_of_the_simulation():
     block = page.split(BEGIN)[1].split(END)[0]
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.strip().splitlines()]
     assert lines[0][3:] == list(KINDS)
-    table = {(float(a), float(c), int(n)): [float(value) for value in values] for a, c, n, *values in lines[2:]}
+    table = {
+        (float(a), float(c), int(n)): [float(value) for value in values if value != "-"]
+        for a, c, n, *values in lines[2:]
+    }
     assert table.keys() == {(a, round(c, 2), n) for a, c in SETTINGS for n in COUNTS}
-    assert np.mean([93 <= value <= 97 for values in table.values() for value in values]) >= 0.9
-    assert min(min(values) for values in table.values()) >= 92
+    assert all(93 <= value <= 97 for values in table.values() for value in values)
+    assert all(values for (_, _, count), values in table.items() if count > 30)
     found = coverage(49, 0.7, 1 / 3, runs=400)
     assert [100 * found[kind] for kind in KINDS] == pytest.approx(table[0.7, 0.33, 49], abs=4)

@@ -39,18 +39,19 @@ def test_the_first_loss_is_that_of_float32(method, modality):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", FAMILIES)
 def test_training_goes_the_way_of_float32(method):
+    """Mean loss of steps 41 to 50 at a usual learning rate; batches learned by heart follow any rounding by ±15 %."""
+    batches = [collated_batch("rgb", size=8, seed=seed) for seed in range(4)]
     means = []
     for amp in (False, True):
         model = build(method, "rgb").train()
         learning = [p for p in model.parameters() if p.requires_grad]
-        optimizer = OptimWrapper(torch.optim.AdamW(learning, lr=1e-3))
-        batch, losses = collated_batch("rgb", size=8), []
+        optimizer, losses = OptimWrapper(torch.optim.AdamW(learning, lr=2.5e-4)), []
         torch.manual_seed(0)
-        for _ in range(50):
+        for step in range(50):
             with torch.autocast("cpu", torch.bfloat16, enabled=amp):
-                data = model.data_preprocessor(batch, training=True)
+                data = model.data_preprocessor(batches[step % 4], training=True)
                 total, _ = model.parse_losses(model(**data, mode="loss"))
             optimizer.update_params(total)
             losses.append(total.item())
         means.append(sum(losses[40:]) / 10)
-    assert means[1] == pytest.approx(means[0], rel=0.05)
+    assert means[1] == pytest.approx(means[0], rel=0.05), means

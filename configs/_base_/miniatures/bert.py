@@ -1,17 +1,14 @@
 """The BERT that is pre-trained in minutes, and what methods built on it start from."""
 
 bert = "pretrain_weights/miniature/bert"
-bert_text = dict(
-    type="BertEncoder",
-    arch=dict(
-        vocab_size=2000,
-        hidden_size=96,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=192,
-        max_position_embeddings=32,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    ),
-    pretrained="$bert",
+bert_arch = dict(
+    vocab_size=2000,
+    hidden_size=96,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    intermediate_size=192,
+    max_position_embeddings=32,
+    hidden_dropout_prob=0.0,
+    attention_probs_dropout_prob=0.0,
 )
+bert_text = dict(type="BertEncoder", arch="$bert_arch", pretrained="$bert")

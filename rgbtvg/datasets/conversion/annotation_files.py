@@ -85,7 +85,8 @@ def _voc_object(node: ElementTree.Element) -> LabelledObject:
     if not name or box is None:
         raise ValueError("an object has no name or no bndbox")
     if box.find("xmin") is not None:
-        corners = tuple(_number(box, tag) for tag in ("xmin", "ymin", "xmax", "ymax"))
+        x0, y0, x1, y1 = (_number(box, tag) for tag in ("xmin", "ymin", "xmax", "ymax"))
+        corners = (x0, y0, x1, y1)
     else:
         x, y, w, h = (_number(box, tag) for tag in ("x", "y", "w", "h"))
         corners = (x, y, x + w, y + h)
@@ -154,11 +155,11 @@ def read_yolo(
         if not fields:
             continue
         try:
-            number = _finite(fields[0], "a class")
-            index = int(number)
-            if not 0 <= number < len(names) or not names[index]:
-                raise ValueError(f"class {number:g} has no name, there are {len([each for each in names if each])}")
-            if index != number:
+            value = _finite(fields[0], "a class")
+            index = int(value)
+            if not 0 <= value < len(names) or not names[index]:
+                raise ValueError(f"class {value:g} has no name, there are {len([each for each in names if each])}")
+            if index != value:
                 raise ValueError(f"a class is {fields[0]!r}, not a whole number")
             x0, y0, x1, y1 = _yolo_corners([_finite(field, "a coordinate") for field in fields[1:]])
         except ValueError as error:

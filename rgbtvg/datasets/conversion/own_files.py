@@ -38,7 +38,7 @@ SPLITS = ("train", "val", "test")
 
 
 class OwnBoxes(DetectionReader):
-    """What the readers of one's own files share.
+    """Base of the readers of custom annotation files.
 
     Args:
         root: the annotation file, or the folder of the set.
@@ -114,8 +114,7 @@ class _Tabled(OwnBoxes):
                     if not isinstance(thermal, dict):
                         found[split, name] = self.places(images, name)
                     if isinstance(thermal, dict):
-                        paths = {stream: self.image_root / relative_name(path) for stream, path in thermal.items()}
-                        found[split, name] = paths
+                        found[split, name] = {s: self.image_root / relative_name(each) for s, each in thermal.items()}
                     elif thermal:
                         folders = images.get("ir") or images["rgb"]
                         place = folders.find(thermal)

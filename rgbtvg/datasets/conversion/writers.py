@@ -97,7 +97,7 @@ class COCOWriter(RecordWriter):
         categories = {name: number for number, name in enumerate(all_categories(records), 1)}
         images: dict[tuple, dict[str, Any]] = {}
         annotations: dict[tuple, dict[str, Any]] = {}
-        refs = []
+        refs: list[dict[str, Any]] = []
         for record in records:
             pair = pair_of(record)
             image = images.get(pair)

@@ -7,6 +7,7 @@ phrase *needs* is found by hiding one attribute: it needs colour when, without c
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -121,14 +122,15 @@ def is_unique(phrase: Phrase, scene: Scene, target: int) -> bool:
 
 
 def needs(phrase: Phrase, scene: Scene) -> tuple[str, ...]:
-    """Which of 'colour' and 'heat' the expression cannot do without."""
+    """Attributes ('colour', 'heat') without which the expression is ambiguous."""
     return tuple(name for name in ("colour", "heat") if len(candidates(phrase, scene, hidden={name})) > 1)
 
 
 def is_wordy(phrase: Phrase, scene: Scene) -> bool:
     """True if the phrase would single out one object without its place, rank or relation: 'the nearest bus' of one."""
     spare = [name for name in ("place", "rank", "relation") if getattr(phrase, name) is not None]
-    return any(len(candidates(replace(phrase, **{name: None}), scene)) == 1 for name in spare)
+    shorter: list[dict[str, Any]] = [{name: None} for name in spare]
+    return any(len(candidates(replace(phrase, **change), scene)) == 1 for change in shorter)
 
 
 def observer_choices(phrase: Phrase, scene: Scene) -> dict[str, int]:
@@ -183,7 +185,7 @@ NEED_SHARES_DARK: dict[tuple[str, ...], float] = {("heat",): 0.62, (): 0.38}
 
 
 def sample_needs(rng: np.random.Generator, theme: Theme, count: int) -> list[tuple[str, ...]]:
-    """What each of ``count`` expressions about a scene of this theme shall need; no colour is said in the dark."""
+    """Attributes that each of ``count`` expressions about a scene of this theme needs; never colour in the dark."""
     shares = NEED_SHARES_DARK if theme.dark else NEED_SHARES_LIT
     return [list(shares)[i] for i in rng.choice(len(shares), size=count, p=list(shares.values()))]
 

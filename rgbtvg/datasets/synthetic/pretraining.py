@@ -35,7 +35,7 @@ _CAPTION_STREAM = 3
 
 @dataclass(frozen=True)
 class PretrainingSpec:
-    """What determines every byte of the set.
+    """Parameters that determine every byte of the set.
 
     Args:
         train, val: images, each with a caption and two expressions.

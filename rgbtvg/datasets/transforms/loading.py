@@ -1,4 +1,4 @@
-"""From image files of any kind to 8-bit arrays."""
+"""Load image files of any kind as 8-bit arrays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rgbtvg.datasets.thermal import ThermalRange, as_stored, check_thermal_range
 from rgbtvg.datasets.transforms.base import resize_image, resize_mask
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import TRANSFORMS
-from rgbtvg.structures import MODALITY_STREAMS, Frame
+from rgbtvg.structures import MODALITY_STREAMS, STREAM_TITLES, Frame
 
 
 class LoadedImage(NamedTuple):
@@ -28,11 +28,23 @@ class LoadedImage(NamedTuple):
         pixels: uint8 (h, w, 3) of RGB or (h, w) of thermal.
         ori_shape: (height, width) of the upright file.
         scale: of `pixels` to that; below 1 for reduced decoding.
+        finite: whether the file has any finite value.
     """
 
     pixels: np.ndarray
     ori_shape: tuple[int, int]
     scale: float
+    finite: bool
+
+    def warning(self, stream: str) -> str | None:
+        """Reason why an image is blank, or None."""
+        if not self.finite:
+            return f"the {STREAM_TITLES[stream]} image has no finite value"
+        first = self.pixels.flat[0]
+        # Few images have a first row of one value: the whole of them is rarely read.
+        if (self.pixels[0] == first).all() and (self.pixels == first).all():
+            return f"the {STREAM_TITLES[stream]} image is blank: all of its pixels are equal"
+        return None
 
 
 @TRANSFORMS.register_module()
@@ -56,8 +68,8 @@ class LoadImages(BaseTransform):
 
     Reads ``image_paths``, ``size``, ``boxes`` and ``masks`` (the last three may be absent); an entry of ``images`` that
     is there already (PIL image or array) is converted instead of read. Adds ``images``, ``ori_shape``, ``frame``,
-    ``boxes``, ``gt_boxes_xyxy``, ``thermal_normalisation`` where there is thermal; moves the annotation's masks to
-    ``encoded_masks``.
+    ``boxes``, ``gt_boxes_xyxy``, ``warnings`` about images without content, ``thermal_normalisation`` where there is
+    thermal; moves the annotation's masks to ``encoded_masks``.
 
     Boxes of an RGB file that has another size than annotated, with the same proportions, are scaled to the file.
 
@@ -97,7 +109,8 @@ class LoadImages(BaseTransform):
         if len(images) == 2 and images["ir"].shape != images["rgb"].shape[:2]:
             height, width = images["rgb"].shape[:2]
             images["ir"] = resize_image(images["ir"], width, height)
-        results.update(images=images, ori_shape=ori_shape, frame=frame)
+        warnings = [text for stream, each in loaded.items() if (text := each.warning(stream))]
+        results.update(images=images, ori_shape=ori_shape, frame=frame, warnings=warnings)
         if "ir" in images:
             results["thermal_normalisation"] = self.thermal_normalisation
         # From here on `masks` are arrays of the current image, and only where LoadMasks has decoded them.
@@ -123,16 +136,19 @@ class LoadImages(BaseTransform):
         if path is None:
             raise DataError(f"there is no {stream} image beside {', '.join(results['image_paths'].values())}")
         image, ori_shape, reduction = read_image(path, self.draft_size, stream)
-        return LoadedImage(self._to_8_bit(image, stream), ori_shape, 1 / reduction)
+        return self._to_8_bit(image, stream, ori_shape, 1 / reduction)
 
     def _converted(self, given: Image.Image | np.ndarray, stream: str) -> LoadedImage:
         image = image_from_memory(given, stream)
-        return LoadedImage(self._to_8_bit(image, stream), (image.height, image.width), 1.0)
+        return self._to_8_bit(image, stream, (image.height, image.width), 1.0)
 
-    def _to_8_bit(self, image: Image.Image, stream: str) -> np.ndarray:
+    def _to_8_bit(self, image: Image.Image, stream: str, ori_shape: tuple[int, int], scale: float) -> LoadedImage:
         if stream == "rgb":
-            return to_rgb(image)
-        return to_thermal(image, self.thermal_range, self.thermal_normalisation)
+            pixels = to_rgb(image)
+        else:
+            pixels = to_thermal(image, self.thermal_range, self.thermal_normalisation)
+        finite = image.mode != "F" or bool(np.isfinite(np.asarray(image)).any())
+        return LoadedImage(pixels, ori_shape, scale, finite)
 
 
 _warned_about_size = False

@@ -1,4 +1,4 @@
-"""From an expression to token ids."""
+"""Tokenize expressions."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Tokenize(BaseTransform):
             another sign; HiVG and RGBT-VGNet were trained so.
 
     Adds ``token_ids`` (max_length,) int64 and ``token_padding_mask`` (max_length,) bool, True where padded.
+    Adds to ``warnings`` the reasons why a model may not understand the expression.
 
     Raises:
         ConfigError: no such tokenizer, saying which files to put where.
@@ -56,10 +57,12 @@ class Tokenize(BaseTransform):
         self.pad_id = pad_id
         self.lower = lower
         self.mask_pad_id = mask_pad_id
-        self._cache: dict[str, np.ndarray] = {}
+        self._cache: dict[str, tuple[np.ndarray, list[str]]] = {}
+        self._unknown: dict[str, bool] = {}
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        ids = self._encode(results["expression"])
+        ids, warnings = self._encode(results["expression"])
+        results["warnings"] = [*results.get("warnings", ()), *warnings]
         token_ids = np.full(self.max_length, self.pad_id, dtype=np.int64)
         token_ids[: len(ids)] = ids
         results["token_ids"] = torch.from_numpy(token_ids)
@@ -72,43 +75,47 @@ class Tokenize(BaseTransform):
         return self.tokenizer.convert_ids_to_tokens(ids)
 
     def num_cut(self, expression: str) -> int:
-        """How many tokens of the expression are beyond `max_length`."""
+        """Number of tokens of the expression beyond `max_length`."""
         return max(len(self.tokenizer(self._prepared(expression))["input_ids"]) - self.max_length, 0)
 
-    def warnings(self, expression: str) -> list[str]:
-        """Reasons why a model may not understand the expression."""
+    def _warnings(self, expression: str, ids: list[int]) -> list[str]:
+        """Reasons why a model may not understand the expression, whose complete ids are given."""
         warnings = []
-        cut = self.num_cut(expression)
-        if cut:
+        cut = len(ids) - self.max_length
+        if cut > 0:
             warnings.append(f"the expression is cut after {self.max_length} tokens: {cut} more do not fit")
         if any(letter.isalpha() and not unicodedata.name(letter, "").startswith("LATIN") for letter in expression):
             warnings.append("the expression has letters of another script: the models are trained on English")
         unknown = [word for word in dict.fromkeys(WORD.findall(self._prepared(expression))) if self._is_unknown(word)]
         if unknown:
-            warnings.append(f"the model does not know the words {', '.join(unknown)}")
+            warnings.append(f"the model does not know some words: {', '.join(unknown)}")
         return warnings
 
     def _is_unknown(self, word: str) -> bool:
-        """Whether a word has no token, or is spelled out in pieces that mean nothing."""
-        ids = self.tokenizer(word, add_special_tokens=False)["input_ids"]
-        unknown = self.tokenizer.unk_token_id
-        # CLIP's unknown token is its end token, which no word becomes.
-        if unknown in ids:
-            return True
-        return word.isalpha() and len(ids) > 3 and len(word) < 2 * len(ids)
+        """True if a word has no token or is split into pieces without meaning."""
+        if word not in self._unknown:
+            ids = self.tokenizer(word, add_special_tokens=False)["input_ids"]
+            spelled = word.isalpha() and len(ids) > 3 and len(word) < 2 * len(ids)
+            # CLIP's unknown token is its end token, which no word becomes.
+            self._unknown[word] = self.tokenizer.unk_token_id in ids or spelled
+        return self._unknown[word]
 
     def _prepared(self, expression: str) -> str:
         return expression.lower() if self.lower else expression
 
-    def _encode(self, expression: str) -> np.ndarray:
+    def _encode(self, expression: str) -> tuple[np.ndarray, list[str]]:
         if isinstance(expression, str) and expression in self._cache:
             return self._cache[expression]
         check_expression(expression)
         text = self._prepared(expression)
-        ids = np.array(self.tokenizer(text, truncation=True, max_length=self.max_length)["input_ids"], dtype=np.int32)
+        ids = self.tokenizer(text)["input_ids"]
+        warnings = self._warnings(expression, ids)
+        if len(ids) > self.max_length:
+            ids = self.tokenizer(text, truncation=True, max_length=self.max_length)["input_ids"]
+        encoded = np.array(ids, dtype=np.int32), warnings
         if len(self._cache) < CACHED_EXPRESSIONS:
-            self._cache[expression] = ids
-        return ids
+            self._cache[expression] = encoded
+        return encoded
 
 
 def check_expression(expression: object) -> None:

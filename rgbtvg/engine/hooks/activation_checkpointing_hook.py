@@ -47,7 +47,9 @@ def enable_activation_checkpointing(model: nn.Module, names: Sequence[str]) -> N
 
 
 def _submodule(model: nn.Module, name: str) -> nn.Module:
-    path, first, last = re.fullmatch(r"(.*?)(?:\[(-?\d*):(-?\d*)\])?", name).groups()
+    matched = re.fullmatch(r"(.*?)(?:\[(-?\d*):(-?\d*)\])?", name)
+    assert matched is not None  # the pattern takes every string
+    path, first, last = matched.groups()
     module = model
     for index, part in enumerate(path.split(".")):
         children = dict(module.named_children())

@@ -1,4 +1,4 @@
-"""What a checkpoint needs beside MMEngine's content so that a resumed run is the same run."""
+"""State beyond MMEngine's checkpoint content that makes a resumed run identical."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ExactResumeHook(Hook):
     Validation restores the random state of training, so that it does not matter whether it ran before or after a
     restart. Histories of scalars are stored as plain arrays, since a checkpoint may hold nothing but data.
 
-    Learning rates and other hyperparameters are those of the config of the resumed run: schedules are computed anew up
+    Learning rates and other hyperparameters are those of the config of the resumed run: schedules are recomputed up
     to its position. Where the config has not changed, they are bit by bit what they were.
     """
 
@@ -67,6 +67,7 @@ class ExactResumeHook(Hook):
 
     def after_val(self, runner: Runner) -> None:
         """Put the state of training back."""
+        assert self.training_state is not None  # before_val has kept it
         set_random_state(self.training_state)
         self.training_state = None
 
@@ -165,6 +166,7 @@ class ExactResumeHook(Hook):
     def _translate_position(self, runner: Runner, meta: dict, path: str) -> None:
         """Count steps in batches of this run if the checkpoint counted in larger or smaller ones."""
         loader, resumed = runner.train_dataloader, self.resumed
+        assert resumed is not None  # the caller has read it
         done = meta["iter"] - meta["epoch"] * resumed["steps_per_epoch"]
         if not 0 <= done <= resumed["steps_per_epoch"]:
             raise CheckpointError(f"{path} cannot be resumed: step {meta['iter']} is not in epoch {meta['epoch']}")

@@ -1,10 +1,10 @@
-"""Where a run's results come from, in its work dir and in its checkpoints."""
+"""Provenance of a run, written to its work dir and checkpoints."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -14,6 +14,9 @@ from torch.utils.data import DataLoader
 from rgbtvg.engine.provenance import TEST_FILE, code_and_command, data_manifest, file_identity
 from rgbtvg.engine.wrapping import unwrapped_model
 from rgbtvg.registry import HOOKS
+
+if TYPE_CHECKING:
+    from rgbtvg.engine.samples import EvaluationSamples, TrainingSamples
 
 
 @HOOKS.register_module()
@@ -55,7 +58,7 @@ class ProvenanceHook(Hook):
     def _add(self, runner: Runner, loader: DataLoader) -> None:
         if not is_main_process():
             return
-        dataset = loader.dataset.dataset
+        dataset: Any = cast("TrainingSamples | EvaluationSamples", loader.dataset).dataset
         if hasattr(dataset, "get_data_info"):
             self.facts["data"].update(data_manifest(dataset.get_data_info(i) for i in range(len(dataset))))
         try:

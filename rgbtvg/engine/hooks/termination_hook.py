@@ -35,7 +35,7 @@ class TerminationHook(Hook):
         self.received_at = 0.0
         self.validating = False
         self.previous: dict[int, Any] = {}
-        self.group: torch.distributed.ProcessGroup | None = None
+        self.group: Any = None
 
     def before_train(self, runner: Runner) -> None:
         """Handle signals from now on; the processes talk about them on the host, without waiting for the GPUs."""

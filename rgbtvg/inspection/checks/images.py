@@ -50,8 +50,9 @@ def annotated_size(survey: Survey) -> Iterator[Finding]:
     """The annotation gives another image size than the file has"""
     for pair, places in zip(survey.pairs, survey.records_of, strict=True):
         actual = next((image.size for image in pair.images.values() if image.size), None)
-        wrong = [place for place in places if survey.records[place].get("size") and actual is not None]
-        wrong = [place for place in wrong if tuple(survey.records[place]["size"]) != actual]
+        if actual is None:
+            continue
+        wrong = [place for place in places if tuple(survey.records[place].get("size") or actual) != actual]
         if wrong:
             height, width = survey.records[wrong[0]]["size"]
             turned = " (height and width exchanged)" if (width, height) == actual else ""

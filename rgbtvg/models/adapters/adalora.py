@@ -23,6 +23,9 @@ class AdaptiveLowRank(LowRank):
     Every backward pass refreshes the smoothed importance of each triplet: a row of `down`, a value, a column of `up`.
     """
 
+    opened: Tensor
+    kept: Tensor
+
     def __init__(self, in_features: int, out_features: int, rank: int, alpha: float, dropout: float = 0.0) -> None:
         super().__init__(in_features, out_features, rank, alpha, dropout)
         self.values = nn.Parameter(torch.zeros(rank))

@@ -57,8 +57,8 @@ class ConditionalMap(nn.Module):
         nn.init.zeros_(self.scale.weight)
         nn.init.ones_(self.scale.bias)
         if zero_init:
-            nn.init.zeros_(self.up.weight)
-            nn.init.zeros_(self.up.bias)
+            for parameter in self.up.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor, language: TextFeatures) -> Tensor:
         """(B, C, h, w) -> (B, C, h, w), to be added to the stage's output."""

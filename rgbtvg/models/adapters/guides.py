@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters.per_stream import PerStream
 from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
-from rgbtvg.models.layers.clip import CLIPMLP, CLIPAttention
+from rgbtvg.models.layers.clip import CLIPMLP, CLIPAttention, CLIPLayer
 from rgbtvg.models.layers.linear import Groups
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import MODALITY_STREAMS, TextFeatures
@@ -165,12 +166,12 @@ class Guides:
         for index in self.layers:
             guides = [MODELS.build({**sizes, **self.block}) for _ in (streams if self.per_stream else [None])]
             guide = PerStream(dict(zip(streams, guides, strict=True))) if self.per_stream else guides[0]
-            image_encoder.layers[index].slots["guide"] = guide
+            cast(CLIPLayer, image_encoder.layers[index]).slots["guide"] = guide
         return None if self.block.get("num_text_levels") else nn.Linear(text_encoder.embed_dim, arch["width"])
 
     def unfreeze(self, image_encoder: CLIPVisionEncoder) -> None:
         """Make the guides trainable, except for those of `frozen` streams."""
-        for layer in image_encoder.layers:
+        for layer in cast("list[CLIPLayer]", list(image_encoder.layers)):
             for guide in layer.slots.values():
                 guide.requires_grad_(True)
                 for stream in self.frozen:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -139,7 +139,7 @@ class AdaptedLinear(Linear):
     def merge(self) -> None:
         """Precompute one merged weight per update; the plain weight and the updates are kept for :meth:`unmerge`."""
         for name, update in self.lora.items():
-            self.register_buffer(f"merged_{name}", self.weight + update.weight(), persistent=False)
+            self.register_buffer(f"merged_{name}", self.weight + cast(LowRank, update).weight(), persistent=False)
         self.merged = True
 
     def unmerge(self) -> None:

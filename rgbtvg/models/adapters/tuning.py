@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-from torch import nn
-
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters.lora import LowRank
+from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
 
 WEIGHT_CHOICES = ("none", "attention", "layers", "all")
 
@@ -17,13 +16,13 @@ def layers_up_to(depth: int | float, num_layers: int) -> int:
     return min(depth, num_layers) if isinstance(depth, int) else math.ceil(depth * num_layers - 1e-9)
 
 
-def unfreeze_layers(encoder: nn.Module, depth: int | float, weights: str = "none") -> None:
+def unfreeze_layers(encoder: CLIPVisionEncoder | CLIPTextEncoder, depth: int | float, weights: str = "none") -> None:
     """Set ``requires_grad`` in a CLIP encoder, except for the modules in its slots.
 
     Low-rank updates are trainable in the unfrozen layers, pre-trained weights according to `weights`.
 
     Args:
-        encoder: a :class:`CLIPVisionEncoder` or :class:`CLIPTextEncoder`.
+        encoder: an encoder of CLIP.
         depth: number of layers to unfreeze, counted from the input; see :func:`layers_up_to`.
         weights: which pre-trained weights of unfrozen layers are trainable: ``'none'``, ``'attention'`` (the
             projections), ``'layers'`` (the whole layer), or ``'all'`` (also embeddings, norms and projection, if any

@@ -248,7 +248,7 @@ class BEiT3(BaseModule):
             parts.append(extra_tokens)
         split = sum(part.shape[1] for part in parts)
         attention_mask = None
-        if token_ids is not None:
+        if token_ids is not None and token_padding_mask is not None:
             parts.append(self.embed_text(token_ids, token_padding_mask))
             attention_mask = ~F.pad(token_padding_mask, (split, 0), value=False)[:, None, None]  # (B, 1, 1, L)
         x = self.encode(torch.cat(parts, dim=1), split, attention_mask, groups)

@@ -61,10 +61,10 @@ def read_beit3(path: str) -> dict[str, Tensor]:
 def fit_to_encoder(state: dict[str, Tensor], encoder: nn.Module) -> None:
     """Resample positions and patch kernels in place, where the encoder's differ in size."""
     if (name := "vision_positions") in state:
-        side = round((len(encoder.vision_positions) - NUM_PREFIX_POSITIONS) ** 0.5)
+        side = round((len(encoder.get_parameter(name)) - NUM_PREFIX_POSITIONS) ** 0.5)
         state[name] = resize_positions(state[name], (side, side))
     if (name := "patch_embedding.weight") in state:
-        state[name] = fit_patch_kernel(state[name], encoder.patch_embedding.weight.shape)
+        state[name] = fit_patch_kernel(state[name], encoder.get_parameter(name).shape)
 
 
 def resize_positions(table: Tensor, grid: tuple[int, int], mode: str = "bicubic") -> Tensor:

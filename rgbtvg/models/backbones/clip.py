@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from mmengine.model import BaseModule
@@ -57,7 +58,7 @@ def resolve_arch(arch: str | dict, known: dict[str, dict]) -> dict:
 
 
 class CLIPTower(BaseModule):
-    """What both towers share: the layers, hidden states by index, and weights from a file.
+    """Base of both towers: the layers, hidden states by index, and weights from a file.
 
     Hidden state 0 enters the first layer, hidden state i is the output of layer i - 1.
     """
@@ -101,7 +102,7 @@ class CLIPTower(BaseModule):
         """Start from scratch, as the CLIP paper's published code does: deviations shrink with width and depth."""
         depth, width = len(self.layers), self.arch["width"]
         residual_std = width**-0.5 * (2 * depth) ** -0.5
-        for layer in self.layers:
+        for layer in cast("list[CLIPLayer]", list(self.layers)):
             for projection in (layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj):
                 nn.init.normal_(projection.weight, std=width**-0.5)
                 nn.init.zeros_(projection.bias)
@@ -190,7 +191,7 @@ class CLIPVisionEncoder(CLIPTower):
 
     def embed(self, images: Tensor) -> Tensor:
         """(B, C, H, W) -> class token and patches with their positions, (B, 1 + h*w, D)."""
-        grid = self.grid_of(tuple(images.shape[-2:]))
+        grid = self.grid_of((images.shape[-2], images.shape[-1]))
         patches = self.patch_embedding(images).flatten(2).transpose(1, 2)  # (B, h*w, D)
         x = torch.cat((self.class_embedding.to(patches.dtype).expand(images.shape[0], 1, -1), patches), dim=1)
         return x + self.positions(grid)
@@ -212,7 +213,7 @@ class CLIPVisionEncoder(CLIPTower):
             language: passed to the modules in the layers' slots.
             groups: streams that the equal parts of the batch belong to, for adapters: ``('rgb', 'ir')``.
         """
-        grid = self.grid_of(tuple(images.shape[-2:]))
+        grid = self.grid_of((images.shape[-2], images.shape[-1]))
         last, levels = self.run_layers(self.pre_layernorm(self.embed(images)), language, groups)
         if self.project_tokens:
             tokens = self.projection(self.post_layernorm(last), groups)
@@ -285,8 +286,8 @@ def jittered_grid_table(table: Tensor, grid: tuple[int, int], amount: float) -> 
     """Position table (1 + h*w, D) sampled at a grid's places, each moved by up to `amount` patches."""
     side = round((len(table) - 1) ** 0.5)
     image = table[1:].reshape(1, side, side, -1).permute(0, 3, 1, 2).float()
-    places = [torch.arange(count, device=table.device) + 0.5 for count in grid]
-    places = torch.stack(torch.meshgrid(*places, indexing="ij"), dim=-1)  # (h, w, 2) as (y, x)
+    axes = [torch.arange(count, device=table.device) + 0.5 for count in grid]
+    places = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)  # (h, w, 2) as (y, x)
     places = places + (2 * torch.rand_like(places) - 1) * amount
     rows, columns = places.unbind(-1)
     places = torch.stack((columns / grid[1], rows / grid[0]), dim=-1) * 2 - 1

@@ -42,9 +42,9 @@ def load_clip_weights(encoder: nn.Module, path: str, part: str) -> None:
     if part == "vision":
         if isinstance(encoder.patch_embedding, nn.Conv2d) and "patch_embedding.weight" in state:
             state["patch_embedding.weight"] = fit_patch_embedding(
-                state["patch_embedding.weight"], encoder.patch_embedding.weight.shape
+                state["patch_embedding.weight"], encoder.get_parameter("patch_embedding.weight").shape
             )
-        rows = len(encoder.position_embedding) - 1
+        rows = len(encoder.get_parameter("position_embedding")) - 1
         state["position_embedding"] = resize_grid_table(
             state["position_embedding"], (math.isqrt(rows),) * 2, num_prefix=1, antialias=False
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from mmcv.cnn import ConvModule
@@ -56,8 +57,8 @@ class NeckLevel(nn.Module):
             convolution(2 * width, width, 1),
             convolution(width, 2 * width, 3),
         )
-        self.narrow = convolution(2 * width, width, 1) if goes_on else None
-        self.ascend = convolution(width, width // 2, 1) if goes_on else None
+        self.narrow = convolution(2 * width, width, 1) if goes_on else nn.Identity()
+        self.ascend = convolution(width, width // 2, 1) if goes_on else nn.Identity()
 
     def go_on(self, x: Tensor) -> Tensor:
         """This level's map (B, 2C, h, w) -> what the next level joins with the backbone's map, (B, C/2, 2h, 2w)."""
@@ -102,7 +103,7 @@ class Darknet53(BaseModule):
         self.width = self.level_widths[-1]
 
     def init_weights(self) -> None:
-        """Read the weights of backbone and neck; the detection heads are not ours."""
+        """Read the weights of backbone and neck; the detection heads are ignored."""
         if self.pretrained is None:
             return
         ours = self.pretrained.endswith(".safetensors")
@@ -118,8 +119,9 @@ class Darknet53(BaseModule):
         maps = [self.stem(images)]
         for stage in self.stages:
             maps.append(stage(maps[-1]))
-        levels = [self.levels[0].body(maps.pop())]
-        for coarse, level in pairwise(self.levels):
+        first, *rest = cast("list[NeckLevel]", list(self.levels))
+        levels = [first.body(maps.pop())]
+        for coarse, level in pairwise((first, *rest)):
             x = torch.cat((coarse.go_on(levels[-1]), maps.pop()), dim=1)
             levels.append(level.body(x))
         levels = [x for x, stride in zip(levels, STRIDES, strict=False) if stride in self.strides]

@@ -59,7 +59,7 @@ class ResNetDETR(BaseModule):
         self.encoder = TransformerEncoder(width, num_layers, num_heads, ffn_width, dropout, pre_norm)
 
     def init_weights(self) -> None:
-        """Read the DETR checkpoint: ResNet, projection and encoder; its decoder and heads are not ours."""
+        """Read the DETR checkpoint: ResNet, projection and encoder; its decoder and heads are ignored."""
         if self.pretrained is None:
             return
         renames = (
@@ -111,7 +111,9 @@ class ResNetTrunk(nn.Module):
 
     def forward(self, images: Tensor, language: TextFeatures | None = None) -> Tensor:
         """(B, 3, H, W) -> (B, C, H/32, W/32)."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        x = images
+        for name in ("conv1", "bn1", "relu", "maxpool"):
+            x = getattr(self, name)(x)
         for name in self.STAGES:
             *blocks, last = getattr(self, name)
             for block in blocks:

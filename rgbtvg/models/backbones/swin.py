@@ -169,9 +169,11 @@ class RefinedPyramid(nn.Module):
     def __init__(self, in_widths: Sequence[int], width: int) -> None:
         super().__init__()
         self.laterals = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in in_widths)
-        for lateral in self.laterals:
-            nn.init.xavier_uniform_(lateral.weight)
-            nn.init.zeros_(lateral.bias)
+        for name, parameter in self.laterals.named_parameters():
+            if name.endswith("weight"):
+                nn.init.xavier_uniform_(parameter)
+            else:
+                nn.init.zeros_(parameter)
         self.slots = nn.ModuleList(Slots() for _ in in_widths[1:])
 
     def forward(self, maps: Sequence[Tensor], language: TextFeatures | None = None) -> list[Tensor]:
@@ -214,7 +216,7 @@ class SwinPyramid(BaseModule):
         self.pretrained = pretrained
 
     def init_weights(self) -> None:
-        """Read backbone and lateral convolutions of the detector; its other parts are not ours."""
+        """Read backbone and lateral convolutions of the detector; its other parts are ignored."""
         if self.pretrained is None:
             return
         renames = (

@@ -1,4 +1,4 @@
-"""Features of sentences that come again: datasets ask about an image in several words, users in the same."""
+"""LRU cache of text features."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Row = tuple[Tensor, tuple[Tensor, ...], Tensor]
 
 
 class TextCache:
-    """Keeps the features of the sentences seen last, for inference.
+    """LRU cache of the text features of the last sentences, for inference.
 
-    Whoever owns it calls :meth:`clear` when weights change.
+    The owner calls :meth:`clear` when weights change.
 
     Args:
         size: sentences to keep; 0 keeps none.
@@ -45,9 +45,10 @@ class TextCache:
         if fresh:
             index = torch.tensor(list(fresh.values()), device=token_ids.device)
             features = encoder(token_ids[index], padding_mask[index])
-            for row, key in enumerate(fresh):
-                levels = tuple(level[row] for level in features.levels)
-                known[key] = (features.tokens[row], levels, features.pooled[row])
+            assert features.pooled is not None  # only encoders with a sentence vector are cached
+            for place, key in enumerate(fresh):
+                levels = tuple(level[place] for level in features.levels)
+                known[key] = (features.tokens[place], levels, features.pooled[place])
         for key, row in known.items():
             self.rows[key] = row
             self.rows.move_to_end(key)

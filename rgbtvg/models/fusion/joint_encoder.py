@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.layers import TransformerEncoder
 from rgbtvg.models.layers.positions import POSITION_STARTS, sine_grid, sine_sequence
+from rgbtvg.models.layers.transformer import TransformerEncoderLayer
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
 
@@ -83,7 +85,7 @@ class JointEncoder(nn.Module):
                 f"position_start must be one of {', '.join(POSITION_STARTS)}, 'sine' with an image_grid; got "
                 f"{position_start!r} and {image_grid}"
             )
-        if position_start == "sine":
+        if position_start == "sine" and image_grid is not None:
             self._start_with_sine(image_grid, dict(image=num_image, text=num_text))
 
     @torch.no_grad()
@@ -132,10 +134,10 @@ class JointEncoder(nn.Module):
         return JointFeatures(regression, out["image"], out["text"], sequence, fused, padding_mask, attention)
 
     def answer_attention(self, joint: JointFeatures) -> Tensor:
-        """How much the regression token looks at each image token in the last layer, (B, N), averaged over heads."""
+        """Attention (B, N) of the regression token to each image token in the last layer, averaged over heads."""
         positions = self.positions.weight[None, : joint.inputs.shape[1]]
         x = joint.inputs
-        *earlier, last = self.encoder.layers
+        *earlier, last = cast("list[TransformerEncoderLayer]", list(self.encoder.layers))
         for layer in earlier:
             x = layer(x, joint.padding_mask, positions)
         x = last.norm1(x) if last.pre_norm else x

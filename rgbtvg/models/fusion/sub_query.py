@@ -19,7 +19,7 @@ SHARPNESS = 10.0
 
 @dataclass
 class SubQueryRounds:
-    """What the rounds did.
+    """Intermediate results of the rounds.
 
     Args:
         maps: (B, D, h, w) after every round.
@@ -118,7 +118,11 @@ class SubQueryFusion(nn.Module):
         """Map (B, D, h, w), words (B, L, D) zero at padding, padding_mask (B, L)."""
         grid = (x.shape[-2], x.shape[-1])
         coordinates = coordinate_map(grid, x.device).to(x.dtype).expand(x.shape[0], -1, -1, -1)
-        contexts, scores, maps, queries, weights = [], [], [], [], []
+        contexts: list[Tensor] = []
+        scores: list[Tensor] = []
+        maps: list[Tensor] = []
+        queries: list[Tensor] = []
+        weights: list[Tensor] = []
         for i, this_round in enumerate(self.rounds):
             used = torch.stack(weights).amax(0).clamp(0, 1) if weights else torch.zeros_like(words[..., 0])
             x = self.between[i - 1](x) if i else x

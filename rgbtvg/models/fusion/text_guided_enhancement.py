@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.registry import MODELS
 
 
@@ -30,9 +32,11 @@ class TextGuidedEnhancement(nn.Module):
 
     def forward(self, patches: Tensor, positions: Tensor, sentence: Tensor) -> tuple[Tensor, Tensor]:
         """patches and positions (B, N, D), sentence (B, 1, D) -> patches (B, N, D), scores (B, N) in (0, 2)."""
-        seen = self.dropout(self.image_proj(patches + positions))
-        meant = self.dropout(self.text_proj(sentence))
-        cosine = (F.normalize(seen, dim=-1) * F.normalize(meant, dim=-1)).sum(-1)  # (B, N)
-        standard = (cosine - cosine.mean(1, keepdim=True)) / (cosine.std(1, keepdim=True) + self.eps)
-        score = 2 * standard.sigmoid()
-        return score[..., None] * seen, score
+        # Standardising cosines that are nearly equal enlarges their rounding, hence float32 under autocast too.
+        with torch.autocast(patches.device.type, enabled=False):
+            seen = self.dropout(self.image_proj(full_precision(patches) + positions))
+            meant = self.dropout(self.text_proj(full_precision(sentence)))
+            cosine = (F.normalize(seen, dim=-1) * F.normalize(meant, dim=-1)).sum(-1)  # (B, N)
+            standard = (cosine - cosine.mean(1, keepdim=True)) / (cosine.std(1, keepdim=True) + self.eps)
+            score = 2 * standard.sigmoid()
+            return score[..., None] * seen, score

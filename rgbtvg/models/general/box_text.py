@@ -102,9 +102,9 @@ class BoxText:
         x0, y0, x1, y1 = box_xyxy
         numbers = (x0 / width * unit_x, y0 / height * unit_y, x1 / width * unit_x, y1 / height * unit_y)
         if self.rows_first:
-            numbers = tuple(numbers[i] for i in (1, 0, 3, 2))
+            numbers = (numbers[1], numbers[0], numbers[3], numbers[2])
         if self.bins:
-            rounded = [min(max(int(number), 0), int(unit_x) - 1) for number in numbers]
+            rounded: list[float] = [min(max(int(number), 0), int(unit_x) - 1) for number in numbers]
         else:
             rounded = [round(number, 3 if self.unit == 1 else None) for number in numbers]
         return self.template.format(**{f"c{i}": number for i, number in enumerate(rounded)})

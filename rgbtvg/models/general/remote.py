@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import torch
 from PIL import Image
@@ -17,6 +18,8 @@ from rgbtvg.models.general.box_text import FORMS, UnreadableAnswer
 from rgbtvg.models.general.client import EndpointModel, NoAnswer, Turn
 from rgbtvg.registry import MODELS
 
+GIVE_UP_AFTER = 5
+"""Requests without an answer, one after another, after which the endpoint counts as gone."""
 MULTIPLE = 28
 """Sides of an image whose pixels a model counts: Qwen2.5-VL's processor keeps multiples of this as they are."""
 
@@ -62,6 +65,7 @@ class Endpoint(GeneralModel):
         key = os.environ.get(api_key_env)
         self.client = EndpointModel(base_url, name, key, retries, timeout, max_tokens=max_tokens)
         self.form = form
+        self._unanswered = 0  # requests in a row
         self.prompt = prompts.checked(prompts.chat_for(form, prompt))
 
     def identity(self) -> dict[str, str]:
@@ -70,16 +74,28 @@ class Endpoint(GeneralModel):
         return dict(path=path, sha256=hashlib.sha256(path.encode()).hexdigest())
 
     def locate(self, images: Sequence[Image.Image], expressions: Sequence[str], note: str = "") -> list[Located]:
-        """See :class:`GeneralModel`; the requests of a batch are sent at the same time."""
+        """See :class:`GeneralModel`; the requests of a batch are sent at the same time.
+
+        Raises:
+            ConfigError: no request can get an answer, or `GIVE_UP_AFTER` in a row got none.
+        """
         with ThreadPoolExecutor(len(images)) as pool:
-            return list(pool.map(lambda pair: self._located(*pair, note), zip(images, expressions, strict=True)))
+            found = list(pool.map(partial(self._located, note=note), images, expressions))
+        if self._unanswered >= GIVE_UP_AFTER:
+            reason = next((one.problem for one in found if one.problem), "no reason given")
+            raise ConfigError(f"the endpoint gave no answer {self._unanswered} times in a row ({reason})")
+        return found
 
     def _located(self, image: Image.Image, expression: str, note: str) -> Located:
         shown = in_multiples(image) if self.form == "pixels" else image
         try:
             answer = self.client.answer([Turn("user", prompts.filled(self.prompt, expression, note), (shown,))])
+            self._unanswered = 0
             found = FORMS[self.form].read(answer.text, image.size[::-1], shown.size[::-1])[:MAX_BOXES]
-        except (NoAnswer, UnreadableAnswer) as error:
+        except NoAnswer as error:
+            self._unanswered += 1
+            return nothing(str(error))
+        except UnreadableAnswer as error:
             return nothing(str(error))
         boxes = torch.tensor([box.xyxy for box in found]).reshape(-1, 4)
         return Located(boxes, torch.ones(len(found)))

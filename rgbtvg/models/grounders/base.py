@@ -1,4 +1,4 @@
-"""What every method shares: the three modes, the streams, and the way from network boxes to pixels."""
+"""Base of all methods: the three modes, the streams, and the conversion of boxes to pixels."""
 
 from __future__ import annotations
 
@@ -95,20 +95,20 @@ class BaseGrounder(BaseModel):
 
     @abstractmethod
     def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
-        """From a batch to everything that heads and their losses read, by name.
+        """Compute everything that heads and their losses read, by name.
 
         ``pred_boxes_cxcywh`` (B, 4) or (B, Q, 4) cxcywh in [0, 1] of the padded input is the usual last entry. Names of
         intermediate features are the method's own; the parity cases read them too.
         """
 
     def forward(
-        self, inputs: GroundingInputs, data_samples: list[GroundingSample] | None = None, mode: str = "tensor"
+        self, inputs: GroundingInputs, data_samples: Sequence[GroundingSample] = (), mode: str = "tensor"
     ) -> Any:
         """MMEngine's entry: ``loss`` gives a dict of losses, ``predict`` the samples, ``tensor`` the raw outputs."""
         if mode == "loss":
-            return self.loss(inputs, data_samples)
+            return self.loss(inputs, list(data_samples))
         if mode == "predict":
-            return self.predict(inputs, data_samples)
+            return self.predict(inputs, list(data_samples))
         if mode == "tensor":
             return self.encode(inputs)
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
@@ -164,12 +164,12 @@ class BaseGrounder(BaseModel):
             height, width = sample.input_shape
             sample.pred_boxes_xyxy = sample.frame.to_image(corners * corners.new_tensor([width, height, width, height]))
             sample.pred_scores = prediction.scores
-            if masked:
+            if masked and prediction.mask is not None:
                 sample.pred_mask = mask_to_image(prediction.mask, sample)
         return data_samples
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Where a method looked, for images of its answers: name -> (B, h, w), not negative, over the padded input.
+        """Relevance maps for visualization: name -> (B, h, w), non-negative, over the padded input.
 
         What it is, the name says: attention (shares of one, nothing on padding), likeness, confidence. Every method of
         this project has one.

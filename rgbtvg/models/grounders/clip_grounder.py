@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -154,8 +154,10 @@ class CLIPGrounder(TwoEncoderGrounder):
             "grid": image.grid,
             "patches": joint.image[:, 1 : 1 + num_patches],
             "sentence": F.normalize(sentence, dim=-1),
-            "text_embedding": F.normalize(words.pooled, dim=-1),
-            "image_embeddings": {name: F.normalize(stream.pooled, dim=-1) for name, stream in streams.items()},
+            "text_embedding": F.normalize(cast(Tensor, words.pooled), dim=-1),
+            "image_embeddings": {
+                name: F.normalize(cast(Tensor, stream.pooled), dim=-1) for name, stream in streams.items()
+            },
             **self.locate(image, words, joint, sentence),
         }
 

@@ -18,7 +18,7 @@ from rgbtvg.registry import MODELS
 
 @dataclass
 class DynamicStage:
-    """What one stage of the decoder did.
+    """Intermediate results of one decoder stage.
 
     Args:
         query: (B, D), from which the offsets were predicted.
@@ -109,9 +109,11 @@ class DynamicDecoder(nn.Module):
             PointTransformer(width, num_heads, ffn_width, encoder_depth, decoder_depth, dropout)
             for _ in range(1 if shared else num_stages)
         )
-        for layer in self.offsets:
-            nn.init.zeros_(layer.weight)
-            nn.init.uniform_(layer.bias, -0.5, 0.5)
+        for name, parameter in self.offsets.named_parameters():
+            if name.endswith("weight"):
+                nn.init.zeros_(parameter)
+            else:
+                nn.init.uniform_(parameter, -0.5, 0.5)
 
     def forward(
         self,
@@ -175,7 +177,7 @@ class DynamicDecoder(nn.Module):
 
 
 def points_per_cell(points: Tensor, grid: tuple[int, int]) -> Tensor:
-    """How many of the points (B, K, 2), (x, y), lie in each cell (B, h, w); those outside count at the border."""
+    """Count the points (B, K, 2), (x, y), in each cell (B, h, w); points outside count at the border."""
     height, width = grid
     columns, rows = (points * points.new_tensor([width, height])).long().unbind(-1)
     cells = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)  # (B, K)

@@ -20,7 +20,7 @@ from rgbtvg.structures.frame import denormalise_boxes
 
 @dataclass
 class MRefMTask:
-    """What one step has to guess.
+    """Masked-modelling targets of one step.
 
     Args:
         inputs: the batch, its words masked in a language step.
@@ -136,7 +136,7 @@ class MRefMHead(nn.Module):
         ``mlm_shares`` (B, L - 2).
         """
         guesses = {}
-        if task.masked_patches is not None:
+        if task.masked_patches is not None and self.mim_head is not None:
             num_prefix = outputs["vision"].shape[1] - outputs["similarity"].shape[1]
             patches = outputs["vision_embedding"][:, num_prefix:]
             likeness = outputs["sentence_embedding"][:, None] * patches  # (B, S*N, D)
@@ -144,7 +144,7 @@ class MRefMHead(nn.Module):
             guesses["mim_logits"] = self.mim_head(F.normalize(likeness[masked], dim=-1))
             if self.mim_vts_head is not None:
                 guesses["mim_cells"] = self.mim_vts_head(likeness)
-        if task.masked_words is not None:
+        if task.masked_words is not None and self.mlm_head is not None:
             words = outputs["text"].tokens
             guesses["mlm_logits"] = self.mlm_head(words[task.masked_words])
             if self.mlm_sts_head is not None:
@@ -155,12 +155,12 @@ class MRefMHead(nn.Module):
     def loss(self, outputs: dict[str, Any], task: MRefMTask) -> dict[str, Tensor]:
         """The terms of the task's kind."""
         guesses, losses = self(outputs, task), {}
-        if "mim_logits" in guesses:
+        if "mim_logits" in guesses and task.codes is not None:
             losses["loss_mim"] = F.cross_entropy(guesses["mim_logits"], task.codes)
         if "mim_cells" in guesses and task.cells is not None:
             cells = task.cells.repeat(1, guesses["mim_cells"].shape[1] // task.cells.shape[1], 1)
             losses["loss_mim_vts"] = (guesses["mim_cells"] - cells).abs().sum(-1).mean()
-        if "mlm_logits" in guesses:
+        if "mlm_logits" in guesses and task.words is not None:
             losses["loss_mlm"] = self._word_loss(guesses["mlm_logits"], task.words[task.masked_words])
         if "mlm_shares" in guesses and task.shares is not None:
             # The guess is a soft-max already and goes through a second one, as in the reference.
@@ -191,7 +191,7 @@ def random_share(among: Tensor, ratio: float) -> Tensor:
 def referring_patch_mask(
     boxes_cxcywh: Tensor, grid: tuple[int, int], background_ratio: float, target_ratio: float
 ) -> Tensor:
-    """Which patches (B, h*w) are masked: some everywhere, more of those of the box (B, 4) and one patch around it."""
+    """Mask (B, h*w) of patches: some everywhere, more inside the box (B, 4) and one patch around it."""
     height, width = grid
     corners = denormalise_boxes(boxes_cxcywh, grid).long()
     x0, y0, x1, y1 = corners.unbind(-1)
@@ -204,7 +204,7 @@ def referring_patch_mask(
 
 
 def patch_offsets(boxes_cxcywh: Tensor, grid: tuple[int, int]) -> Tensor:
-    """How far each patch lies from the box's centre, as a share of the grid, and its size in boxes: (B, h*w, 4)."""
+    """Offset of each patch from the box's centre, as a share of the grid, and its size in boxes: (B, h*w, 4)."""
     height, width = grid
     cx, cy, w, h = boxes_cxcywh[:, None].unbind(-1)  # each (B, 1)
     y, x = torch.meshgrid(
@@ -217,7 +217,7 @@ def patch_offsets(boxes_cxcywh: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 def referring_word_mask(padding_mask: Tensor, keys: Sequence[Sequence[int]], ratio: float) -> Tensor:
-    """Which words (B, L) are masked: key places first, then others at random; never the first, maybe the end."""
+    """Mask (B, L) of words: key positions first, then random ones; never the first token, possibly the end token."""
     places = ~padding_mask
     lengths = places.sum(1)
     places[:, 0] = False

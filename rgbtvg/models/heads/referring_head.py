@@ -90,7 +90,7 @@ class ReferringHead(Head):
             losses.update(
                 box_losses(outputs["pred_boxes_cxcywh"], targets["boxes_cxcywh"], self.box_weight, self.box_weight)
             )
-        if self.contrastive_weight:
+        if self.logit_scale is not None:
             contrast = contrastive_loss(
                 outputs["image_embedding"], outputs["sentence_embedding"], self.logit_scale.exp()
             )
@@ -164,7 +164,7 @@ class ReferringMaskHead(Head):
 
 
 def target_masks(data_samples: list[GroundingSample]) -> Tensor:
-    """What every sentence means as a mask (B, 1, H, W) of 0 and 1 in the padded input.
+    """Target mask (B, 1, H, W) of 0 and 1 in the padded input.
 
     Where a sample has no mask its boxes are filled instead.
     """

@@ -52,7 +52,7 @@ class ContrastiveHead(Head):
 
 
 class SentenceMapHead(Head):
-    """What the two dense heads share: logits over the image, held against the object by focal and Dice loss.
+    """Base of the two dense heads: logits over the image, supervised by focal and Dice loss.
 
     Both read ``patches`` (B, h*w, D), ``grid`` and ``sentence`` (B, D) of length one.
 
@@ -174,7 +174,7 @@ class PatchChoiceHead(Head):
 
     def loss(self, outputs: dict[str, Any], targets: Tensor) -> dict[str, Tensor]:
         logits = outputs["patch_logits"]
-        loss = sum(F.cross_entropy(full_precision(choice), targets) for choice in logits) / len(logits)
+        loss = torch.stack([F.cross_entropy(full_precision(choice), targets) for choice in logits]).mean()
         return {"loss_choice": self.loss_weight * loss}
 
 

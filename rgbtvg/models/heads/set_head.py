@@ -203,7 +203,7 @@ class TwoBranchHead(SetHead):
             ``decoder`` and, with a student, ``token``: (logits, boxes) of each one's layers; ``token_states``.
         """
         outputs = super().forward(decoder_states)
-        if self.has_token_branch:
+        if self.has_token_branch and token_queries is not None:
             outputs["token_states"] = self._token_states(token_queries)
             outputs["token"] = self.token_predictor(outputs["token_states"])
         return outputs

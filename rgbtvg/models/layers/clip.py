@@ -42,8 +42,11 @@ class CLIPAttention(nn.Module):
         query = self.split_heads(self.q_proj(x, groups))
         key = self.split_heads(self.k_proj(context, groups))
         value = self.split_heads(self.v_proj(context, groups))
-        x = F.scaled_dot_product_attention(query, key, value, is_causal=causal)
-        return self.out_proj(x.transpose(1, 2).flatten(2), groups)
+        return self.out_proj(self.mix(query, key, value, causal).transpose(1, 2).flatten(2), groups)
+
+    def mix(self, query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
+        """Weighted values (B, heads, N, D / heads)."""
+        return F.scaled_dot_product_attention(query, key, value, is_causal=causal)
 
 
 class CLIPMLP(nn.Module):

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 def patch_mask(padding_mask: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Which patches count as padded, by the rule of the CLIP-based references.
+    """Padding mask of patches, by the rule of the CLIP-based references.
 
     The 0/1 mask is resized bilinearly with antialiasing and rounded half to even, so a patch is masked when more than
     half of its triangle-weighted neighbourhood is padding.

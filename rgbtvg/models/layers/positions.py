@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 POSITION_STARTS = ("normal", "sine")
-"""How a learned position table begins where there are no weights to read: random numbers or sine codes."""
+"""Initialisations of a learned position table: random numbers or sine codes."""
 
 
 class SinePositions(nn.Module):
@@ -21,14 +21,14 @@ class SinePositions(nn.Module):
 
     def __init__(self, width: int, temperature: float = 10000.0) -> None:
         super().__init__()
-        self.half = width // 2
+        self.half_width = width // 2
         self.temperature = temperature
 
     def forward(self, padding_mask: Tensor) -> Tensor:
         """(B, h, w) bool, True where padded -> (B, width, h, w)."""
         valid = (~padding_mask).float()
-        k = torch.arange(self.half, device=padding_mask.device, dtype=torch.float32)
-        wavelengths = self.temperature ** (2 * (k // 2) / self.half)
+        k = torch.arange(self.half_width, device=padding_mask.device, dtype=torch.float32)
+        wavelengths = self.temperature ** (2 * (k // 2) / self.half_width)
         channels = []
         for axis in (1, 2):
             index = valid.cumsum(axis)

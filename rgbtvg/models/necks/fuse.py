@@ -71,12 +71,12 @@ class LinearFusion(PairNeck):
 
 @MODELS.register_module()
 class CrossFormer(PairNeck):
-    """Thermal tokens ask the RGB tokens (RGBT-VGNet with two bridges).
+    """Cross-attention from thermal tokens to RGB tokens (RGBT-VGNet with two bridges).
 
     Args:
         width, num_heads: of the attention.
-        residual: add the answer to the thermal tokens. The reference lets it replace them: False for its checkpoints.
-        softmax: normalise the attention. The reference weighs the values by the raw scaled products, whose answers are
+        residual: add the output to the thermal tokens. The reference replaces them: False for its checkpoints.
+        softmax: normalise the attention. The reference weighs the values by the raw scaled products, whose outputs are
             thousands of times larger than the tokens: False for its checkpoints.
     """
 
@@ -93,13 +93,8 @@ class CrossFormer(PairNeck):
 class RawAttention(CLIPAttention):
     """Attention without a softmax: scaled products weigh the values as they are."""
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """x (B, N, D) asks `context` (B, M, D) -> (B, N, D)."""
-        query = self.split_heads(self.q_proj(x))
-        key = self.split_heads(self.k_proj(context))
-        value = self.split_heads(self.v_proj(context))
-        weights = query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1)
-        return self.out_proj((weights @ value).transpose(1, 2).flatten(2))
+    def mix(self, query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
+        return query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1) @ value
 
 
 @MODELS.register_module()

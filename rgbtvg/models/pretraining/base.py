@@ -1,9 +1,9 @@
-"""What the pre-training models share."""
+"""Base of the pre-training models."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.model import BaseModel
@@ -34,13 +34,11 @@ class Pretraining(BaseModel):
     def probe(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> Mapping[str, Tensor]:
         """Name -> scores (B,) in [0, 1] of the samples, NaN where a sample has nothing to score."""
 
-    def forward(
-        self, inputs: GroundingInputs, data_samples: list[GroundingSample] | None = None, mode: str = "loss"
-    ) -> Any:
+    def forward(self, inputs: GroundingInputs, data_samples: Sequence[GroundingSample] = (), mode: str = "loss") -> Any:
         """MMEngine's entry: ``loss`` gives a dict of losses, ``predict`` the samples with their ``probe`` scores."""
         if mode == "loss":
-            return self.loss(inputs, data_samples)
-        scores = self.probe(inputs, data_samples)
+            return self.loss(inputs, list(data_samples))
+        scores = self.probe(inputs, list(data_samples))
         for row, sample in enumerate(data_samples):
             sample.set_metainfo({"probe": {name: float(values[row]) for name, values in scores.items()}})
         return data_samples

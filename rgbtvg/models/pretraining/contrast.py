@@ -1,4 +1,4 @@
-"""Contrast of pictures and captions (CLIP, Radford et al. 2021)."""
+"""Contrast of images and captions (CLIP, Radford et al. 2021)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_SCALE = 100.0
 
 @MODELS.register_module()
 class ContrastivePretraining(Pretraining):
-    """Every picture of a batch against every caption of it; the probe is the share of captions found among them.
+    """Every image of a batch against every caption of it; the probe is the share of captions found among them.
 
     Args:
         image_encoder: config of :class:`CLIPVisionEncoder`.
@@ -36,9 +36,9 @@ class ContrastivePretraining(Pretraining):
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
     def embed(self, inputs: GroundingInputs) -> tuple[Tensor, Tensor]:
-        """Pictures and captions, each (B, D) of length one."""
+        """Images and captions, each (B, D) of length one."""
         image = self.image_encoder(inputs.images["rgb"], inputs.padding_mask).pooled
-        text = self.text_encoder(inputs.token_ids, inputs.token_mask).pooled
+        text = self.text_encoder(inputs.token_ids, inputs.token_padding_mask).pooled
         return F.normalize(image, dim=-1), F.normalize(text, dim=-1)
 
     def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
@@ -51,5 +51,5 @@ class ContrastivePretraining(Pretraining):
         own = torch.arange(len(image), device=image.device)
         return {
             "caption_found": (likeness.argmax(1) == own).float(),
-            "picture_found": (likeness.argmax(0) == own).float(),
+            "image_found": (likeness.argmax(0) == own).float(),
         }

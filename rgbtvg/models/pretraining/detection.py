@@ -22,7 +22,7 @@ TYPICAL_SIZE = 0.2
 
 @dataclass
 class CellTargets:
-    """What the cells of one map answer for.
+    """Targets of the cells of one map.
 
     Args:
         sample, cell: (P,) int64, the positive cells.
@@ -55,15 +55,17 @@ class DetectionPretraining(Pretraining):
         super().__init__(**kwargs)
         self.image_encoder = learning_batch_norms(MODELS.build(image_encoder)).requires_grad_(True)
         self.sizes = (num_categories, num_colours, 4)
-        widths = self.image_encoder.level_widths or (self.image_encoder.width,)
+        encoder: Any = self.image_encoder
+        widths = encoder.level_widths or (encoder.width,)
         self.heads = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(width, hidden_width, 3, padding=1), nn.ReLU(), nn.Conv2d(hidden_width, sum(self.sizes), 1)
             )
             for width in widths
         )
-        for head in self.heads:  # rare objects at the start, as in the focal loss's paper
-            nn.init.constant_(head[-1].bias[:num_categories], -4.0)
+        for name, parameter in self.heads.named_parameters():  # rare objects at the start, as in the focal loss's paper
+            if name.endswith("2.bias"):
+                nn.init.constant_(parameter[:num_categories], -4.0)
 
     def answers(self, inputs: GroundingInputs) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Of every map: category logits (B, h*w, K), colour logits (B, h*w, C) and boxes (B, h*w, 4) cxcywh."""

@@ -35,10 +35,10 @@ class MaskedWordsPretraining(Pretraining):
         self.ratio = ratio
 
     def guess(self, inputs: GroundingInputs) -> tuple[Tensor, Tensor, Tensor]:
-        """Which words are masked (B, L), logits of those (M, words), and the words that they were (M,)."""
-        masked = random_share(inputs.token_mask, self.ratio)
+        """Mask (B, L) of the masked words, their logits (M, words), and the original words (M,)."""
+        masked = random_share(~inputs.token_padding_mask, self.ratio)
         ids = replace_words(inputs.token_ids, masked, self.mask_id)
-        states = self.text_encoder(ids, inputs.token_mask).tokens
+        states = self.text_encoder(ids, inputs.token_padding_mask).tokens
         return masked, self.classifier(states[masked]), inputs.token_ids[masked]
 
     def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:

@@ -70,6 +70,11 @@ def test_answers_without_a_box_and_servers_without_an_answer():
     with Boxes(faults=(500,)) as server:
         (first, _) = locate(server, "thousandths", "", retries=1)
         assert "status 500" in first.problem
+    with Boxes(faults=(500,)) as server:
+        model = MODELS.build(dict(type="Endpoint", base_url=server.url, name="some-model", retries=0))
+        with pytest.raises(ConfigError, match=r"no answer 6 times in a row .*status 500"):
+            for _ in range(3):
+                model.locate([Image.new("RGB", (9, 9))] * 2, ["a", "b"])
     with Boxes(faults=(404,)) as server, pytest.raises(ConfigError, match="answers 404"):
         locate(server, "thousandths", "")
 

@@ -147,6 +147,34 @@ def test_the_test_tool_ends_with_the_usual_tables(options, tmp_path, capsys):
     assert run_tool("analysis/compare.py", out, out) == 0
 
 
+CONFIGS = {
+    "GroundingDINO": "grounding_dino",
+    "MMGroundingDINO": "mm_grounding_dino",
+    "OWLv2": "owlv2",
+    "OmDetTurbo": "omdet_turbo",
+    "Florence2": "florence2",
+    "PaliGemma": "paligemma",
+    "Qwen2_5VL": "qwen2_5_vl",
+    "Qwen3VL": "qwen3_vl",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", ["both_in_turn", "side_by_side"])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_config_is_tested_by_the_tool(name, pair, options, tmp_path, capsys):
+    values = {**options, "weights": tiny.save(name, tmp_path / "weights"), "pair": pair}
+    out = tmp_path / "work"
+    config = f"configs/zero_shot/{CONFIGS[name]}.py"
+    assert run_tool("test.py", config, "--work-dir", out, "--cfg-options", *words(values)) == 0
+    rows = json.loads((out / "predictions.json").read_text())["rows"].values()
+    assert len(rows) == 6
+    for row in rows:
+        assert row["pred_boxes_xyxy"] or row["invalid"].startswith("the answer has no box")
+    if any("invalid" in row for row in rows):
+        assert "the answer has no box" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_predictions_of_other_weights_are_not_replaced(options, tmp_path, capsys):
     out = tmp_path / "work"

@@ -1,0 +1,28 @@
+"""ALVG in small, from the miniature BEiT-3, which learns ten times slower."""
+
+_base_ = ["../alvg/alvg_b32.py", "../_base_/miniatures/beit3.py"]
+
+dataset = "rgbtvg_synthetic"
+data_root = "data/synthetic"
+split_root = "data/synthetic/splits"
+tokenizer = "pretrain_weights/miniature/tokenizer"
+image_size = 96
+max_length = 24
+batch_size = 32
+num_workers = 1
+pad_id = 0
+beit3 = "pretrain_weights/miniature/beit3.safetensors"
+arch = "$beit3_arch"
+max_epochs = 8
+lr = 1e-3
+warmup_end = 1
+warmup_factor = 0.5
+milestones = [6]
+model = dict(
+    backbone=dict(patch_size=12, vocab_size=2000, max_words=32, drop_path_rate=0.0),
+    queries=dict(width=96, num_heads=4, ffn_width=192, dropout=0.0),
+    decoder=dict(num_heads=4, ffn_width=192, dropout=0.0, attention_dropout=0.0),
+    enhancement=dict(width=96, dropout=0.0),
+    head=dict(width=96),
+)
+optim_wrapper = dict(clip_grad=dict(max_norm=1.0))

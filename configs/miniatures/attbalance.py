@@ -1,0 +1,30 @@
+"""AttBalance in small, on the small TransVG."""
+
+_base_ = ["../attbalance/attbalance_r50.py", "../_base_/miniatures/resnet_detr.py", "../_base_/miniatures/bert.py"]
+
+dataset = "rgbtvg_synthetic"
+data_root = "data/synthetic"
+split_root = "data/synthetic/splits"
+tokenizer = "pretrain_weights/miniature/tokenizer"
+image_size = 128
+max_length = 24
+batch_size = 32
+num_workers = 1
+random_crop = dict(_delete_=True, type="HorizontalFlip")
+random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
+max_epochs = 8
+lr_drop = 6
+lr = 1e-3
+
+# The joint encoder has two layers; the second one is constrained.
+model = dict(
+    image_encoder="$resnet_image",
+    text_encoder="$bert_text",
+    fusion=dict(width=96, depth=2, num_heads=4, ffn_width=192, dropout=0.0),
+    head=dict(width=96),
+    attention_balance=dict(first_layer=1),
+)
+optim_wrapper = dict(
+    clip_grad=dict(max_norm=1.0),
+    paramwise_cfg=dict(custom_keys={"image_encoder": dict(lr_mult=0.1), "text_encoder": dict(lr_mult=0.1)}),
+)

@@ -1,0 +1,28 @@
+"""FSVG in small, from the miniature CLIP: patches are dropped once, and CLIP learns ten times slower."""
+
+_base_ = ["../fsvg/fsvg_b16.py", "../_base_/miniatures/clip.py"]
+
+dataset = "rgbtvg_synthetic"
+data_root = "data/synthetic"
+split_root = "data/synthetic/splits"
+tokenizer = "pretrain_weights/miniature/tokenizer"
+image_size = 64
+max_length = 24
+batch_size = 32
+num_workers = 1
+random_crop = dict(_delete_=True, type="HorizontalFlip")
+random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
+modality = "rgbt"
+max_epochs = 8
+lr_drop = 6
+lr = 1e-3
+
+clip = "pretrain_weights/miniature/clip.safetensors"
+model = dict(
+    image_encoder=dict(arch="$clip_image_arch", stem_widths="$clip_stem", pretrained="$clip"),
+    text_encoder=dict(arch="$clip_text_arch", pretrained="$clip"),
+    selection=dict(layers=(1,), start=1, warmup=3),
+    text_dropout=0.0,
+    head=dict(width=64),
+)
+optim_wrapper = dict(clip_grad=dict(max_norm=1.0))

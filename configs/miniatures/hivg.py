@@ -1,0 +1,37 @@
+"""HiVG in small, from the miniature CLIP: bridges and one LoRA, unfrozen in stages."""
+
+_base_ = ["../hivg/hivg_b16.py", "../_base_/miniatures/clip.py"]
+
+dataset = "rgbtvg_synthetic"
+data_root = "data/synthetic"
+split_root = "data/synthetic/splits"
+tokenizer = "pretrain_weights/miniature/tokenizer"
+image_size = 64
+max_length = 24
+batch_size = 32
+num_workers = 1
+random_crop = dict(_delete_=True, type="HorizontalFlip")
+random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
+stages = [
+    dict(epochs=4, lr=1e-3, max_layer=0),
+    dict(epochs=2, lr=8e-4, max_layer=1, text_max_layer=2),
+    dict(epochs=1, lr=5e-4, max_layer=2, text_max_layer=2),
+    dict(epochs=1, lr=2e-4, max_layer=3),
+]
+stage_mode = "in_process"
+
+clip = "pretrain_weights/miniature/clip.safetensors"
+adapter = dict(groups=dict(shared=dict(rank=16)), alpha=16, dropout=0.0)
+model = dict(
+    image_encoder=dict(arch="$clip_image_arch", stem_widths="$clip_stem", out_levels=(1, 2, 3), pretrained="$clip"),
+    text_encoder=dict(arch="$clip_text_arch", out_levels=(2,), pretrained="$clip"),
+    guides=dict(layers=(0, 1, 2)),
+    fusion=dict(width=64, depth=2, num_heads=4, ffn_width=128, dropout=0.0),
+    head=dict(width=64),
+    auxiliary_heads=[
+        dict(type="ContrastiveHead"),
+        dict(type="TokenAlignmentHead", width=64, mlp_width=128),
+        dict(type="SentenceMaskHead", width=64),
+    ],
+)
+optim_wrapper = dict(clip_grad=dict(max_norm=1.0))

@@ -1,0 +1,23 @@
+"""OneRef in small, from the miniature BEiT-3 (masked referring modelling): the tower learns with everything."""
+
+_base_ = ["../oneref/oneref_b16.py", "../_base_/miniatures/beit3.py"]
+
+dataset = "rgbtvg_synthetic"
+data_root = "data/synthetic"
+split_root = "data/synthetic/splits"
+tokenizer = "pretrain_weights/miniature/tokenizer"
+image_size = 96
+max_length = 24
+batch_size = 32
+num_workers = 1
+random_crop = dict(_delete_=True, type="HorizontalFlip")
+random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
+pad_id = 0
+beit3 = "pretrain_weights/miniature/beit3.safetensors"
+arch = "$beit3_arch"
+max_epochs = 8
+lr = 1e-3
+model = dict(
+    backbone=dict(patch_size=12, vocab_size=2000, max_words=32, drop_path_rate=0.0),
+)
+optim_wrapper = dict(clip_grad=dict(max_norm=1.0))

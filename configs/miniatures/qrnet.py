@@ -1,0 +1,25 @@
+"""QRNet in small, from the miniature Swin and BERT, which learn ten times slower than the rest."""
+
+_base_ = ["../qrnet/qrnet_swin_s.py", "../_base_/miniatures/swin.py", "../_base_/miniatures/bert.py"]
+
+dataset = "rgbtvg_synthetic"
+data_root = "data/synthetic"
+split_root = "data/synthetic/splits"
+tokenizer = "pretrain_weights/miniature/tokenizer"
+image_size = 192
+max_length = 24
+batch_size = 32
+num_workers = 1
+random_crop = dict(_delete_=True, type="HorizontalFlip")
+random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
+max_epochs = 8
+lr = 1e-3
+param_scheduler = [dict(type="MultiStepLR", by_epoch=True, milestones=[5, 7], gamma=0.1)]
+model = dict(
+    image_encoder="$swin_image",
+    text_encoder="$bert_text",
+    fusion=dict(width=96, depth=2, num_heads=4, ffn_width=192, dropout=0.0),
+    head=dict(width=96),
+    modulation=dict(rank=8),
+)
+optim_wrapper = dict(clip_grad=dict(max_norm=1.0))

@@ -1,0 +1,24 @@
+"""ReSC in small, from the miniature Darknet, which learns ten times slower, and the miniature BERT, frozen."""
+
+_base_ = ["../resc/resc_base.py", "../_base_/miniatures/darknet.py", "../_base_/miniatures/bert.py"]
+
+dataset = "rgbtvg_synthetic"
+data_root = "data/synthetic"
+split_root = "data/synthetic/splits"
+tokenizer = "pretrain_weights/miniature/tokenizer"
+image_size = 96
+max_length = 24
+batch_size = 32
+num_workers = 1
+random_crop = dict(_delete_=True, type="HorizontalFlip")
+random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
+max_epochs = 8
+lr = 1e-3
+model = dict(
+    image_encoder=dict(width=5, blocks=(1, 1, 2, 2, 1), pretrained="$darknet"),
+    text_encoder=dict(arch="$bert_arch", average_last=2, pretrained="$bert"),
+    head=dict(hidden_channels=64),
+    width=96,
+    dropout=0.0,
+)
+param_scheduler = [dict(type="StepLR", by_epoch=True, step_size=2, gamma=0.5)]

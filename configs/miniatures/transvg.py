@@ -1,0 +1,25 @@
+"""TransVG in small, from the miniature ResNet with DETR's encoder and BERT, which learn ten times slower."""
+
+_base_ = ["../transvg/transvg_r50.py", "../_base_/miniatures/resnet_detr.py", "../_base_/miniatures/bert.py"]
+
+dataset = "rgbtvg_synthetic"
+data_root = "data/synthetic"
+split_root = "data/synthetic/splits"
+tokenizer = "pretrain_weights/miniature/tokenizer"
+image_size = 128
+max_length = 24
+batch_size = 32
+num_workers = 1
+random_crop = dict(_delete_=True, type="HorizontalFlip")
+random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
+max_epochs = 8
+lr_drop = 6
+lr = 1e-3
+
+model = dict(
+    image_encoder="$resnet_image",
+    text_encoder="$bert_text",
+    fusion=dict(width=96, depth=2, num_heads=4, ffn_width=192, dropout=0.0),
+    head=dict(width=96),
+)
+optim_wrapper = dict(clip_grad=dict(max_norm=1.0))

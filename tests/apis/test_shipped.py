@@ -1,0 +1,36 @@
+"""What comes with the package answers without a download, a data set or a training."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from rgbtvg.apis.shipped import FOLDER, PAIRS, shipped_inferencer, shipped_pairs
+from rgbtvg.structures.boxes import aligned_iou
+from tests.run_tool import run_tool
+
+
+@pytest.fixture(scope="module")
+def find():
+    return shipped_inferencer(device="cpu")
+
+
+def test_the_model_finds_the_shipped_targets(find):
+    truth = [pair["box_xywh"] for pair in json.loads(PAIRS.read_text())]
+    found = np.stack([find(*pair).boxes_xyxy[0] for pair in shipped_pairs()])
+    boxes = torch.tensor([[x, y, x + w, y + h] for x, y, w, h in truth]).float()
+    overlaps = aligned_iou(torch.from_numpy(found).float(), boxes)
+    assert (overlaps >= 0.5).float().mean() >= 0.8
+
+
+def test_demo_needs_no_arguments(tmp_path, capsys):
+    assert run_tool("demo.py", "--device", "cpu", "--out", tmp_path / "answer.png") == 0
+    assert "box x0 y0 x1 y1" in capsys.readouterr().out
+    assert (tmp_path / "answer.png").stat().st_size > 1000
+
+
+def test_it_is_small():
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 1e6
