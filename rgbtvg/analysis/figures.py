@@ -88,7 +88,7 @@ def _draw_words(records: Sequence[Mapping[str, Any]]) -> Figure:
         _bars(axes, [whole[place]["changed"] for place in places], 0, 0.7, colour, label, places)
     axes.set_xticks(range(len(whole)), [record["edit"] for record in whole], rotation=30, ha="right")
     axes.set(ylim=(0, 100), ylabel="boxes that change (%)")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 

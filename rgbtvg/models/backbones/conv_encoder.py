@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from rgbtvg.models.layers.padding import nearest_padding
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
 
@@ -40,5 +40,5 @@ class ConvEncoder(BaseModule):
         """(B, 3, H, W) -> the map as `levels` (B, C, h, w) and as `tokens`."""
         x = self.layers(images)
         grid = (x.shape[-2], x.shape[-1])
-        mask = F.interpolate(padding_mask[:, None].float(), grid, mode="nearest").flatten(1).bool()
+        mask = nearest_padding(padding_mask, grid)
         return ImageFeatures(x.flatten(2).transpose(1, 2), mask, grid, levels=(x,))
