@@ -9,6 +9,7 @@ It is `train_step` of one collated batch, from the preprocessor to the optimizer
 from __future__ import annotations
 
 import argparse
+import inspect
 import itertools
 import sys
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ def step_calls(config_path: str) -> list[str]:
     def note(frame: FrameType, event: str, _: Any) -> None:
         code = frame.f_code
         if event == "call" and code.co_filename.startswith(package) and not code.co_name.startswith("<"):
-            calls.append(f"{code.co_filename.removeprefix(package)}:{code.co_qualname}")
+            calls.append(f"{code.co_filename.removeprefix(package)}:{qualified_name(frame)}")
 
     model.train_step(batch, optimizer)  # what is done once, such as imports, is no part of a step
     sys.setprofile(note)
@@ -50,6 +51,16 @@ def step_calls(config_path: str) -> list[str]:
     finally:
         sys.setprofile(None)
     return calls
+
+
+def qualified_name(frame: FrameType) -> str:
+    """``Class.function`` of a method, with the class that defines it; Python 3.11 would have it in the code object."""
+    code, owner = frame.f_code, frame.f_locals.get("self")
+    for cls in type(owner).__mro__:
+        member = vars(cls).get(code.co_name)
+        if callable(member) and getattr(inspect.unwrap(member), "__code__", None) is code:
+            return f"{cls.__name__}.{code.co_name}"
+    return code.co_name
 
 
 def random_batch(streams: Sequence[str], side: int, length: int, size: int = 4) -> dict[str, Any]:
