@@ -33,6 +33,7 @@ GROUPS = {
         "benchmark-loading": ("benchmark_loading", "pairs per second through a training pipeline"),
     },
     "Data": {
+        "align": ("align", "align thermal images with those of an RGB camera"),
         "check": ("check", "read every row and image and report what is wrong"),
         "browse": ("browse", "look at data on a local web page"),
         "convert": ("convert", "read and write the formats of other tools"),

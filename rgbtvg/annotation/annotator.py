@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from rgbtvg.annotation.acceptance import MAX_WORDS, MIN_WORDS, Rejected, parse_expression, parse_lighting
 from rgbtvg.annotation.journal import Journal
 from rgbtvg.annotation.prompts import (
     BOX_MODES,
@@ -22,7 +23,6 @@ from rgbtvg.annotation.prompts import (
     expression_turns,
     lighting_turns,
 )
-from rgbtvg.annotation.rules import MAX_WORDS, MIN_WORDS, Rejected, parse_expression, parse_lighting
 from rgbtvg.datasets.canonical import category_of
 from rgbtvg.datasets.conditions import condition_name
 from rgbtvg.errors import ConfigError, DataError

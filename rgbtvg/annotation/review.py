@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from rgbtvg.annotation.acceptance import expression_problem
 from rgbtvg.annotation.journal import Journal
-from rgbtvg.annotation.rules import expression_problem
 from rgbtvg.datasets.canonical import category_of
 from rgbtvg.datasets.records import check_expression
 from rgbtvg.errors import DataError

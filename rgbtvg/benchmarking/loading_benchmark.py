@@ -15,6 +15,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from PIL import Image
+from torch.utils.data import Dataset
 
 from rgbtvg.datasets.collate import collate_grounding
 from rgbtvg.datasets.conversion.resizing import resize_records
@@ -217,6 +218,26 @@ def _differences(
         figures[f"{stream}_mean_difference"] = float(np.mean([value.mean() for value in values]))
         figures[f"{stream}_largest_difference"] = int(max(value.max() for value in values))
     return figures
+
+
+class LoadingDataset(Dataset):
+    """Pairs of both formats through the training pipeline of a config, for a data loader.
+
+    Args:
+        config: see :func:`measure_loading`.
+        folder: for the images.
+        count: pairs of each format.
+    """
+
+    def __init__(self, config: Config, folder: Path, count: int) -> None:
+        self.records = [record for kind in KINDS for record in make_pairs(folder, kind, count)]
+        self.pipeline = Compose(build_transforms(_pipeline(config, {}, folder)))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.pipeline(dict(self.records[index]))
 
 
 def benchmark_loading(config: Config, **options: Any) -> list[dict[str, Any]]:

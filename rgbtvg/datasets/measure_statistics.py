@@ -13,7 +13,7 @@ import numpy as np
 from mmengine.config import Config
 
 from rgbtvg.datasets.image_files import read_image
-from rgbtvg.datasets.statistics import PixelStatistics
+from rgbtvg.datasets.pixel_statistics import PixelStatistics
 from rgbtvg.datasets.thermal import ThermalRange
 from rgbtvg.datasets.transforms.loading import to_rgb, to_thermal
 from rgbtvg.errors import DataError

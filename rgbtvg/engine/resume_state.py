@@ -175,10 +175,14 @@ def merged_optimizer_state(saved: dict[str, Any], optimizer: Optimizer, path: st
                 f"{type(optimizer).__name__} of this run keeps {', '.join(sorted(expected)) or 'none'}: optimizers "
                 f"cannot be exchanged in a run; {advice}"
             )
-        shape = parameters[order.index(key)].shape if whole else None
+        parameter = parameters[order.index(key)]
+        shape = parameter.shape if whole else None
         for name, value in state.items():
             if not _is_moment(name, value, shape):
                 raise _broken(path, f"{name} in the optimizer's state of {key!r}")
+            if whole and parameter.ndim == 4 and isinstance(value, Tensor) and name != "step":
+                # Fused optimizers need moments in the layout of their parameter (channels first or last).
+                state[name] = torch.empty_like(parameter, dtype=value.dtype, device=value.device).copy_(value)
     merged = [dict(new, params=old["params"]) for old, new in zip(groups, present, strict=True)]
     extra = {"loss_scaler": saved["loss_scaler"]} if isinstance(saved.get("loss_scaler"), dict) else {}
     return dict(state=saved["state"], param_groups=merged, **extra)

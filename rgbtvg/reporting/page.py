@@ -13,7 +13,7 @@ from markupsafe import Markup
 from rgbtvg.errors import ConfigError
 from rgbtvg.files import replacing
 from rgbtvg.reporting import tables
-from rgbtvg.reporting.pictures import (
+from rgbtvg.reporting.images import (
     attention_of,
     figure_of_curves,
     figure_of_reliability,

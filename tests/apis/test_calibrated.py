@@ -75,10 +75,12 @@ def test_the_command_writes_it_next_to_the_tested_checkpoint(weights, tmp_path, 
     assert rgbtvg.GroundingInferencer(weights, device="cpu").calibration == Calibration.load(calibration_path(weights))
 
 
+@pytest.mark.slow
 def test_an_export_takes_the_calibration_along(weights, tmp_path):
     pytest.importorskip("onnxscript")
     pytest.importorskip("onnxruntime")
     write_calibration(HALVED, weights)
     assert run_tool("export.py", weights, "--out", tmp_path / "model.onnx") == 0
     find = rgbtvg.GroundingInferencer(tmp_path / "model.onnx", device="cpu")
-    assert find.calibration is not None and find.calibration.points == HALVED.points
+    assert find.calibration is not None
+    assert find.calibration.apply([0.2, 0.8]) == pytest.approx([0.1, 0.4])

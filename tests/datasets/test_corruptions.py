@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rgbtvg.datasets.corruptions import CORRUPTIONS, SEVERITIES, corrupt, names_of
-from rgbtvg.datasets.statistics import get_statistics
+from rgbtvg.datasets.pixel_statistics import get_statistics
 from rgbtvg.datasets.synthetic.annotation import annotate, picture_rng
 from rgbtvg.datasets.synthetic.rendering import render_rgb, render_thermal
 from rgbtvg.datasets.transforms import build_transforms

@@ -10,7 +10,7 @@ from mmcv.transforms import BaseTransform
 
 from rgbtvg.datasets.corruptions import FILLS, corrupt, fill_stream, get_corruption, names_of
 from rgbtvg.datasets.corruptions.misalignment import move, shift_rows
-from rgbtvg.datasets.statistics import Statistics, get_statistics
+from rgbtvg.datasets.pixel_statistics import Statistics, get_statistics
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import TRANSFORMS
 

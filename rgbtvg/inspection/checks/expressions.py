@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rgbtvg.datasets.records.fields import has_text
-from rgbtvg.inspection.checks.registry import Finding, record_check, survey_check
+from rgbtvg.inspection.checks.base_check import Finding, record_check, survey_check
 from rgbtvg.inspection.survey import Survey
 
 Size = tuple[int, int]

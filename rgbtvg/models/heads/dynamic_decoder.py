@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.layers import MLP, TransformerDecoderLayer, TransformerEncoder
-from rgbtvg.models.layers.masks import masked_mean
+from rgbtvg.models.layers.padding import masked_mean
 from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.registry import MODELS
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rgbtvg.models.layers.clip import CLIPAttention
+from rgbtvg.models.layers.clip_layers import CLIPAttention
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures
 

@@ -12,7 +12,7 @@ from rgbtvg.evaluation.calibration import reliability, scores_and_hits
 from rgbtvg.evaluation.plots import draw_bars, draw_curves, draw_reliability
 from rgbtvg.jpeg import jpeg_url
 from rgbtvg.reporting.run import Run
-from rgbtvg.visualization.predictions import draw_row, select_rows
+from rgbtvg.visualization.sheets import draw_row, select_rows
 
 WIDTH = 360
 """Width of each image of a picture, in pixels."""

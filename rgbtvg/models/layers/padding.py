@@ -24,6 +24,16 @@ def patch_mask(padding_mask: Tensor, grid: tuple[int, int]) -> Tensor:
     return share.round().bool().flatten(1)
 
 
+def nearest_padding(padding_mask: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Padding (B, h*w) of the cells of a grid: that of the pixel at each cell's first corner.
+
+    Args:
+        padding_mask: (B, H, W) bool, True where padded.
+        grid: (h, w).
+    """
+    return F.interpolate(padding_mask[:, None].float(), grid, mode="nearest").flatten(1).bool()
+
+
 def masked_mean(tokens: Tensor, padding_mask: Tensor) -> Tensor:
     """Mean of (B, L, D) over the positions that padding_mask (B, L) leaves; zero where there is none."""
     weights = (~padding_mask).to(tokens.dtype)
