@@ -19,6 +19,7 @@ PREFIXES = {
     "clip": {"image_encoder.": "image_encoder.", "text_encoder.": "text_encoder."},
     "resnet_detr": {"image_encoder.": ""},
     "swin": {"image_encoder.": ""},
+    "conv": {"image_encoder.": ""},
     "darknet": {"image_encoder.": ""},
     "beit3": {"backbone.": ""},
     "bert": {"text_encoder.bert.": ""},

@@ -1,4 +1,4 @@
-"""Detection of everything in a picture: one answer per cell of each map (FCOS, Tian et al. 2019, in small)."""
+"""Detection of everything in an image: one answer per cell of each map (FCOS, Tian et al. 2019, in small)."""
 
 from __future__ import annotations
 

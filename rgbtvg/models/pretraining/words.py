@@ -17,7 +17,7 @@ from rgbtvg.structures import GroundingInputs, GroundingSample
 
 @MODELS.register_module()
 class MaskedWordsPretraining(Pretraining):
-    """Guess the masked words of a sentence; the probe is the share of those that the first guess names.
+    """Guess the masked words of an expression; the probe is the share of those that the first guess names.
 
     Args:
         text_encoder: config of :class:`BertEncoder`.
