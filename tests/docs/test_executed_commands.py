@@ -29,12 +29,13 @@ LEFT_OUT = {
 }
 LACKING = re.compile(r"[Nn]o such|missing|cannot|not found|there (is|are) no|needs|does not exist|put |is no folder")
 SMALL = ["max_epochs=1", "batch_size=8", "num_workers=0", "persistent_workers=False"]
-CASES = [
-    pytest.param(command, id=f"{page.stem}:{command[:70]}")
-    for page in PAGES
-    for command in dict.fromkeys(commands(page))
+COMMANDS = {
+    re.sub(r"(sweep\.py .*) --dry-run", r"\1", command): page
+    for page in reversed(PAGES)
+    for command in commands(page)
     if not any(re.search(pattern, command) for pattern in LEFT_OUT)
-]
+}
+CASES = [pytest.param(command, id=f"{page.stem}:{command[:70]}") for command, page in COMMANDS.items()]
 
 
 @pytest.fixture(scope="module")

@@ -66,3 +66,23 @@ def test_text_encoder(config):
     encoder = MODELS.build(config).eval()
     ids = torch.randint(1, 32, (2, 5))
     assert encoder(ids, torch.zeros_like(ids, dtype=torch.bool)).tokens.shape == (2, 5, encoder.width)
+
+
+def test_a_traced_lstm_reads_padded_words_as_the_packed_one():
+    encoder = MODELS.build(TEXT_ENCODERS[-1]).eval()
+    ids = torch.randint(1, VOCABULARY, (3, 7))
+    mask = torch.arange(7) >= torch.tensor([7, 3, 1])[:, None]
+
+    class Tokens(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = encoder
+
+        def forward(self, token_ids, padding_mask):
+            features = self.encoder(token_ids, padding_mask)
+            return features.tokens, features.pooled
+
+    batch = {0: torch.export.Dim("batch", min=1, max=8)}
+    program = torch.export.export(Tokens(), (ids, mask), dynamic_shapes=(batch, batch), strict=False)
+    features = encoder(ids[:2], mask[:2])
+    torch.testing.assert_close(program.module()(ids[:2], mask[:2]), (features.tokens, features.pooled))
