@@ -10,10 +10,11 @@ export OMP_NUM_THREADS ?= 1
 # Without compiled files every start takes several times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test parity lint docs format clean
+.PHONY: help install demo learn test parity lint docs format clean
 
 help:
 	@echo "make demo    generate data, train, test and draw the quickstart model (about ten minutes on two CPU cores)"
+	@echo "make learn   train every method in small for a few minutes and compare with what it reached before"
 	@echo "make test    the test suite"
 	@echo "make parity  every reference case, full-size models too"
 	@echo "make lint    style, types, spelling"
@@ -27,6 +28,8 @@ $(INSTALLED): pyproject.toml setup.py
 	@touch $@
 
 demo: $(INSTALLED)
+	$(PYTHON) tools/demo.py --out work_dirs/answer.png
+	@echo "The shipped model's answer, until yours is trained: work_dirs/answer.png"
 	$(PYTHON) tools/data/make_synthetic.py --out $(DEMO_DATA)
 	$(PYTHON) tools/train.py configs/quickstart/quickstart.py --work-dir $(DEMO_DIR) --resume \
 	    --cfg-options data_root=$(DEMO_DATA) split_root=$(DEMO_DATA)/splits tokenizer=$(DEMO_DATA)/tokenizer
@@ -34,6 +37,9 @@ demo: $(INSTALLED)
 	$(PYTHON) tools/analysis/draw_predictions.py $(DEMO_DIR)/test/predictions.json --split test --num 16 \
 	    --out $(DEMO_DIR)/predictions.png
 	@echo "The image: $(DEMO_DIR)/predictions.png"
+
+learn: $(INSTALLED)
+	$(PYTHON) tools/analysis/sweep.py configs/comparisons/learn.py --jobs 2
 
 test: $(INSTALLED)
 	$(PYTHON) -m pytest -n 2

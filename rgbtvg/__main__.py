@@ -23,6 +23,8 @@ GROUPS = {
         "compare": ("compare", "compare runs with paired intervals and tests"),
         "score": ("score", "score boxes that another program predicted"),
         "calibrate": ("calibrate", "calibrate the scores of a tested model"),
+        "robustness": ("robustness", "accuracy with missing, misaligned and faulty cameras"),
+        "audit": ("audit", "which camera and which words the boxes depend on"),
         "draw": ("draw_predictions", "draw saved predictions"),
         "inspect": ("inspect_prediction", "find out why a box is wrong"),
         "plot": ("plot", "curves and bars for a paper"),
@@ -31,6 +33,7 @@ GROUPS = {
         "benchmark-loading": ("benchmark_loading", "pairs per second through a training pipeline"),
     },
     "Data": {
+        "align": ("align", "align thermal images with those of an RGB camera"),
         "check": ("check", "read every row and image and report what is wrong"),
         "browse": ("browse", "look at data on a local web page"),
         "convert": ("convert", "read and write the formats of other tools"),

@@ -71,7 +71,7 @@ def add_row_filters(parser: argparse.ArgumentParser) -> None:
 
 
 def conditions(words: Sequence[str]) -> dict[str, str]:
-    """What ``--where`` was given.
+    """Parse ``--where``.
 
     Raises:
         ConfigError: a word is not ``CONDITION=VALUE``.

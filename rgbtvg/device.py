@@ -1,4 +1,4 @@
-"""Which device a model runs on."""
+"""Choose the device that a model runs on."""
 
 from __future__ import annotations
 

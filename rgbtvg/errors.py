@@ -18,4 +18,4 @@ class CheckpointError(RGBTVGError):
 
 
 class TrainingError(RGBTVGError):
-    """A run has gone wrong in a way that waiting does not mend, such as a loss that stays NaN."""
+    """An unrecoverable failure of training, such as a loss that stays NaN."""

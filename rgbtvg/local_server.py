@@ -117,7 +117,7 @@ def _unusable(port: int, error: Exception) -> ConfigError:
 
 
 def _is_own_name(host: str) -> bool:
-    """Whether a ``Host`` header holds an IP address or the name of this machine."""
+    """True if a ``Host`` header holds an IP address or the name of this machine."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     try:
         ipaddress.ip_address(name.strip("[]"))

@@ -227,7 +227,7 @@ ALLOWED: list[tuple[Callable[..., Any], str]] = [
     *((_Scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
 ]
 TORCH_NAMES = set(torch._weights_only_unpickler._get_allowed_globals()) - {"builtins.bytearray"}
-"""What PyTorch reads by itself; ``bytearray(10**12)`` would fill the memory."""
+"""Globals that PyTorch allows itself; ``bytearray(10**12)`` would fill the memory."""
 READABLE = (
     {name for _, name in ALLOWED}
     | TORCH_NAMES

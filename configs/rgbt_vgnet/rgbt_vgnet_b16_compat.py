@@ -1,4 +1,4 @@
-"""For RGBT-VGNet v2 checkpoints of its authors: words dealt out over the batch, expression read at a thermal patch."""
+"""For released RGBT-VGNet v2 checkpoints: text reshaped across the batch, sentence token read at a thermal patch."""
 
 _base_ = ["rgbt_vgnet_b16.py"]
 

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from rgbtvg.annotation.acceptance import MAX_WORDS, MIN_WORDS, Rejected, parse_expression, parse_lighting
 from rgbtvg.annotation.journal import Journal
 from rgbtvg.annotation.prompts import (
     BOX_MODES,
@@ -22,7 +23,6 @@ from rgbtvg.annotation.prompts import (
     expression_turns,
     lighting_turns,
 )
-from rgbtvg.annotation.rules import MAX_WORDS, MIN_WORDS, Rejected, parse_expression, parse_lighting
 from rgbtvg.datasets.canonical import category_of
 from rgbtvg.datasets.conditions import condition_name
 from rgbtvg.errors import ConfigError, DataError
@@ -36,7 +36,7 @@ GIVE_UP_AFTER = 5
 
 @dataclass(frozen=True)
 class AnnotationSettings:
-    """What is asked, and how.
+    """Settings of an annotation run.
 
     Args:
         tasks: of ``'lighting'`` (one answer per image, for all of its rows) and ``'expression'`` (one per record).
@@ -96,7 +96,7 @@ class Question:
 
 @dataclass
 class AnnotationResult:
-    """What a run has come to.
+    """Result of an annotation run.
 
     Attributes:
         records: accepted, in the order of the input, with ``extra['annotation']`` saying where each label comes from.
@@ -116,7 +116,7 @@ class AnnotationResult:
 def make_questions(
     records: Sequence[Record], settings: AnnotationSettings, image_root: str | Path = ""
 ) -> list[Question]:
-    """What has to be asked about records, in their order; the light of an image once.
+    """Requests for records, in their order; one about the lighting per image.
 
     A question's key follows from what it is about, so that records may be added between two runs. Images count by
     their path from `image_root`.
@@ -211,7 +211,7 @@ class _Run:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _ask_or_stop(self, question: Question) -> None:
-        """What ends the run must keep this thread from taking up the next question."""
+        """Send one request; after a fatal error the remaining requests are skipped."""
         try:
             self._ask(question)
         except BaseException:
@@ -284,7 +284,7 @@ def _key(task: str, record: Record, image_root: str | Path) -> str:
 
 
 def _journal_settings(model: VisionLanguageModel, settings: AnnotationSettings) -> dict[str, Any]:
-    """What the answers depend on; the number of attempts and the tasks may change between runs."""
+    """Settings that responses depend on; the number of attempts and the tasks may change between runs."""
     kept = {name: value for name, value in asdict(settings).items() if name not in ("tasks", "attempts", "small_area")}
     prompts = {f"{name} prompt": prompt.label for name, prompt in PROMPTS.items()}
     return {"model": model.name, **kept, **prompts}
@@ -315,7 +315,7 @@ def _assemble(
 
 
 def _is_finished(entries: Sequence[dict[str, Any]], settings: AnnotationSettings) -> bool:
-    """Whether the answers of one question end with a good one, or there have been enough."""
+    """True if the last response to a request was accepted, or no attempt is left."""
     return bool(entries) and (entries[-1]["rejected"] is None or len(entries) >= settings.attempts)
 
 

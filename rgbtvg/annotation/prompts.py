@@ -1,4 +1,4 @@
-"""What a vision-language model is asked: the benchmark's two questions in our own wording.
+"""Prompts for a vision-language model: the two tasks of the benchmark in our own wording.
 
 The benchmark's annotation knew two prompts: one for the class of lighting, which sees an image and answers with a
 digit, and one for the referring expression, which is given the category and the numbers of the box (RGBT-Ground, arXiv
@@ -22,7 +22,7 @@ from rgbtvg.models.general.client import Turn
 from rgbtvg.structures import MODALITY_STREAMS
 
 BOX_MODES = ("described", "drawn", "both")
-"""How a prompt says which object is meant: corners in the text (as the benchmark did), a frame in the image, both."""
+"""Ways to mark the object in a prompt: corners in the text (as in the benchmark), a frame in the image, or both."""
 
 FRAME_COLOUR = (255, 0, 255)
 """Magenta: hardly any object of a street has it, so that no sentence about a real thing names it."""
@@ -130,7 +130,7 @@ def expression_turns(record: dict[str, Any], box: str = "both", thermal: bool = 
 
 
 def correction_turns(answer: str, reason: str) -> list[Turn]:
-    """What follows an answer that was refused, so that the next one differs also without randomness."""
+    """Turns after a rejected response; they make the next one differ even at temperature 0."""
     return [Turn("assistant", answer), Turn("user", CORRECTION.format(reason=reason))]
 
 

@@ -8,8 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from rgbtvg.annotation.acceptance import expression_problem
 from rgbtvg.annotation.review import Record, Review
-from rgbtvg.annotation.rules import expression_problem
 from rgbtvg.datasets.canonical import category_of, write_records
 from rgbtvg.datasets.image_files import read_image
 from rgbtvg.errors import DataError

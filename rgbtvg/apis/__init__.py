@@ -1,4 +1,4 @@
-"""What a program that uses a trained model imports."""
+"""Public API for inference with a trained model."""
 
 from typing import Any
 

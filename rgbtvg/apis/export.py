@@ -12,6 +12,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
+from rgbtvg.apis.calibrated import write_calibration
 from rgbtvg.apis.exported import INPUTS, KEY, SUFFIXES, network_inputs
 from rgbtvg.apis.inferencer import GroundingInferencer
 from rgbtvg.errors import ConfigError
@@ -64,7 +65,8 @@ def export_checkpoint(
     config: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> None:
-    """Export a checkpoint with its preprocessing; the batch size stays free, low-rank updates are merged.
+    """Export a checkpoint with its preprocessing and its calibration; the batch size stays free, low-rank updates are
+    merged.
 
     Args:
         checkpoint: checkpoint to read.
@@ -86,6 +88,8 @@ def export_checkpoint(
         facts = {**_facts(find.model), "pipeline": _portable(find.steps), "tokenizer": _tokenizer_files(find, folder)}
     target.parent.mkdir(parents=True, exist_ok=True)
     export_model(find.model, find.example_batch(2), target, facts)
+    if find.calibration is not None:
+        write_calibration(find.calibration, target)
 
 
 @torch.no_grad()

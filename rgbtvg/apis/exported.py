@@ -139,7 +139,7 @@ def _checked_facts(text: str, path: Path) -> dict[str, Any]:
 
 
 def _is_transform(step: Any) -> bool:
-    """Whether a config names a transform of this project, with plain values; MMEngine would import a dotted name."""
+    """True if a config names a transform of this project, with plain values; MMEngine would import a dotted name."""
     return (
         isinstance(step, dict)
         and isinstance(step.get("type"), str)

@@ -1,4 +1,4 @@
-"""From a checkpoint to boxes: load a model once, then ask about any pair of images."""
+"""Inference: load a checkpoint once, then predict boxes for any image pair."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from mmengine.registry import FUNCTIONS
 from numpy.typing import NDArray
 from PIL import Image
 
+from rgbtvg.apis.calibrated import read_calibration
 from rgbtvg.apis.exported import SUFFIXES, ExportedModel
 from rgbtvg.apis.result import GroundingResult
 from rgbtvg.datasets.collate import collate_grounding
@@ -31,6 +32,7 @@ from rgbtvg.structures import STREAM_TITLES, GroundingSample, warning_kind
 
 if TYPE_CHECKING:
     from rgbtvg.apis.explanation import Explanation
+    from rgbtvg.evaluation.calibration import Calibration
 
 # Checkpoints, configs and models are imported where they are used: an exported model needs none of them.
 
@@ -51,7 +53,8 @@ class GroundingInferencer:
 
     Args:
         config_or_checkpoint: a checkpoint that carries its config (every one that training writes does), a config, or
-            an ONNX file of ``tools/export.py``.
+            an ONNX file of ``tools/export.py``. A calibration next to the weights (``best.pth.calibration.json``, of
+            ``tools/analysis/calibrate.py``) is applied to the scores; its threshold decides which boxes are kept.
         checkpoint: the weights, if the first argument is a config; a zero-shot config names its own.
         options: overrides of the config, as ``--cfg-options`` gives them: ``{"thermal_normalisation": "clahe"}``.
         device: such as ``'cpu'`` or ``'cuda:1'``; by default a GPU if there is one.
@@ -83,10 +86,10 @@ class GroundingInferencer:
             if checkpoint is not None or options or compile:
                 raise ConfigError(f"{self.checkpoint} is an exported model: it takes no checkpoint, options or compile")
             self.model = ExportedModel(self.checkpoint)
-            self._collate = collate_grounding
+            self.collate = collate_grounding
             with tempfile.TemporaryDirectory() as folder:
                 self.steps = self.model.pipeline(folder)
-                self._load, *self._pipeline = build_transforms(self.steps)
+                self.load, *self.transforms = build_transforms(self.steps)
         else:
             from rgbtvg.engine.checkpoint_config import building
 
@@ -95,12 +98,13 @@ class GroundingInferencer:
             self.checkpoint = Path(self.model.identity()["path"] if checkpoint is None else checkpoint)
             if compile:
                 self.model.compile_graphs()
-            self._collate = FUNCTIONS.get(config.test_dataloader.get("collate_fn", COLLATE)["type"])
+            self.collate = FUNCTIONS.get(config.test_dataloader.get("collate_fn", COLLATE)["type"])
             with building(config, self.checkpoint):
                 self.steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
-                self._load, *self._pipeline = build_transforms(self.steps)
+                self.load, *self.transforms = build_transforms(self.steps)
         self.streams: tuple[str, ...] = self.model.streams
-        self.tokenize = next((step for step in self._pipeline if isinstance(step, Tokenize)), None)
+        self.calibration = read_calibration(self.checkpoint)
+        self.tokenize = next((step for step in self.transforms if isinstance(step, Tokenize)), None)
         self._logged: set[str] = set()
 
     def __repr__(self) -> str:
@@ -166,12 +170,12 @@ class GroundingInferencer:
                 given = {"rgb": rgb, "ir": thermal}
                 if not images or any(given[stream] is not images[stream] for stream in given):
                     opened = {stream: self._image(stream, given[stream]) for stream in self.streams}
-                    loaded, images = self._load({**EMPTY_RECORD, "images": dict(opened)}), given
+                    loaded, images = self.load({**EMPTY_RECORD, "images": dict(opened)}), given
                     shown = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
-                samples.append(self._transformed({**loaded, "sample_id": expression, "expression": expression}))
+                samples.append(self.transformed({**loaded, "sample_id": expression, "expression": expression}))
                 seen.append(shown)
-            answered = self.model.test_step(self._collate(samples))
-            results += [_result(sample, shown) for sample, shown in zip(answered, seen, strict=True)]
+            answered = self.model.test_step(self.collate(samples))
+            results += [_result(sample, self.calibration, shown) for sample, shown in zip(answered, seen, strict=True)]
         self._log_warnings(results)
         return results
 
@@ -191,7 +195,7 @@ class GroundingInferencer:
         expression: str,
         truth: Sequence[Sequence[float]] | None = None,
     ) -> Explanation:
-        """Why a box is where it is: what the network saw and read, where it looked, what kind of mistake it made.
+        """Explain a prediction: the network's input, its attention, and the kind of mistake.
 
         Args:
             rgb: as in a call.
@@ -228,16 +232,16 @@ class GroundingInferencer:
             raise ConfigError(f"{type(self.model).__name__} does not show where it looked and cannot be explained")
         from rgbtvg.apis.explanation import explain
 
-        loaded = self._load({"sample_id": record["expression"], **record})
+        loaded = self.load({"sample_id": record["expression"], **record})
         images = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
-        sample = self._transformed(loaded)
+        sample = self.transformed(loaded)
         return explain(self.model, pseudo_collate([sample]), images, self.tokenize, others)
 
     def example_batch(self, size: int) -> dict[str, Any]:
         """A batch of blank images with a short expression, as the model takes it."""
         blank = {stream: Image.new("RGB" if stream == "rgb" else "L", (64, 64)) for stream in self.streams}
-        loaded = self._load({**EMPTY_RECORD, "images": blank, "sample_id": "", "expression": "a car"})
-        return self._collate([self._transformed(loaded) for _ in range(size)])
+        loaded = self.load({**EMPTY_RECORD, "images": blank, "sample_id": "", "expression": "a car"})
+        return self.collate([self.transformed(loaded) for _ in range(size)])
 
     def _image(self, stream: str, source: ImageSource | None) -> Image.Image:
         if source is None:
@@ -245,9 +249,10 @@ class GroundingInferencer:
             raise DataError(f"this model reads {reads}, but no {STREAM_TITLES[stream]} image was given")
         return open_image(source, stream)
 
-    def _transformed(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
+    def transformed(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
+        """The sample of a loaded record: its images and its sentence as the network takes them."""
         results = {**loaded, "images": dict(loaded["images"])}
-        for transform in self._pipeline:
+        for transform in self.transforms:
             results = transform(results)
         return results
 
@@ -319,7 +324,9 @@ def _test_pipeline(config: Config) -> list[dict[str, Any]]:
     return dataset.pipeline
 
 
-def _result(sample: GroundingSample, images: dict[str, Image.Image]) -> GroundingResult:
+def _result(
+    sample: GroundingSample, calibration: Calibration | None, images: dict[str, Image.Image]
+) -> GroundingResult:
     height, width = sample.ori_shape
     warnings = list(sample.get("warnings") or ())
     if "pred_boxes_xyxy" not in sample:
@@ -331,8 +338,13 @@ def _result(sample: GroundingSample, images: dict[str, Image.Image]) -> Groundin
         warnings.append("the model's output is NaN: its weights or the images are broken")
     # The network's square input reaches beyond the image.
     boxes = boxes[finite].clip(0, [width, height, width, height]).astype(np.float32)
+    scores = scores[finite]
+    if calibration is not None:
+        if calibration.threshold is not None:
+            boxes, scores = boxes[scores >= calibration.threshold], scores[scores >= calibration.threshold]
+        scores = calibration.apply(scores).astype(np.float32)
     mask = sample.pred_mask.cpu().numpy() if "pred_mask" in sample else None
-    return GroundingResult(sample.expression, boxes, scores[finite], images, mask, tuple(warnings))
+    return GroundingResult(sample.expression, boxes, scores, images, mask, tuple(warnings))
 
 
 def _pairs(rgb: Any, thermal: Any, expression: Any) -> list[Question]:

@@ -31,23 +31,28 @@ class PlainCLIP:
     """CLIP ViT-B/16 as the `transformers` library computes it: the yardstick.
 
     C1 is its forward pass at batch 1 without gradients, C2 its forward and backward pass at batch 4.
+
+    Args:
+        device: of the model.
+        batch_size: of a training step.
+        layers: fewer ones, to try.
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, batch_size: int = 4, layers: int = 12) -> None:
         from transformers import CLIPConfig, CLIPModel  # not before the memory of our model was measured
 
-        text = dict(hidden_size=512, intermediate_size=2048, num_hidden_layers=12, num_attention_heads=8)
+        text = dict(hidden_size=512, intermediate_size=2048, num_hidden_layers=layers, num_attention_heads=8)
         vision = dict(
-            hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, patch_size=16
+            hidden_size=768, intermediate_size=3072, num_hidden_layers=layers, num_attention_heads=12, patch_size=16
         )
         with torch.device(device):
             self.model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=512))
-            self.images = torch.randn(4, 3, CLIP_SIZE, CLIP_SIZE)
-            self.ids = torch.arange(1, 78).expand(4, -1)
+            self.images = torch.randn(batch_size, 3, CLIP_SIZE, CLIP_SIZE)
+            self.ids = torch.arange(1, 78).expand(batch_size, -1)
 
     @torch.no_grad()
-    def inference(self) -> None:
-        self.model(input_ids=self.ids[:1], pixel_values=self.images[:1])
+    def inference(self, batch_size: int = 1) -> None:
+        self.model(input_ids=self.ids[:batch_size], pixel_values=self.images[:batch_size])
 
     def training(self) -> None:
         self.model.zero_grad()

@@ -1,4 +1,4 @@
-"""What a model costs: parameters, operations, time by part, time and memory of a training step."""
+"""Cost of a model: parameters, operations, time by part, time and memory of a training step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long the runs of a sweep will take: counted operations at the measured speed of this machine."""
+"""Estimate the duration of a sweep from counted operations and the measured speed of this machine."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from PIL import Image
+from torch.utils.data import Dataset
 
 from rgbtvg.datasets.collate import collate_grounding
 from rgbtvg.datasets.conversion.resizing import resize_records
@@ -30,7 +31,7 @@ DRAFT_SIZES = (448, 320)
 KINDS = {"jpeg": ((1280, 960), ".jpg"), "png": ((1024, 768), ".png")}
 """Format -> (width, height) and suffix: MFAD's and M3FD's images."""
 AUTHORS = {"jpeg": 0.15, "png": 0.6}
-"""What the benchmark's own code reaches, as a share of C3."""
+"""Throughput of the benchmark's released code, as a share of C3."""
 EXPRESSIONS = (
     "the white car parked behind the tree",
     "a pedestrian on the left of the crossing in a dark coat",
@@ -217,6 +218,26 @@ def _differences(
         figures[f"{stream}_mean_difference"] = float(np.mean([value.mean() for value in values]))
         figures[f"{stream}_largest_difference"] = int(max(value.max() for value in values))
     return figures
+
+
+class LoadingDataset(Dataset):
+    """Pairs of both formats through the training pipeline of a config, for a data loader.
+
+    Args:
+        config: see :func:`measure_loading`.
+        folder: for the images.
+        count: pairs of each format.
+    """
+
+    def __init__(self, config: Config, folder: Path, count: int) -> None:
+        self.records = [record for kind in KINDS for record in make_pairs(folder, kind, count)]
+        self.pipeline = Compose(build_transforms(_pipeline(config, {}, folder)))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.pipeline(dict(self.records[index]))
 
 
 def benchmark_loading(config: Config, **options: Any) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ PREFIXES = {
     "clip": {"image_encoder.": "image_encoder.", "text_encoder.": "text_encoder."},
     "resnet_detr": {"image_encoder.": ""},
     "swin": {"image_encoder.": ""},
+    "conv": {"image_encoder.": ""},
     "darknet": {"image_encoder.": ""},
     "beit3": {"backbone.": ""},
     "bert": {"text_encoder.bert.": ""},
@@ -79,7 +80,7 @@ def card_path(name: str, folder: Path = FOLDER) -> Path:
 
 
 def encoder_weights(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What is kept of a pre-training model, in half precision."""
+    """Weights to keep of a pre-training model, in half precision."""
     kept = {}
     for key, tensor in state.items():
         for prefix, replacement in PREFIXES[name].items():

@@ -18,7 +18,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from rgbtvg.benchmarking.sweep_report import SweepLine, markdown, paper_table, split_scores, sweep_lines
+from rgbtvg.benchmarking.sweep_report import SweepLine, markdown, overlaps, paper_table, split_scores, sweep_lines
 from rgbtvg.benchmarking.sweep_table import SweepRun, SweepTable
 from rgbtvg.errors import ConfigError, RGBTVGError
 from rgbtvg.files import replacing
@@ -57,7 +57,8 @@ def sweep(
 
     Raises:
         ConfigError: the table is wrong, or a folder holds a run with other settings.
-        SweepError: a command or runs have failed. The other runs are finished and in the table.
+        SweepError: a command or runs have failed, or a line is below its floor. The other runs are finished and in the
+            table.
     """
     table, out = SweepTable.read(path), Path(out)
     runs = table.runs(out, options or {})
@@ -85,7 +86,20 @@ def sweep(
     if failed:
         logs = ", ".join(str(run.work_dir / LOG) for run in failed)
         raise SweepError(f"{len(failed)} of {len(runs)} runs failed; the last lines of {logs} say why")
+    check_floors(lines, table.floors)
     return lines
+
+
+def check_floors(lines: Sequence[SweepLine], floors: Mapping[str, float]) -> None:
+    """Check that no line is below the floor of its row.
+
+    Raises:
+        SweepError: one is, naming all that are.
+    """
+    low = [line for line in lines if line.accuracy < floors.get(line.row, 0.0)]
+    if low:
+        named = ", ".join(f"{line.row} {100 * line.accuracy:.1f} of {100 * floors[line.row]:.1f}" for line in low)
+        raise SweepError(f"{len(low)} of {len(lines)} rows are below the Acc@0.5 that they learned before: {named}")
 
 
 def check_options(runs: Sequence[SweepRun]) -> None:
@@ -165,6 +179,7 @@ def perform(run: SweepRun, gpu: str | None = None) -> None:
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # before CUDA is initialised in this process
     from rgbtvg.engine import load_config, test, train
+    from rgbtvg.engine.provenance import git_commit
     from rgbtvg.engine.runner import newest_checkpoint
     from rgbtvg.evaluation import load_predictions
 
@@ -181,7 +196,8 @@ def perform(run: SweepRun, gpu: str | None = None) -> None:
     if checkpoint is None:
         raise SweepError(f"{run.work_dir} has no checkpoint after its training")
     test(config(run.work_dir / "test"), checkpoint, splits=run.splits)
-    scores = split_scores(load_predictions(run.work_dir / "test").values())
+    rows = load_predictions(run.work_dir / "test").values()
+    scores = split_scores(rows)
     run.write_record(
         {
             "accuracy": scores["test"][0],
@@ -190,6 +206,8 @@ def perform(run: SweepRun, gpu: str | None = None) -> None:
             "seconds": seconds,
             "cpu_seconds": cpu_seconds,
             "resumed": resumed,
+            "git": git_commit(),
+            "ious": overlaps(rows),
         }
     )
 

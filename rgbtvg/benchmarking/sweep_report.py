@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import copy
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rgbtvg.benchmarking.sweep_table import SweepRun, SweepTable, label
+
+if TYPE_CHECKING:
+    from rgbtvg.evaluation.comparison import Rows
 
 SUBSETS = ("val", "test", "testA", "testB", "testC")
 """Columns of a dataset in the paper's table."""
@@ -51,13 +56,12 @@ class SweepLine:
 
 def sweep_lines(table: SweepTable, runs: Iterable[SweepRun]) -> list[SweepLine]:
     """Lines of the rows that have finished `runs`, in the table's order."""
-    from rgbtvg.evaluation import compare_runs, load_predictions
-    from rgbtvg.evaluation.comparison import Rows
+    from rgbtvg.evaluation import compare_runs
 
     members: dict[tuple[str, str, str], list[SweepRun]] = {}
     for run in runs:
         members.setdefault(run.key, []).append(run)
-    predictions = {key: [load_predictions(run.work_dir / "test") for run in group] for key, group in members.items()}
+    predictions = {key: [predicted_rows(run) for run in group] for key, group in members.items()}
     lines = []
     for key in sorted(members, key=lambda key: list(table.rows).index(key[0])):
         name, against = label(key), table.baseline(*key[:2])
@@ -85,6 +89,37 @@ def sweep_lines(table: SweepTable, runs: Iterable[SweepRun]) -> list[SweepLine]:
             )
         )
     return lines
+
+
+def predicted_rows(run: SweepRun) -> Rows:
+    """Rows of a run's test: those of its predictions, or the truth with the overlaps of its committed record."""
+    from rgbtvg.evaluation import load_predictions
+
+    record = run.committed_record()
+    if record is None:
+        return load_predictions(run.work_dir / "test")
+    return {row["sample_id"]: row for row in true_rows(run, record["ious"])}
+
+
+def true_rows(run: SweepRun, ious: Mapping[str, Sequence[float]]) -> Iterator[dict[str, Any]]:
+    """Rows as :func:`compare_runs` reads them, from the data set and the overlaps by split, in the order of ids."""
+    from rgbtvg.engine import load_config
+    from rgbtvg.registry import DATASETS
+
+    config = load_config(run.config, copy.deepcopy(run.options))
+    for split, of_split in ious.items():
+        dataset = DATASETS.build(dict(config.test_dataloader.dataset, split=split, pipeline=[]))
+        records = sorted((dataset.get_data_info(index) for index in range(len(dataset))), key=lambda r: r["sample_id"])
+        for record, iou in zip(records, of_split, strict=True):
+            yield {**record, "gt_boxes_xyxy": record["boxes"], "iou": iou}
+
+
+def overlaps(rows: Iterable[dict[str, Any]]) -> dict[str, list[float]]:
+    """Split -> IoU of each sample in the order of ids, cut to three digits so that no threshold is crossed."""
+    found: dict[str, list[float]] = {}
+    for row in sorted(rows, key=lambda row: row["sample_id"]):
+        found.setdefault(row["split"], []).append(math.floor(1000 * row["iou"]) / 1000)
+    return found
 
 
 def split_scores(rows: Iterable[dict[str, Any]]) -> dict[str, Accuracies]:
@@ -142,12 +177,11 @@ def markdown(lines: Sequence[SweepLine]) -> str:
 
 def paper_table(table: SweepTable, runs: Iterable[SweepRun]) -> str:
     """The benchmark's layout: a line per method and modality, the splits of every dataset as columns."""
-    from rgbtvg.evaluation import load_predictions
     from rgbtvg.evaluation.table import text_table
 
     seeds: dict[tuple[str, str, str], list[dict[str, Accuracies]]] = {}
     for run in runs:
-        seeds.setdefault(run.key, []).append(split_scores(load_predictions(run.work_dir / "test").values()))
+        seeds.setdefault(run.key, []).append(split_scores(predicted_rows(run).values()))
     scores = {key: mean_scores(found) for key, found in seeds.items()}
     columns = [(dataset, split) for dataset in table.datasets for split in SUBSETS]
     rows = []

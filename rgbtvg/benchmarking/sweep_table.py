@@ -11,6 +11,9 @@ A table is a Python file of plain values, documented in docs/experiments.md:
 - ``splits``: tested splits (default ``['test']``).
 - ``options``: overrides for all rows; they take precedence over a row's own.
 - ``baseline_modality``: rows without `against` are compared with themselves in this modality.
+- ``floors``: row -> smallest Acc@0.5 of its lines; the sweep fails with a line below.
+- ``records``: folder that is under version control. The record of every finished run is added to it, and a run whose
+  record lies there with the same settings counts as finished.
 - ``before``: commands that create initial weights or data, ``dict(makes=PATH, command='tools/train.py ...')``; each is
   run if its file does not exist.
 """
@@ -40,6 +43,7 @@ class SweepRun:
         options: overrides of the config.
         work_dir: output folder; the test writes to its subfolder ``test``.
         splits: tested splits.
+        committed: file of the record under version control, if the table has a folder of them.
     """
 
     row: str
@@ -50,6 +54,7 @@ class SweepRun:
     options: dict[str, Any]
     work_dir: Path
     splits: tuple[str, ...] = ("test",)
+    committed: Path | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -70,6 +75,9 @@ class SweepRun:
         Raises:
             ConfigError: the folder holds checkpoints of a run with other settings, which this run would resume.
         """
+        committed = self.committed_record()
+        if committed is not None:
+            return committed
         path = self.work_dir / RECORD
         has_checkpoints = any(self.work_dir.glob("*.pth"))
         if not path.is_file():
@@ -86,11 +94,21 @@ class SweepRun:
             )
         return record if finished else None
 
+    def committed_record(self) -> dict[str, Any] | None:
+        """The record under version control, if there is one of these settings."""
+        if self.committed is None or not self.committed.is_file():
+            return None
+        record = json.loads(self.committed.read_text(encoding="utf-8"))
+        return record if record["settings"] == self.settings() else None
+
     def write_record(self, results: Mapping[str, Any] | None = None) -> None:
         """Write the settings when the run starts, and its results when it is finished."""
-        self.work_dir.mkdir(parents=True, exist_ok=True)
-        with replacing(self.work_dir / RECORD) as file:
-            json.dump({"settings": self.settings(), **(results or {})}, file, indent=1)
+        paths = [self.work_dir / RECORD, *([self.committed] if results and self.committed else [])]
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as file:
+                json.dump({"settings": self.settings(), **(results or {})}, file, indent=1)
+                file.write("\n")
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -120,6 +138,8 @@ class SweepTable:
     splits: list[str] = field(default_factory=lambda: ["test"])
     options: dict[str, Any] = field(default_factory=dict)
     baseline_modality: str | None = None
+    floors: dict[str, float] = field(default_factory=dict)
+    records: str | None = None
     before: list[dict[str, str]] = field(default_factory=list)
 
     @classmethod
@@ -157,8 +177,21 @@ class SweepTable:
                         config = row["config"][modality] if isinstance(row["config"], dict) else row["config"]
                         chosen = {**row.get("options", {}), **self.options, **options, "modality": modality}
                         chosen.update({"dataset": dataset} if dataset else {})
-                        folder = out / "_".join(part for part in (name, modality, dataset, str(seed)) if part)
-                        runs.append(SweepRun(name, modality, dataset, seed, config, chosen, folder, tuple(self.splits)))
+                        stem = "_".join(part for part in (name, modality, dataset, str(seed)) if part)
+                        committed = None if self.records is None else Path(self.records, f"{stem}.json")
+                        runs.append(
+                            SweepRun(
+                                name,
+                                modality,
+                                dataset,
+                                seed,
+                                config,
+                                chosen,
+                                out / stem,
+                                tuple(self.splits),
+                                committed,
+                            )
+                        )
         return runs
 
     def modalities_of(self, row: str) -> list[str]:

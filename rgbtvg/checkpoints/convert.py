@@ -1,4 +1,4 @@
-"""From an authors' checkpoint file to one of ours, and back."""
+"""Convert checkpoints of the methods' authors to ours and back."""
 
 from __future__ import annotations
 

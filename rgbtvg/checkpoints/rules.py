@@ -25,7 +25,7 @@ from torch import Tensor
 from rgbtvg.errors import CheckpointError
 
 ONE_STREAM = "of the other stream or of both together, and the model has one stream"
-"""Why a tensor is left out of a model of one stream; a model of two must have a place for it."""
+"""Reason given for tensors that a single-stream model leaves out; a model of two streams must use them."""
 WRAPPER = re.compile(r"^(module\.)+")
 PLACEHOLDER = re.compile(r"\{(\w+)(\*?)\}")
 
@@ -120,7 +120,7 @@ Rule = Rename | Idle | Alias
 
 @dataclass
 class Converted:
-    """What became of a checkpoint.
+    """Result of a conversion.
 
     Args:
         state: our names -> tensors.

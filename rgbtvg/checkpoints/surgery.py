@@ -38,8 +38,11 @@ def lora_groups(state: Mapping[str, Tensor]) -> list[str]:
     """Names of the groups of low-rank updates in a state dict.
 
     Raises:
-        CheckpointError: they are AdaLoRA's, which have a third factor.
+        CheckpointError: they have peft's names, or are AdaLoRA's, which have a third factor.
     """
+    of_peft = next((name for name in state if ".lora_A." in name), None)
+    if of_peft is not None:
+        raise CheckpointError(f"{of_peft} is peft's name: convert the file first (convert_checkpoint.py METHOD)")
     adaptive = next((name for name in state if re.search(r"\.lora\.\w+\.values$", name)), None)
     if adaptive is not None:
         raise CheckpointError(f"{adaptive} is of AdaLoRA, whose updates can be neither merged nor split in a file")
@@ -137,6 +140,9 @@ def copy_to_thermal(state: Mapping[str, Tensor], modules: Sequence[str] = tuple(
     Args:
         state: weights.
         modules: which ones, of ``guide``, ``level_proj`` and ``image_proj``; all by default.
+
+    Raises:
+        CheckpointError: the file has none of them.
     """
     patterns = [PER_STREAM[module] for module in modules]
     copied: State = {}
@@ -149,6 +155,8 @@ def copy_to_thermal(state: Mapping[str, Tensor], modules: Sequence[str] = tuple(
         if rest.startswith("ir."):
             continue
         copied[f"{stem}.rgb.{rest}"], copied[f"{stem}.ir.{rest}"] = tensor, tensor.clone()
+    if copied.keys() == state.keys():
+        raise CheckpointError(f"the file has no {', '.join(modules)} to copy: it is not of HiVG or RGBT-VGNet")
     return copied
 
 

@@ -32,7 +32,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from rgbtvg.apis.inspection import count_mistakes, inspect_predictions
+    from rgbtvg.apis.explained_cases import count_mistakes, inspect_predictions
     from rgbtvg.engine import parse_options
 
     if args.predictions and not args.samples and args.worst is None:

@@ -28,7 +28,7 @@ def main() -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from rgbtvg.datasets.measure_statistics import image_files, measure_statistics, statistics_line, training_records
-    from rgbtvg.datasets.statistics import get_statistics
+    from rgbtvg.datasets.pixel_statistics import get_statistics
     from rgbtvg.engine import load_config, parse_options
     from rgbtvg.errors import ConfigError
     from rgbtvg.structures import MODALITY_STREAMS

@@ -35,7 +35,7 @@ _NEEDED = {"image_id", "ann_id", "sentences"}
 
 
 class COCOAnnotations(GroundingDataset):
-    """What readers of COCO-style annotations share.
+    """Base of the readers of COCO-style annotations.
 
     Args:
         folder: of the annotations under `split_root`; the dataset's name by default.

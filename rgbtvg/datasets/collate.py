@@ -1,4 +1,4 @@
-"""From the samples of a batch to a few large tensors, in the worker."""
+"""Collate the samples of a batch into a few large tensors, in the worker."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ def _deep_thermal(data: bytes, image: Image.Image) -> Image.Image | None:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether an image has one channel of more than 8 bits."""
+    """True if an image has one channel of more than 8 bits."""
     return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 

@@ -102,7 +102,7 @@ class ImageFolders:
 
     @staticmethod
     def below(relative: str, layout: str) -> str | None:
-        """What follows the folder in a path from the root; None for a path that is not below it."""
+        """Return the part of a path below the folder, or None if the path is not below it."""
         return relative[len(layout) + 1 :] if layout != "." and relative.startswith(f"{layout}/") else None
 
     def find_twin(self, name: Any, other: ImageFolders) -> str | None:

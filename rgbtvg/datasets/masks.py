@@ -57,7 +57,7 @@ def _encode_rle(annotation: Mapping[str, Any], height: int, width: int) -> Mappi
 
 
 def covers_image(rle: Mapping[str, Any]) -> bool:
-    """Whether the text counts of a COCO RLE are one of its size; pycocotools decodes others to chance memory."""
+    """True if the text counts of a COCO RLE are one of its size; pycocotools decodes others to chance memory."""
     counts, (height, width) = rle["counts"], rle["size"]
     return _covered_by(counts.encode() if isinstance(counts, str) else counts) == height * width
 

@@ -13,7 +13,7 @@ import numpy as np
 from mmengine.config import Config
 
 from rgbtvg.datasets.image_files import read_image
-from rgbtvg.datasets.statistics import PixelStatistics
+from rgbtvg.datasets.pixel_statistics import PixelStatistics
 from rgbtvg.datasets.thermal import ThermalRange
 from rgbtvg.datasets.transforms.loading import to_rgb, to_thermal
 from rgbtvg.errors import DataError
@@ -107,7 +107,7 @@ def _batches(files: Iterable[tuple[str, str]], size: int) -> Iterator[Batch]:
 
 
 def _count_files(files: Batch, thermal_normalisation: str, thermal_range: ThermalRange) -> Counted:
-    """How many files, and by stream how often each level occurs in each channel (C, 256)."""
+    """Number of files, and per stream the histogram of each channel (C, 256)."""
     histograms: dict[str, np.ndarray] = {}
     for stream, path in files:
         image, _, _ = read_image(path, stream=stream)

@@ -1,4 +1,4 @@
-"""Several datasets as one, each as often as wanted, without new files."""
+"""Several datasets as one, each with its own weight, without new files."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class MixtureSampler(Sampler[int]):
     """Rows of a mixture in random order, each source as often as its weight says.
 
     A source of N rows with weight w gives ``round(w N)`` rows per epoch: with 1 each row once, with 2 each twice, with
-    0.3 three tenths of them, drawn anew in every epoch. The order is a function of seed and epoch alone and is dealt
+    0.3 three tenths of them, redrawn in every epoch. The order is a function of seed and epoch alone and is dealt
     out to the processes in turn, as MMEngine's `DefaultSampler` does, so that a run resumes in mid-epoch.
 
     Args:

@@ -1,4 +1,4 @@
-"""From what is downloaded of RGBT-Ground to files that a training reads: unpacked, counted, in the canonical form."""
+"""Prepare RGBT-Ground for training from its downloads: unpack, count, and write the canonical form."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class SplitCount:
 
     @property
     def warning(self) -> str | None:
-        """What to say where revisions are published and none has as many."""
+        """Message for a count that no published revision has."""
         return mismatch(self.dataset, self.split, self.rows)
 
 
 @dataclass
 class Preparation:
-    """What :func:`prepare_rgbt_ground` did and found."""
+    """Result of :func:`prepare_rgbt_ground`."""
 
     data_root: Path
     split_root: Path
@@ -137,7 +137,7 @@ def _is_tar(path: Path) -> bool:
 
 
 def _place(member: tarfile.TarInfo, archive: Path, out: Path) -> Path | None:
-    """Where a file goes, relative to the result; None for what no one reads.
+    """Destination of a file, relative to the output folder; None for files that are not needed.
 
     Raises:
         DataError: the member is a link or a device, or its name leads out of the folder.
@@ -176,7 +176,7 @@ def _check_space(archive: Path, out: Path, wanted: list[tuple[tarfile.TarInfo, P
 
 
 def _unpack_one(tar: tarfile.TarFile, member: tarfile.TarInfo, out: Path, place: Path) -> bool:
-    """Whether the file had to be unpacked; it appears at its place whole."""
+    """Unpack a file atomically; returns False if it was there already."""
     target = out / place
     if target.exists():
         if target.stat().st_size == member.size:

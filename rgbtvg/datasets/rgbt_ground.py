@@ -27,7 +27,7 @@ IMAGE_LAYOUTS = (
     "rgbtvg/rgbtvg-images/{source}/{stream}",
     "image_data/{source}/{stream}",
 )
-"""Where images may lie under the data root, first come first served: the benchmark's training code, its drawing code,
+"""Image folders under the data root, in order of preference: the benchmark's training code, its drawing code,
 and the released archives. `source` is the dataset's name without ``rgbtvg_``."""
 
 RECORDS_FILE = "records.json"
@@ -300,7 +300,7 @@ def _available_splits(split_root: Path, dataset: str) -> list[str]:
 
 
 def _split_file(split_root: Path, dataset: str, split: str) -> Path:
-    """Where the file of a split lies, or would."""
+    """Path of the file of a split, existing or not."""
     condition, _ = TAGS.get(split.removeprefix("test_"), (None, None))
     folder = split_root / dataset / SPLIT_FOLDERS.get(condition or "", "")
     return folder / f"{dataset}_{split}.pth"

@@ -1,4 +1,4 @@
-"""How thermal is normalised: from the values of a file, of any depth, to 8 bits and to what the network sees.
+"""Normalisation of thermal images: from file values of any depth to 8 bits and to the network's input.
 
 To change it for a run, name another entry of :data:`THERMAL_NORMALISATIONS` in the config (``thermal_normalisation =
 'clahe'``). To change what a name does, or to add one, change its line there: training, testing, the inferencer and the

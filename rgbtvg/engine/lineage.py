@@ -95,7 +95,7 @@ class Counterpart(NamedTuple):
     options: str
 
     def command(self, name: str) -> str:
-        """What follows ``tools/train.py`` to train on one of `sets`."""
+        """Arguments of ``tools/train.py`` to train on one of `sets`."""
         return f"{self.ours} --cfg-options data=seqtr/{SETS[name]} {self.options}".strip()
 
 

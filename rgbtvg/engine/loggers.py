@@ -1,4 +1,4 @@
-"""Where the scalars of a run go, beside its own files: TensorBoard, Weights & Biases, MLflow."""
+"""Logging backends in addition to files: TensorBoard, Weights & Biases, MLflow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rgbtvg.registry import VISBACKENDS
 LOGGERS = {"tensorboard": "TensorboardVisBackend", "wandb": "WandbVisBackend", "mlflow": "MLflowVisBackend"}
 """Names that a config's `loggers` may hold, each also the package it needs."""
 UNUSUAL = re.compile(r"[^\w\-./ ]", re.ASCII)
-"""What MLflow refuses in the name of a metric or a parameter."""
+"""Characters that MLflow does not accept in names of metrics and parameters."""
 
 
 if TYPE_CHECKING:

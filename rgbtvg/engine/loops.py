@@ -55,7 +55,7 @@ class GroundingTrainLoop(EpochBasedTrainLoop):
 
     @property
     def in_mid_epoch(self) -> bool:
-        """Whether the epoch was left before its end."""
+        """True if the epoch was left before its end."""
         return self._iter > self._epoch * len(self.dataloader)
 
     def run_epoch(self) -> None:
@@ -144,7 +144,7 @@ else:
 
 
 class SteadyEvaluation(EvaluationLoop):
-    """Mixin of an evaluation loop: samples that cannot be read go to the evaluator without an answer."""
+    """Mixin of an evaluation loop: samples that cannot be read go to the evaluator without a prediction."""
 
     evaluator: Evaluator
 

@@ -11,7 +11,7 @@ from rgbtvg.registry import MODELS
 
 
 def reads_own_weights(config: Config) -> bool:
-    """Whether the config's model reads its weights when it is built."""
+    """True if the config's model reads its weights when it is built."""
     built = config.model["type"]
     return getattr(MODELS.get(built) if isinstance(built, str) else built, "reads_own_weights", False)
 

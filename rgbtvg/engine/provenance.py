@@ -1,4 +1,4 @@
-"""Where a result comes from: code, versions, command and data."""
+"""Provenance of a result: code, versions, command and data."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import rgbtvg
 from rgbtvg.cli import command_words
 from rgbtvg.datasets.published import mismatch, published_revisions
 from rgbtvg.errors import ConfigError
+from rgbtvg.files import sha256_of
 
 PREDICTIONS = "predictions.json"
 TEST_FILE = "provenance_test.json"
@@ -45,11 +46,7 @@ def code_and_command() -> dict[str, Any]:
 
 def file_identity(path: str | Path) -> dict[str, str]:
     """Absolute path and sha256 of a file."""
-    with open(path, "rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(2**24):
-            digest.update(block)
-    return dict(path=str(Path(path).absolute()), sha256=digest.hexdigest())
+    return dict(path=str(Path(path).absolute()), sha256=sha256_of(path))
 
 
 def refuse_other_predictions(folder: str | Path, identity: Callable[[], dict[str, str]]) -> None:

@@ -46,7 +46,7 @@ def seed_all(seed: int) -> None:
 
 @contextmanager
 def preserved_random_state(cuda: bool = True) -> Iterator[None]:
-    """What is drawn inside leaves no trace outside."""
+    """Save the random state on entry and restore it on exit."""
     state = get_random_state(cuda)
     try:
         yield

@@ -48,7 +48,7 @@ def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any], path: str) -> list[str]:
-    """What differs, each as ``name: before -> now``.
+    """List the differences as ``name: before -> now``.
 
     Raises:
         ConfigError: a setting that a run cannot change.

@@ -1,4 +1,4 @@
-"""What a run takes from a checkpoint to resume, checked: a checkpoint may come from anywhere and is data.
+"""Validate the state that a run resumes from; a checkpoint is untrusted data.
 
 Only the facts named here are taken, each of a known type and range; everything else in the file is ignored.
 """
@@ -175,17 +175,21 @@ def merged_optimizer_state(saved: dict[str, Any], optimizer: Optimizer, path: st
                 f"{type(optimizer).__name__} of this run keeps {', '.join(sorted(expected)) or 'none'}: optimizers "
                 f"cannot be exchanged in a run; {advice}"
             )
-        shape = parameters[order.index(key)].shape if whole else None
+        parameter = parameters[order.index(key)]
+        shape = parameter.shape if whole else None
         for name, value in state.items():
             if not _is_moment(name, value, shape):
                 raise _broken(path, f"{name} in the optimizer's state of {key!r}")
+            if whole and parameter.ndim == 4 and isinstance(value, Tensor) and name != "step":
+                # Fused optimizers need moments in the layout of their parameter (channels first or last).
+                state[name] = torch.empty_like(parameter, dtype=value.dtype, device=value.device).copy_(value)
     merged = [dict(new, params=old["params"]) for old, new in zip(groups, present, strict=True)]
     extra = {"loss_scaler": saved["loss_scaler"]} if isinstance(saved.get("loss_scaler"), dict) else {}
     return dict(state=saved["state"], param_groups=merged, **extra)
 
 
 def _is_moment(name: str, value: Any, shape: torch.Size | None) -> bool:
-    """Whether a value can be part of a parameter's state: a tensor like the parameter, or a number such as `step`."""
+    """True if a value can be part of a parameter's state: a tensor like the parameter, or a number such as `step`."""
     if isinstance(value, Tensor) and name != "step":
         return value.layout is torch.strided and value.is_floating_point() and shape in (None, value.shape)
     if isinstance(value, Tensor):
@@ -195,7 +199,7 @@ def _is_moment(name: str, value: Any, shape: torch.Size | None) -> bool:
 
 
 def _state_names(optimizer: Optimizer) -> set[str] | None:
-    """What this kind of optimizer keeps for a parameter, from a step of a small one; None if it cannot be made."""
+    """State that this optimizer keeps per parameter, from a step of a small one; None if it cannot be built."""
     try:
         parameter = torch.nn.Parameter(torch.zeros(2))
         options = {name: value for name, value in optimizer.param_groups[0].items() if name in optimizer.defaults}

@@ -16,7 +16,9 @@ from mmengine.config import Config
 from mmengine.dist import is_distributed, is_main_process
 from mmengine.logging import MMLogger
 from mmengine.runner import FlexibleRunner, Runner
+from torch import nn
 
+from rgbtvg.engine.acceleration import accelerate, prefer_fused
 from rgbtvg.engine.checkpoint_config import building
 from rgbtvg.engine.config import RunConfig, override
 from rgbtvg.engine.hooks.activation_checkpointing_hook import ActivationCheckpointingHook
@@ -90,6 +92,18 @@ class GroundingRunner(WritesConfig, LogsAsConfigured, ResumesOrSaysWhy, Runner):
             if not isinstance(handler, logging.FileHandler):
                 handler.addFilter(lambda record: not str(record.msg).startswith(LOG_FILE_ONLY))
         return logger
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        """MMEngine's entry, called before the model is wrapped."""
+        built = super().build_model(model)
+        accelerate(built, self.cfg.get("tf32", True))
+        return built
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """MMEngine's entry, and the one of every stage."""
+        if isinstance(optim_wrapper, dict) and isinstance(optim_wrapper.get("optimizer"), dict):
+            optim_wrapper = {**optim_wrapper, "optimizer": prefer_fused(optim_wrapper["optimizer"])}
+        return super().build_optim_wrapper(optim_wrapper)
 
     def build_param_scheduler(self, scheduler: Any) -> Any:
         """Drop schedulers that would start after the last epoch."""
@@ -178,7 +192,7 @@ def train(
 
 
 def _is_in(work_dir: str | Path, checkpoint: bool | str | Path) -> bool:
-    """Whether a checkpoint to resume from is of this work dir."""
+    """True if a checkpoint to resume from is of this work dir."""
     return not isinstance(checkpoint, bool) and Path(checkpoint).absolute().parent == Path(work_dir).absolute()
 
 
@@ -276,8 +290,6 @@ def build_runner(config: Config, training: bool = True) -> Runner:
     model = unwrapped_model(runner)
     for hook in getattr(model, "training_hooks", ()) if training else ():
         runner.register_hook(hook)
-    if torch.cuda.is_available():
-        torch.set_float32_matmul_precision("high" if config.get("tf32", True) else "highest")
     if runner.cfg.pop("compile", False):  # MMEngine would compile the whole step, with graph breaks
         if config.get("strategy"):
             raise ConfigError("compile=True is not supported with a strategy; leave out one of them")

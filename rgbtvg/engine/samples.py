@@ -1,4 +1,4 @@
-"""What the loops put around a dataset: reproducible randomness, a position to resume from, and unreadable samples.
+"""Wrappers of datasets: reproducible randomness, a resumable position, and unreadable samples.
 
 The randomness of a training sample is a function of the seed, the epoch and its position in the epoch, and of nothing
 else: the number of workers and of processes, and a restart in mid-epoch, do not change it.
@@ -29,7 +29,7 @@ MAX_REPLACEMENTS = 20
 
 
 class Draw(NamedTuple):
-    """What the sampler asks the dataset for: a sample, and the seed of its transforms."""
+    """An item of the sampler: the index of a sample and the seed of its transforms."""
 
     index: int  # type: ignore[assignment]  # hides tuple.index
     seed: int

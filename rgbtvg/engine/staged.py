@@ -37,7 +37,7 @@ STAGE_VALUES = {
     "text_max_layer": "a number of layers, or a share of them from 0.0 to 1.0",
     "image_size": "a whole number from 1 on",
 }
-"""What a stage may say -> what that must be."""
+"""Option of a stage -> description of its valid values."""
 STAGE_MODES = ("in_process", "reload", "one_schedule")
 OPTIMIZERS = ("rebuild", "extend")
 STAGE = "stage"
@@ -57,7 +57,7 @@ class StagedTrainLoop(GroundingTrainLoop):
         stages: each ``dict(epochs=..., lr=..., max_layer=...)``: `max_layer` is the number of the encoders' layers
             that are open (or their share, a float); `text_max_layer`, where it differs, is the text encoder's;
             `image_size` is the side of the network input (the config's own `image_size` is what the finished model
-            takes, so the last stage's is that one); where it changes, the best checkpoint is chosen anew.
+            takes, so the last stage's is that one); where it changes, the best checkpoint is reset.
         max_epochs: epochs in all, if other than the stages' own; every stage keeps its share, see :func:`stretched`.
         stage_mode: ``'in_process'`` goes on with the weights as they are. ``'reload'`` begins every stage with the best
             weights so far by validation, as the references do, whose stages are separate runs that feed each other.
@@ -279,7 +279,7 @@ def check_stage(stage: Mapping[str, Any], number: int) -> dict[str, Any]:
 
 
 def is_stage_value(name: str, value: Any) -> bool:
-    """Whether a value is what :data:`STAGE_VALUES` says; without a `text_max_layer` it is `max_layer`."""
+    """True if a value satisfies :data:`STAGE_VALUES`; `text_max_layer` defaults to `max_layer`."""
     if value is None or isinstance(value, bool):
         return value is None and name == "text_max_layer"
     if isinstance(value, float):

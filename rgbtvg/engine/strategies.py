@@ -68,7 +68,7 @@ class FSDPStrategy(PlainFSDPStrategy):
     def build_param_scheduler(
         self, scheduler: Any, optim_wrapper: BaseOptimWrapper, default_args: dict | None = None
     ) -> Any:
-        """The schedulers whose turn comes in this run."""
+        """Build only the schedulers that start before the last epoch."""
         run = default_args or {}
         reached = schedulers_in_reach(scheduler, run.get("max_epochs"), run.get("max_iters"))
         return super().build_param_scheduler(reached, optim_wrapper, default_args)

@@ -85,7 +85,20 @@ class Calibration:
             raise DataError(f"{path} is not a calibration (calibration.json): {error}") from error
         if found.method not in METHODS:
             raise DataError(f"{path} has the unknown method {found.method!r}; there are {', '.join(METHODS)}")
+        if not found.is_sound:
+            raise DataError(f"{path} is not a calibration: its numbers cannot be those of a {found.method} fit")
         return found
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the map is defined: a positive temperature, or points by rising score; finite numbers."""
+        try:
+            numbers = np.array([self.temperature, self.threshold or 0.0, *np.ravel(self.points)], dtype=float)
+            x = np.array(self.points, dtype=float).reshape(-1, 2)[:, 0]
+        except (ValueError, TypeError):
+            return False
+        rising = x.size > 0 and bool((np.diff(x) > 0).all())
+        return bool(np.isfinite(numbers).all()) and (rising if self.method == "isotonic" else self.temperature > 0)
 
 
 def scores_and_hits(

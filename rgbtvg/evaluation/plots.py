@@ -70,10 +70,10 @@ def draw_curves(runs: Mapping[str, str | Path], names: Sequence[str] = (), smoot
     for name in names or [""]:
         if name not in known:
             raise ConfigError(f"no run logged {name!r}; there are {', '.join(known)}")
-    figure, panels = _panels(len(names))
+    figure, panels = panels_of(len(names))
     for name, axes in zip(names, panels, strict=True):
         window = 1 if "/" in name else smooth  # scores of the validation stay as they are
-        for colour, (label, series) in zip(_colours(len(scalars)), scalars.items(), strict=True):
+        for colour, (label, series) in zip(colours(len(scalars)), scalars.items(), strict=True):
             steps, values = list(series.get(name, {})), list(series.get(name, {}).values())
             averaged = [sum(values[max(0, i + 1 - window) : i + 1]) / min(window, i + 1) for i in range(len(values))]
             axes.plot(steps, averaged, label=label, color=colour, linewidth=1.2)
@@ -107,9 +107,9 @@ def draw_bars(results: Mapping[str, EvaluationResult], metric: str, by: str = "s
             {r.group.by for result in results.values() for r in result.groups if r.group.split == split} - {""}
         )
         raise ConfigError(f"no result has {by!r} in split {split!r}; there are {', '.join(kinds) or 'no conditions'}")
-    figure, (axes,) = _panels(1, width=1.2 + 0.22 * len(found) * (len(results) + 1))
+    figure, (axes,) = panels_of(1, width=1.2 + 0.22 * len(found) * (len(results) + 1))
     width = 0.8 / len(results)
-    for place, (colour, label) in enumerate(zip(_colours(len(results)), results, strict=True)):
+    for place, (colour, label) in enumerate(zip(colours(len(results)), results, strict=True)):
         for position, estimates in enumerate(found.values()):
             if label not in estimates:
                 continue
@@ -135,7 +135,7 @@ def draw_bars(results: Mapping[str, EvaluationResult], metric: str, by: str = "s
 
 def draw_reliability(bins: Mapping[str, Sequence[Bin]]) -> Figure:
     """Reliability diagrams, one panel each: accuracy over mean score, with areas of dots by number of samples."""
-    figure, panels = _panels(len(bins), width=3.2)
+    figure, panels = panels_of(len(bins), width=3.2)
     for axes, (title, of_panel) in zip(panels, bins.items(), strict=True):
         total = sum(b.count for b in of_panel)
         sizes = [5 + 200 * b.count / total for b in of_panel]
@@ -176,7 +176,7 @@ def find_results(path: str | Path) -> Path:
     return found[0]
 
 
-def _panels(count: int, width: float = PANEL[0]) -> tuple[Figure, Sequence[Any]]:
+def panels_of(count: int, width: float = PANEL[0]) -> tuple[Figure, Sequence[Any]]:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -196,5 +196,5 @@ def _legend(figure: Figure, axes: Any) -> None:
     figure.legend(handles, labels, frameon=False, loc="outside upper center", ncols=min(columns, len(labels)))
 
 
-def _colours(count: int) -> list[str]:
+def colours(count: int) -> list[str]:
     return [COLOURS[index % len(COLOURS)] for index in range(count)]

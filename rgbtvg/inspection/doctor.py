@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rgbtvg.errors import ConfigError
-from rgbtvg.inspection.page import write_page
 from rgbtvg.inspection.report import Report, examine
+from rgbtvg.inspection.report_page import write_page
 from rgbtvg.inspection.sources import read_source
 
 FILES = ("report.html", "report.json", "cleaned.jsonl", "dropped.jsonl")

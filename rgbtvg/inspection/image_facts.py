@@ -1,4 +1,4 @@
-"""What is measured of the images of a pair, each file decoded once."""
+"""Measurements of the images of a pair; each file is decoded once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Border(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What is known of one image file.
+    """Measurements of one image file.
 
     Args:
         path: of the file.
@@ -73,13 +73,13 @@ class ImageFacts:
 
     @property
     def missing(self) -> bool:
-        """Whether there is no such file, as against one that cannot be decoded."""
+        """True if the file does not exist (rather than being undecodable)."""
         return self.problem is not None and not Path(self.path).is_file()
 
 
 @dataclass(frozen=True)
 class PairFacts:
-    """What is known of the images of one scene.
+    """Measurements of the images of one scene.
 
     Args:
         images: stream -> its facts.

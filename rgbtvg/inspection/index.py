@@ -40,7 +40,7 @@ class Index:
         ]
 
     def facets(self) -> dict[str, dict[str, int]]:
-        """What can be chosen: ``split`` and every condition -> value -> number of records."""
+        """Filters: ``split`` and every condition -> value -> number of records."""
         facets: dict[str, Counter] = {"split": Counter()}
         for record, names in zip(self.records, self._splits, strict=True):
             facets["split"].update(names)

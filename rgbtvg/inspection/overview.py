@@ -1,4 +1,4 @@
-"""What a page shows of data that has nothing wrong: how long, how large, where, and how well the pairs fit."""
+"""Statistics of a data set for the report: lengths, sizes, positions, and registration of the pairs."""
 
 from __future__ import annotations
 

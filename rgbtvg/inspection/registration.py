@@ -1,4 +1,4 @@
-"""How far thermal lies beside colour: one global shift between what both streams see as edges."""
+"""Registration of thermal and RGB: one global shift, estimated from the edges of both images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NEIGHBOURHOOD = 8
 
 
 class Shift(NamedTuple):
-    """Where thermal content lies, seen from its place in the colour image, in pixels of the colour image."""
+    """Displacement of thermal content relative to the RGB image, in pixels of the RGB image."""
 
     dx: float
     dy: float

@@ -40,9 +40,9 @@ class Group:
     check: Check
     findings: tuple[Finding, ...]
     level: str
-    """What it is about, one of :data:`~rgbtvg.inspection.checks.LEVELS`."""
+    """Scope, one of :data:`~rgbtvg.inspection.checks.LEVELS`."""
     share: str = ""
-    """How many rows it is about, in words, where a check of rows or files is about the whole set."""
+    """Number of affected rows, in words, if a check of rows or files concerns the whole set."""
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Report:
         return next((group.findings for group in self.groups if group.check.name == check), ())
 
     def fails_on(self, severity: str) -> bool:
-        """Whether there is a finding of that severity or a graver one."""
+        """True if there is a finding of that severity or a graver one."""
         counts = self.counts()
         return any(counts[name] for name in SEVERITIES[: SEVERITIES.index(severity) + 1])
 

@@ -1,4 +1,4 @@
-"""What is shown of a record: its images as they are on disk, or as training sees them."""
+"""Views of a record: its images as stored, or as training sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From samples to the batch on its device."""
+"""Move a batch to its device and normalise it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from rgbtvg.datasets.collate import collate_grounding
-from rgbtvg.datasets.statistics import PixelStatistics, Statistics, get_statistics
+from rgbtvg.datasets.pixel_statistics import PixelStatistics, Statistics, get_statistics
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample
@@ -25,7 +25,7 @@ class GroundingPreprocessor(BaseDataPreprocessor):
 
     Args:
         modality: ``'rgb'``, ``'ir'`` or ``'rgbt'``: the streams of the batch.
-        statistics: name in `rgbtvg.datasets.statistics` (a dataset's, ``'imagenet'``, ``'clip'``), or
+        statistics: name in `rgbtvg.datasets.pixel_statistics` (a dataset's, ``'imagenet'``, ``'clip'``), or
             ``{stream: dict(mean=[...], std=[...])}`` on [0, 1].
         thermal_normalisation: name in `rgbtvg.datasets.thermal`. Where it has statistics of its own, they take the
             place of the named ones for thermal. :class:`LoadImages` does the other half and must have the same name.

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from rgbtvg.errors import ConfigError
 from rgbtvg.files import replacing
 from rgbtvg.reporting import tables
-from rgbtvg.reporting.pictures import (
+from rgbtvg.reporting.images import (
     attention_of,
     figure_of_curves,
     figure_of_reliability,
@@ -78,7 +78,7 @@ def write_report(runs: Sequence[Run], path: str | Path, attention: bool = False)
 
 
 def _part(run: Run, attention: bool) -> dict[str, Any]:
-    """What the page says about one run."""
+    """Section of the page about one run."""
     facts = {
         "command": run.training.get("command", "unknown"),
         "commit": run.training.get("git") or "unknown",

@@ -1,4 +1,4 @@
-"""What a run has left in its folder."""
+"""Read the files of a run's folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What encoders hand to necks, fusion and heads."""
+"""Outputs of encoders and heads."""
 
 from __future__ import annotations
 

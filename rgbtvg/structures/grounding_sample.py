@@ -1,4 +1,4 @@
-"""What travels with an image pair through transforms, models, metrics and drawings."""
+"""Annotations and predictions of an image pair."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ class GroundingSample(BaseDataElement):
 
 
 def warning_kind(warning: str) -> str:
-    """What warnings of one kind have in common: the text before the details."""
+    """Kind of a warning: its text before the details."""
     return warning.partition(":")[0]

@@ -8,8 +8,8 @@ from rgbtvg.visualization.drawing import (
     overlay_mask,
     save_image,
 )
-from rgbtvg.visualization.explanation import draw_explanation, overlay_heat
-from rgbtvg.visualization.predictions import draw_row, draw_sheet, select_rows
+from rgbtvg.visualization.explanation_page import draw_explanation, overlay_heat
+from rgbtvg.visualization.sheets import draw_row, draw_sheet, select_rows
 
 __all__ = [
     "contact_sheet",

@@ -85,7 +85,7 @@ def check_export(method, modality, suffix, folder):
         expected = model.predict(data["inputs"], data["data_samples"])
         export_model(model, collated(modality, 2), path, {**_facts(model), "pipeline": [], "tokenizer": {}})
     if suffix == ".pt2":
-        inputs = network_inputs(collated(modality, 3), model.streams, 0)
+        inputs = network_inputs(collated(modality, 3), model.streams)
         images = {stream: inputs[stream] for stream in model.streams}
         boxes, _ = torch.export.load(path).module()(images, *(inputs[name] for name in INPUTS))
         wanted, _ = ExportedGrounder(model)(images, *(inputs[name] for name in INPUTS))

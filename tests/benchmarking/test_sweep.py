@@ -1,9 +1,11 @@
 import json
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from rgbtvg.benchmarking.sweep import run_all
+from rgbtvg.benchmarking.sweep import SweepError, check_floors, run_all
 from rgbtvg.benchmarking.sweep_report import markdown, sweep_lines
 from rgbtvg.benchmarking.sweep_table import SweepTable
 from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
@@ -118,6 +120,7 @@ modalities = ['rgb', 'rgbt']
 datasets = ['rgbtvg_synthetic']
 splits = ['val', 'test']
 baseline_modality = 'rgb'
+records = '{records}'
 options = {options}
 """
 
@@ -129,7 +132,7 @@ def test_a_benchmark_of_two_methods(tmp_path, capsys):
     options = {"data_root": folder, "split_root": f"{folder}/splits", "tokenizer": f"{folder}/tokenizer"}
     options |= {"batch_size": 8, "num_workers": 0, "persistent_workers": False, "max_epochs": 1, "loggers": []}
     path = tmp_path / "benchmark.py"
-    path.write_text(BENCHMARK.format(config=QUICKSTART, options=options))
+    path.write_text(BENCHMARK.format(config=QUICKSTART, records=tmp_path / "records", options=options))
 
     arguments = ("analysis/sweep.py", path, "--out", tmp_path / "out")
     assert run_tool(*arguments, "--dry-run") == 0, capsys.readouterr()
@@ -153,8 +156,13 @@ def test_a_benchmark_of_two_methods(tmp_path, capsys):
     line = next(line for line in json.loads((tmp_path / "out/table.json").read_text()) if line["row"] == "two")
     assert line["accuracy"] == record["accuracy"] >= line["accuracy_70"]
     assert f"{100 * line['accuracy']:.2f} / {100 * line['accuracy_70']:.2f}" in lines[6]
-    assert run_tool(*arguments) == 0
+    # What is under version control is finished anywhere, and says the same.
+    shutil.rmtree(tmp_path / "out")
+    assert run_tool(*arguments) == 0, capsys.readouterr()
     assert "3 runs, 3 of them finished before" in capsys.readouterr().out
+    assert (tmp_path / "out" / "table.md").read_text().splitlines() == lines
+    assert run_tool(*arguments, "--dry-run", "--cfg-options", "lr=0.1") == 0
+    assert "3 runs, 0 of them finished before" in capsys.readouterr().out
 
 
 def test_every_method_is_in_the_benchmark():
@@ -165,6 +173,19 @@ def test_every_method_is_in_the_benchmark():
     assert len(runs) == 3 * 3 * len(table.rows)
     assert len({run.work_dir for run in runs}) == len(runs)
     assert all((ROOT / run.config).is_file() for run in runs)
+
+
+def test_a_row_below_its_floor_is_named():
+    lines = [SimpleNamespace(row="one", accuracy=0.61), SimpleNamespace(row="two", accuracy=0.4)]
+    check_floors(lines, {"one": 0.6})
+    with pytest.raises(SweepError, match=r"1 of 2 rows are below .*: two 40\.0 of 50\.0"):
+        check_floors(lines, {"one": 0.6, "two": 0.5})
+
+
+def test_the_check_of_learning_has_every_method():
+    learn, methods = (SweepTable.read(ROOT / f"configs/comparisons/{name}.py") for name in ("learn", "methods"))
+    assert set(learn.rows) == set(methods.rows) >= set(learn.floors)
+    assert {run.modality for run in learn.runs(Path("out"), {})} == {"rgbt"}
 
 
 def test_gpus_are_given_to_runs(monkeypatch, tmp_path):

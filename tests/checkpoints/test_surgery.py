@@ -190,6 +190,32 @@ def test_merged_weights_get_the_base_layers_that_their_reader_expects(tmp_path, 
     assert load_file(ours)["state_dict"].keys() == model.state_dict().keys()
 
 
+@pytest.mark.parametrize(("version", "target"), [("0.3", "peft.safetensors"), ("0.7", "peft.pth")])
+def test_a_file_of_peft_is_split_after_its_conversion(tmp_path, capsys, version, target):
+    model = model_of(tiny_hivg.config("rgbt"))
+    ours, peft, split = tmp_path / "ours.pth", tmp_path / target, tmp_path / "split.pth"
+    torch.save({"state_dict": model.state_dict()}, ours)
+    assert run_tool("convert_checkpoint.py", "hivg", ours, ours, "--to-reference") == 0
+    assert run_tool("convert_checkpoint.py", "peft", ours, peft, "--peft", version) == 0
+    capsys.readouterr()
+    for option, message in (
+        (("--split-lora", "rgb=4", "ir=6"), "is peft's name: convert the file first"),
+        (("--merge-lora", "--alpha", "2"), "is peft's name: convert the file first"),
+        (("--copy-to-thermal",), "has no guide, level_proj, image_proj to copy"),
+    ):
+        assert run_tool("convert_checkpoint.py", "ours", peft, split, *option) == 1
+        assert message in capsys.readouterr().err
+    assert run_tool("convert_checkpoint.py", "hivg", peft, ours) == 0
+    assert run_tool("convert_checkpoint.py", "ours", ours, split, "--split-lora", "rgb=4", "ir=6") == 0
+    config = tiny_hivg.config("rgbt")
+    config["adapter"] = dict(
+        config["adapter"], groups=dict(rgb=dict(rank=4, streams=("rgb", "text")), ir=dict(rank=6, streams=("ir",)))
+    )
+    target = model_of(config)
+    target.load_state_dict(load_file(split)["state_dict"])
+    torch.testing.assert_close(boxes(target, batch("rgbt")), boxes(model, batch("rgbt")), atol=1e-6, rtol=1e-5)
+
+
 @pytest.fixture
 def adapted(tmp_path):
     """A checkpoint of a tiny model whose LoRA has alpha 2, with and without its config; its boxes in rgb and rgbt."""

@@ -7,8 +7,8 @@ from PIL import Image
 
 from rgbtvg.datasets.conditions import CONDITIONS, TAGS, condition_name
 from rgbtvg.datasets.measure_statistics import image_files, measure_statistics
+from rgbtvg.datasets.pixel_statistics import get_statistics
 from rgbtvg.datasets.rgbt_ground import MIXUP, MIXUP_SOURCES
-from rgbtvg.datasets.statistics import get_statistics
 from rgbtvg.errors import ConfigError, DataError
 from tests.run_tool import run_tool
 

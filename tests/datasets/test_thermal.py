@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from rgbtvg.datasets import thermal
-from rgbtvg.datasets.statistics import get_statistics
+from rgbtvg.datasets.pixel_statistics import get_statistics
 from rgbtvg.datasets.thermal import THERMAL_NORMALISATIONS, get_thermal_normalisation
 from rgbtvg.datasets.transforms import LoadImages
 from rgbtvg.errors import ConfigError

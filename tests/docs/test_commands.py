@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import runpy
 import shlex
 import sys
 from argparse import ArgumentParser, Namespace
@@ -49,8 +50,11 @@ MODULES = set(COMMANDS.values())
 @lru_cache
 def parser_of(tool: str) -> Callable[[], Namespace]:
     """The `parse_args` of a tool; a tool without one takes no arguments."""
-    module = importlib.import_module(f"rgbtvg.commands.{Path(tool).stem}") if Path(tool).stem in MODULES else None
-    return getattr(module, "parse_args", ArgumentParser().parse_args)
+    if Path(tool).stem in MODULES:
+        module = vars(importlib.import_module(f"rgbtvg.commands.{Path(tool).stem}"))
+    else:
+        module = runpy.run_path(str(ROOT / tool)) if tool.startswith("tools/dev/") else {}
+    return module.get("parse_args", ArgumentParser().parse_args)
 
 
 def check_config(path: str | None, options: list[str]) -> None:

@@ -80,7 +80,7 @@ def test_checkpoint_of_another_method_is_refused(tmp_path, trained, resume):
     else:
         status = call(run_test, str(tmp_path / "run"), checkpoint, options, output=log)
     assert status == 1
-    assert "is a checkpoint of TinyGrounder, and OtherGrounder is wanted: 11 of its 13 tensors" in log.read_text()
+    assert "is a checkpoint of TinyGrounder, but the model is OtherGrounder: 11 of its 13 tensors" in log.read_text()
     assert "Traceback" not in log.read_text()
 
 

@@ -189,12 +189,19 @@ def test_what_cannot_change_is_refused(whole, tmp_path, options, message):
         resumed(tmp_path, whole / "epoch_1.pth", options)
 
 
-def test_rows_added_in_mid_epoch_start_the_epoch_again(tmp_path, capfd):
+@pytest.mark.parametrize(("rows", "steps"), [(14, 7), (6, 3)])
+def test_rows_added_or_removed_in_mid_epoch_start_the_epoch_again(tmp_path, capfd, rows, steps):
     options = {**KEEP, "default_hooks.checkpoint.interval_iters": 3, "max_epochs": 1}
     train(tiny_config(tmp_path / "run", options))
-    more = resumed(tmp_path, tmp_path / "run" / "iter_3.pth", {"max_epochs": 1, "rows": 14})
-    assert load_file(more / "epoch_1.pth")["meta"]["iter"] == 7
-    assert "has 14 rows, and 10 when" in capfd.readouterr().out
+    other = resumed(tmp_path, tmp_path / "run" / "iter_3.pth", {"max_epochs": 1, "rows": rows})
+    assert load_file(other / "epoch_1.pth")["meta"]["iter"] == steps
+    assert f"has {rows} rows, and 10 when" in capfd.readouterr().out
+
+
+def test_rows_removed_between_epochs_shorten_the_next_ones(whole, tmp_path, capfd):
+    fewer = resumed(tmp_path, whole / "epoch_1.pth", {"rows": 6})
+    assert [load_file(fewer / f"epoch_{epoch}.pth")["meta"]["iter"] for epoch in (2, 3)] == [6, 9]
+    assert "has 6 rows, and 10 when" in capfd.readouterr().out
 
 
 def test_averages_need_their_hook(tmp_path):
@@ -219,7 +226,7 @@ def test_resuming_elsewhere_takes_the_best_checkpoint_along(whole, tmp_path, cap
     shutil.copy(whole / "epoch_2.pth", tmp_path)
     capfd.readouterr()
     alone = resumed(tmp_path / "alone", tmp_path / "epoch_2.pth")
-    assert "chooses the best checkpoint anew" in capfd.readouterr().out
+    assert "chooses the best checkpoint again" in capfd.readouterr().out
     assert (alone / "best.pth").is_file()
 
 

@@ -128,7 +128,7 @@ def test_a_start_of_another_shape_is_refused_unless_asked_for(whole_run, tmp_pat
     start = whole_run / "epoch_4.pth"
     with pytest.raises(CheckpointError, match=r"fusion.positions.weight is \(.+\) in .+--image-size"):
         train(staged_config(tmp_path / "refused", options), load_from=start)
-    options["default_hooks.matching_checkpoint.anew"] = [r"^fusion\.positions\."]
+    options["default_hooks.matching_checkpoint.reinit_keys"] = [r"^fusion\.positions\."]
     train(staged_config(tmp_path / "anew", options), load_from=start)
 
 
@@ -192,7 +192,7 @@ def test_learned_updates_are_not_dropped_in_silence(whole_run, tmp_path):
     options["default_hooks.matching_checkpoint.min_share"] = 0.1
     with pytest.raises(CheckpointError, match="no LoRA there: fold it into the weights first"):
         train(staged_config(tmp_path / "refused", options), load_from=start)
-    options["default_hooks.matching_checkpoint.anew"] = r"\.lora\."
+    options["default_hooks.matching_checkpoint.reinit_keys"] = r"\.lora\."
     train(staged_config(tmp_path / "without", options), load_from=start)
 
 

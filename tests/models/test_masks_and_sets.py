@@ -128,6 +128,20 @@ def test_student_answers_when_asked():
     assert not torch.equal(answers["decoder"], answers["token"])
 
 
+def test_the_student_leaves_the_teacher_bitwise_as_it_is():
+    """Without a loss of its own the decoder does not move: what the student learns from it does not flow back."""
+    config = simvg.config("rgbt")
+    model = build(dict(config, head=dict(config["head"], decoder_weight=0.0)))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    optimizer = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9))
+    for seed in range(5):
+        logs = model.train_step(collated_batch("rgbt", seed=seed), optimizer)
+        assert sum(term for name, term in logs.items() if name.startswith("loss_distill_")) > 0
+    moved = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert not [name for name in moved if name.startswith(("decoder.", "head.decoder_predictor."))]
+    assert {name for name in before if name.startswith(("head.token_", "class_proj."))} <= moved
+
+
 def test_matching_is_the_cheapest_assignment():
     targets = [torch.tensor([[0.2, 0.2, 0.1, 0.1], [0.8, 0.8, 0.2, 0.2]])]
     boxes = torch.tensor([[[0.5, 0.5, 0.9, 0.9], [0.8, 0.79, 0.2, 0.2], [0.21, 0.2, 0.1, 0.1]]])

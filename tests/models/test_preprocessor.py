@@ -4,7 +4,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 
 from rgbtvg.datasets import collate_grounding
-from rgbtvg.datasets.statistics import get_statistics
+from rgbtvg.datasets.pixel_statistics import get_statistics
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.preprocessor import GroundingPreprocessor
 from rgbtvg.structures import GroundingSample

@@ -1,4 +1,4 @@
-"""What mixtures of datasets share; the files that begin with it name the `sources`.
+"""Base of dataset mixtures; a config that inherits it sets `sources`.
 
 `source_weights` says how often a source comes, 1 being once per epoch:
 ``--cfg-options "source_weights={'flickr': 0.2}"``.

@@ -49,7 +49,7 @@ def bridge_rules(layer: str, guide: str) -> list[Rule]:
 
 
 def is_per_stream(names: Collection[str], projection: str) -> bool:
-    """Whether there is a projection for each stream, by names of theirs or ours."""
+    """True if there is a projection for each stream, by names of theirs or ours."""
     theirs, ours = f"{PROJECTIONS[projection]}_ir.", (f"{projection}.rgb.", f"{projection}.ir.")
     return any(theirs in name or name.startswith(ours) for name in names)
 

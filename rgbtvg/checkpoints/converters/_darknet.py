@@ -1,6 +1,6 @@
 """Rules of Darknet-53 as the one-stage methods store it."""
 
-from rgbtvg.checkpoints.darknet import darknet_layers
+from rgbtvg.checkpoints.darknet_file import darknet_layers
 from rgbtvg.checkpoints.rules import Idle, Rename, Rule
 
 

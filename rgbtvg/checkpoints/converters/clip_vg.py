@@ -40,7 +40,7 @@ CLIP_RULES: list[Rule] = [
 
 
 def is_multi_level(state: Mapping[str, Tensor]) -> bool:
-    """Whether a state dict, theirs or ours, is of the model that concatenates several layers of CLIP."""
+    """True if a state dict, theirs or ours, is of the model that concatenates several layers of CLIP."""
     if "image_proj.weight" in state:
         return state["image_proj.weight"].shape[1] > 2 * state["image_encoder.position_embedding"].shape[1]
     return any(name.endswith("ml_visu_proj.weight") for name in state)

@@ -25,7 +25,7 @@ def point_transformer(theirs: str, ours: str) -> list[Rule]:
 
 
 def is_clip(state: Mapping[str, Tensor]) -> bool:
-    """Whether a state dict, theirs or ours, is of the variant on CLIP."""
+    """True if a state dict, theirs or ours, is of the variant on CLIP."""
     return any(name.startswith(("clip.", "module.clip.", "image_encoder.class_embedding")) for name in state)
 
 

@@ -76,7 +76,7 @@ FUSIONS = [replace(rule, optional=ONE_STREAM) if isinstance(rule, Rename) else r
 
 
 def has_two_encoders(names: Collection[str]) -> bool:
-    """Whether names, theirs or ours, are of the generation with a bridge per stream.
+    """True if names, theirs or ours, are of the generation with a bridge per stream.
 
     Bridges of ours have the names of version 2's text-guided blocks. That generation has both projections per stream
     beside them, and adapters in them or no exchange between the streams.

@@ -38,7 +38,7 @@ SPLITS = ("train", "val", "test")
 
 
 class OwnBoxes(DetectionReader):
-    """What the readers of one's own files share.
+    """Base of the readers of custom annotation files.
 
     Args:
         root: the annotation file, or the folder of the set.

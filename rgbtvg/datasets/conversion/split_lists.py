@@ -63,7 +63,7 @@ def _folder(root: Path, name: str) -> Path | None:
 
 
 def names_images(path: Path, names: Collection[str], key: Callable[[str], str]) -> bool:
-    """Whether a text file lists images of the set."""
+    """True if a text file lists images of the set."""
     known = {key(name): [name] for name in names}
     try:
         return any(_match(line, known, key) for line in read_lines(path)[:20])

@@ -57,7 +57,7 @@ class BoxReader:
 
     @property
     def is_changed(self) -> bool:
-        """Whether boxes are read otherwise than their file format prescribes."""
+        """True if boxes are read otherwise than their file format prescribes."""
         return self.box_format is not None or self._extent is not None or self.truncate
 
     def __call__(self, box: Any, own_format: str, size: tuple[int, int] | None = None) -> list[float]:
@@ -102,7 +102,7 @@ class BoxReader:
 
 
 class BoxFault(NamedTuple):
-    """Why the boxes of a set cannot be right.
+    """Diagnosis of a set whose boxes are wrong.
 
     Args:
         reason: in words.

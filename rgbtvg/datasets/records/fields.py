@@ -92,7 +92,7 @@ def check_expression(value: Any) -> str:
 
 
 def has_text(expression: str) -> bool:
-    """Whether anything of an expression can be seen."""
+    """True if anything of an expression can be seen."""
     return any(character.isprintable() and not character.isspace() for character in expression) or any(
         "\ud800" <= character <= "\udfff" for character in expression
     )

@@ -1,4 +1,4 @@
-"""What a reader refuses, repairs and leaves out, with counts."""
+"""Rows that a reader refuses, repairs or leaves out, with counts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ADVICE = "tools/data/check.py lists them"
 
 @dataclass(frozen=True)
 class Fault:
-    """What could not become a record.
+    """A row that did not become a record.
 
     Args:
         kind: ``'set'``: the set as a whole cannot be right; ``'file'``: an annotation file; ``'row'``: a row of one;
@@ -182,7 +182,7 @@ class Intake:
 
 
 def _are_one_file(first: str = "", *others: str) -> bool:
-    """Whether several paths are all that of one file; folders may have several names, by links or ``..``."""
+    """True if several paths are all that of one file; folders may have several names, by links or ``..``."""
     if not others:
         return False
     if others == (first,):

@@ -62,7 +62,7 @@ def stem(name: str) -> str:
 
 
 def is_image(name: str) -> bool:
-    """Whether a file name is that of an image, not of a side file, a hidden one, or macOS's ``._*`` companion."""
+    """True if a file name is that of an image, not of a side file, a hidden one, or macOS's ``._*`` companion."""
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 

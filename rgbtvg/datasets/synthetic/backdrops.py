@@ -1,4 +1,4 @@
-"""What stands and lies behind the objects: sky, houses, road and markings, one style per scene code."""
+"""Background of a scene: sky, houses, road and markings, one style per scene code."""
 
 from collections.abc import Callable
 

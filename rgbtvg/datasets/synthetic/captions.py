@@ -1,4 +1,4 @@
-"""Captions of whole pictures, for pre-training by contrast: what is there, where, in which surroundings."""
+"""Captions of whole images, for pre-training by contrast: what is there, where, in which surroundings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SURROUNDINGS: dict[int, tuple[str, ...]] = {
 WEATHER = {FOGGY: "in fog", RAINY: "in the rain", SUNNY: "in bright sunlight"}
 MAX_OBJECTS = 3
 HEAT_SHARE = 0.15
-"""Share of objects whose heat is named, though no picture shows it: captions say more than a camera sees."""
+"""Share of objects whose heat is named, though no image shows it: captions say more than RGB does."""
 
 
 def caption(scene: Scene, rng: np.random.Generator) -> str:

@@ -122,7 +122,7 @@ def is_unique(phrase: Phrase, scene: Scene, target: int) -> bool:
 
 
 def needs(phrase: Phrase, scene: Scene) -> tuple[str, ...]:
-    """Which of 'colour' and 'heat' the expression cannot do without."""
+    """Attributes ('colour', 'heat') without which the expression is ambiguous."""
     return tuple(name for name in ("colour", "heat") if len(candidates(phrase, scene, hidden={name})) > 1)
 
 
@@ -185,7 +185,7 @@ NEED_SHARES_DARK: dict[tuple[str, ...], float] = {("heat",): 0.62, (): 0.38}
 
 
 def sample_needs(rng: np.random.Generator, theme: Theme, count: int) -> list[tuple[str, ...]]:
-    """What each of ``count`` expressions about a scene of this theme shall need; no colour is said in the dark."""
+    """Attributes that each of ``count`` expressions about a scene of this theme needs; never colour in the dark."""
     shares = NEED_SHARES_DARK if theme.dark else NEED_SHARES_LIT
     return [list(shares)[i] for i in rng.choice(len(shares), size=count, p=list(shares.values()))]
 

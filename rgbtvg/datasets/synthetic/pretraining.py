@@ -2,7 +2,7 @@
 
 Its scenes are drawn apart from those of train, val and test. It is one canonical file with the splits
 ``captions_train`` and ``captions_val`` (one line per image: its caption, the boxes of all objects and, under
-``extra``, their categories and colours) and ``expressions_train`` and ``expressions_val`` (one per referring sentence).
+``extra``, their categories and colours) and ``expressions_train`` and ``expressions_val`` (one per expression).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CAPTION_STREAM = 3
 
 @dataclass(frozen=True)
 class PretrainingSpec:
-    """What determines every byte of the set.
+    """Parameters that determine every byte of the set.
 
     Args:
         train, val: images, each with a caption and two expressions.

@@ -1,4 +1,4 @@
-"""What is in a scene: objects with a category, a colour, a heat state and a place, seen by two aligned streams."""
+"""Contents of a scene: objects with a category, a colour, a heat state and a place, seen by two aligned streams."""
 
 import math
 from dataclasses import dataclass, replace
@@ -60,7 +60,7 @@ PARTIAL_BELOW, HEAVY_BELOW = 0.92, 0.65  # visible shares below which occlusion 
 
 @dataclass(frozen=True)
 class Theme:
-    """What is settled before objects are placed: discarding a bad placement must not shift the mix of conditions."""
+    """Properties drawn before objects are placed: discarding a bad placement must not shift the mix of conditions."""
 
     lighting: int
     weather: int

@@ -37,7 +37,7 @@ TAGS_WITHOUT_FILE = (None, "NO", "NC", "C", "HC")  # as in the released sets
 
 @dataclass(frozen=True)
 class SyntheticSpec:
-    """What determines every byte of the set.
+    """Parameters that determine every byte of the set.
 
     Args:
         train, val, test: rows, that is expressions; an image has two or three.

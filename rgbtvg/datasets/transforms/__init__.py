@@ -16,6 +16,7 @@ from rgbtvg.datasets.transforms.geometric import (
     RandomResizeCrop,
     ResizeLongSide,
 )
+from rgbtvg.datasets.transforms.imperfect import CameraDropout, Corrupt, MisalignThermal
 from rgbtvg.datasets.transforms.key_words import MarkKeyWords
 from rgbtvg.datasets.transforms.large_scale_jitter import LargeScaleJitter, StretchToSquare
 from rgbtvg.datasets.transforms.loading import LoadImages, LoadMasks
@@ -23,9 +24,11 @@ from rgbtvg.datasets.transforms.photometric import ColorJitter, GaussianBlur, Po
 from rgbtvg.datasets.transforms.text import Tokenize
 
 __all__ = [
+    "CameraDropout",
     "CheckBoxes",
     "CleanExpression",
     "ColorJitter",
+    "Corrupt",
     "CropAroundTarget",
     "DirectionAwareChoice",
     "GaussianBlur",
@@ -34,6 +37,7 @@ __all__ = [
     "LoadImages",
     "LoadMasks",
     "MarkKeyWords",
+    "MisalignThermal",
     "PackGroundingInputs",
     "PadToSquare",
     "PolarityFlip",

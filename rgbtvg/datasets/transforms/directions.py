@@ -1,4 +1,4 @@
-"""What an expression says about places in the image, for flips and crops."""
+"""Directions in expressions, for flips and crops."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLACE_WORD = re.compile(
 
 
 def has_direction(expression: str, substring: bool = False) -> bool:
-    """Whether an expression says where in the image its object is, so that a crop could make it wrong.
+    """True if an expression locates its object in the image, so that a crop could make it wrong.
 
     Args:
         expression: the text.

@@ -1,4 +1,4 @@
-"""From transformed results to a sample."""
+"""Pack transformed results into a sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What moves pixels: a transform draws once and moves all images, boxes, masks and the frame of a sample alike."""
+"""Geometric transforms. Each draws its parameters once and applies them to all images, boxes, masks and the frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which words of an expression name the objects, for pre-training that masks those first."""
+"""Find the words of an expression that name objects, for pre-training that masks these first."""
 
 from __future__ import annotations
 

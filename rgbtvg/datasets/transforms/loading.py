@@ -1,4 +1,4 @@
-"""From image files of any kind to 8-bit arrays."""
+"""Load image files of any kind as 8-bit arrays."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LoadedImage(NamedTuple):
     finite: bool
 
     def warning(self, stream: str) -> str | None:
-        """Why a model sees nothing in this image, or None."""
+        """Reason why an image is blank, or None."""
         if not self.finite:
             return f"the {STREAM_TITLES[stream]} image has no finite value"
         first = self.pixels.flat[0]

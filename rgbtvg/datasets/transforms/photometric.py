@@ -1,4 +1,4 @@
-"""What changes pixel values and leaves the geometry alone."""
+"""Photometric transforms, which change pixel values only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an expression to token ids."""
+"""Tokenize expressions."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Tokenize(BaseTransform):
         return self.tokenizer.convert_ids_to_tokens(ids)
 
     def num_cut(self, expression: str) -> int:
-        """How many tokens of the expression are beyond `max_length`."""
+        """Number of tokens of the expression beyond `max_length`."""
         return max(len(self.tokenizer(self._prepared(expression))["input_ids"]) - self.max_length, 0)
 
     def _warnings(self, expression: str, ids: list[int]) -> list[str]:
@@ -92,7 +92,7 @@ class Tokenize(BaseTransform):
         return warnings
 
     def _is_unknown(self, word: str) -> bool:
-        """Whether a word has no token, or is spelled out in pieces that mean nothing."""
+        """True if a word has no token or is split into pieces without meaning."""
         if word not in self._unknown:
             ids = self.tokenizer(word, add_special_tokens=False)["input_ids"]
             spelled = word.isalpha() and len(ids) > 3 and len(word) < 2 * len(ids)

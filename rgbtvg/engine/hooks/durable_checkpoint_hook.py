@@ -169,7 +169,7 @@ class DurableCheckpointHook(CheckpointHook):
         return False
 
     def _adopt_best(self, runner: Runner) -> None:
-        """Bring the best checkpoint of a resumed run into this work dir, or choose the best anew without it."""
+        """Bring the best checkpoint of a resumed run into this work dir, or reset the best score without it."""
         hub, source, target = runner.message_hub, Path(runner._load_from).parent, Path(self.out_dir, BEST)
         score = hub.get_info("best_score")
         if is_main_process() and source.absolute() != target.parent.absolute() and score is not None:
@@ -181,7 +181,7 @@ class DurableCheckpointHook(CheckpointHook):
             hub.runtime_info.pop("best_epoch", None)
             runner.logger.warning(
                 f"{target.parent} has no {BEST} of the resumed run (score {score:.4f}): the next validation chooses "
-                "the best checkpoint anew"
+                "the best checkpoint again"
             )
 
 

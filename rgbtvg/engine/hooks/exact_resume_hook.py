@@ -1,4 +1,4 @@
-"""What a checkpoint needs beside MMEngine's content so that a resumed run is the same run."""
+"""State beyond MMEngine's checkpoint content that makes a resumed run identical."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ExactResumeHook(Hook):
     Validation restores the random state of training, so that it does not matter whether it ran before or after a
     restart. Histories of scalars are stored as plain arrays, since a checkpoint may hold nothing but data.
 
-    Learning rates and other hyperparameters are those of the config of the resumed run: schedules are computed anew up
+    Learning rates and other hyperparameters are those of the config of the resumed run: schedules are recomputed up
     to its position. Where the config has not changed, they are bit by bit what they were.
     """
 

@@ -22,25 +22,26 @@ from rgbtvg.registry import HOOKS
 
 @HOOKS.register_module()
 class MatchingCheckpointHook(Hook):
-    """Refuses a checkpoint of another method, where MMEngine would go on with random weights after a warning.
+    """Rejects a checkpoint of another method, for which MMEngine only warns and keeps random weights.
 
-    For a test or a resumed run every tensor of the model must be there with its shape. To begin training from, a file
-    may lack some, such as a new head; one that it has in another shape begins anew only where that is asked for.
+    A test or a resumed run needs every tensor of the model with its shape. A file that training starts from may lack
+    some, such as a new head; a tensor of another shape is re-initialised only if `reinit_keys` matches its name.
 
     Args:
-        min_share: smallest share of the model's tensors that a file to begin training from must have.
-        anew: regular expressions on names; tensors that match begin anew where the file has them in another shape, and
-            low-rank updates that match are left out where the model has none.
+        min_share: smallest share of the model's tensors that a file must have for training to start from it.
+        reinit_keys: regular expressions on names. Matching tensors of another shape are re-initialised, and matching
+            low-rank updates that the model lacks are ignored.
 
     Raises:
-        CheckpointError: naming the method in the file and the one that is wanted, or the tensor.
+        CheckpointError: naming the method in the file and that of the model, or the tensor.
     """
 
     priority = "VERY_HIGH"
 
-    def __init__(self, min_share: float = 0.5, anew: str | Sequence[str] = ()) -> None:
+    def __init__(self, min_share: float = 0.5, reinit_keys: str | Sequence[str] = ()) -> None:
         self.min_share = min_share
-        self.anew = [re.compile(pattern) for pattern in ([anew] if isinstance(anew, str) else anew)]
+        keys = [reinit_keys] if isinstance(reinit_keys, str) else reinit_keys
+        self.reinit_keys = [re.compile(key) for key in keys]
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare names and shapes before anything is loaded."""
@@ -61,7 +62,7 @@ class MatchingCheckpointHook(Hook):
         if runner._resume and not missing and "optimizer" not in checkpoint:
             raise CheckpointError(
                 f"{runner._load_from} has weights but no state of the optimizer to resume from: "
-                "use --load-from to begin a new training with them"
+                "use --load-from to start a new training from them"
             )
         training = runner._train_loop is not None and not runner._resume
         if len(missing) <= (1 - self.min_share) * len(shapes) if training else not missing:
@@ -69,11 +70,11 @@ class MatchingCheckpointHook(Hook):
             self._check_adapters(runner, shapes, given)
             return
         unexpected, first = len(given.keys() - shapes.keys()), missing[0]
-        shape = f", {tuple(given[first].shape)} where {tuple(shapes[first])} is wanted" if first in given else ""
+        shape = f", {tuple(given[first].shape)} instead of {tuple(shapes[first])}" if first in given else ""
         raise CheckpointError(
-            f"{runner._load_from} is a checkpoint of {_method(checkpoint) or 'an unknown method'}, and "
-            f"{type(model).__name__} is wanted: {len(missing)} of its {len(shapes)} tensors are missing or of another "
-            f"shape (the first one: {first}{shape}), and {unexpected} in the file are unknown to it"
+            f"{runner._load_from} is a checkpoint of {_method(checkpoint) or 'an unknown method'}, but "
+            f"the model is {type(model).__name__}: {len(missing)} of its {len(shapes)} tensors are missing or of "
+            f"another shape (the first one: {first}{shape}), and {unexpected} in the file are unknown to it"
         )
 
     @staticmethod
@@ -86,29 +87,30 @@ class MatchingCheckpointHook(Hook):
             )
 
     def _check_shapes(self, runner: Runner, differing: Mapping[str, tuple[torch.Size, torch.Size]]) -> None:
-        """Refuse tensors of another shape, by name -> (wanted, given), but those that may begin anew."""
-        for name, (wanted, given) in differing.items():
-            if not self._may_begin_anew(name):
+        """Reject tensors of another shape, by name -> (model's, file's), unless they are re-initialised."""
+        for name, (expected, given) in differing.items():
+            if not self._is_reinitialised(name):
                 raise CheckpointError(
-                    f"{name} is {tuple(given)} in {runner._load_from} and {tuple(wanted)} in the model: another image "
-                    "size, modality, neck or rank. tools/convert_checkpoint.py fits a file to them (--image-size, "
-                    "--two-streams, --split-lora); default_hooks.matching_checkpoint.anew=['NAME'] begins it anew"
+                    f"{name} is {tuple(given)} in {runner._load_from} and {tuple(expected)} in the model: another "
+                    "image size, modality, neck or rank. tools/convert_checkpoint.py adapts a file (--image-size, "
+                    "--two-streams, --split-lora); default_hooks.matching_checkpoint.reinit_keys=['NAME'] "
+                    "re-initialises it"
                 )
 
-    def _check_adapters(self, runner: Runner, wanted: Collection[str], given: Collection[str]) -> None:
-        """Refuse low-rank updates of Linears that have none in the model: what they have learned would be lost."""
-        adapted = {name.split(".lora.")[0] for name in wanted if ".lora." in name}
+    def _check_adapters(self, runner: Runner, expected: Collection[str], given: Collection[str]) -> None:
+        """Reject low-rank updates of Linears that have none in the model, since they would be lost."""
+        adapted = {name.split(".lora.")[0] for name in expected if ".lora." in name}
         for name in given:
             linear, lora, _ = name.partition(".lora.")
-            if lora and linear not in adapted and not self._may_begin_anew(name):
+            if lora and linear not in adapted and not self._is_reinitialised(name):
                 raise CheckpointError(
                     f"{runner._load_from} has {name}, and the model has no LoRA there: fold it into the weights first "
                     "(tools/convert_checkpoint.py ours ... --merge-lora), or leave it out with "
-                    r"default_hooks.matching_checkpoint.anew=['\.lora\.']"
+                    r"default_hooks.matching_checkpoint.reinit_keys=['\.lora\.']"
                 )
 
-    def _may_begin_anew(self, name: str) -> bool:
-        return any(pattern.search(name) for pattern in self.anew)
+    def _is_reinitialised(self, name: str) -> bool:
+        return any(pattern.search(name) for pattern in self.reinit_keys)
 
 
 def _shapes(runner: Runner, model: nn.Module) -> dict[str, torch.Size]:

@@ -1,4 +1,4 @@
-"""Where a run's results come from, in its work dir and in its checkpoints."""
+"""Provenance of a run, written to its work dir and checkpoints."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from rgbtvg.inspection.checks.registry import record_check
+from rgbtvg.inspection.checks.base_check import record_check
 
 Size = tuple[int, int]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rgbtvg.inspection.checks.base_check import Finding, survey_check
 from rgbtvg.inspection.checks.images import UNIFORM
-from rgbtvg.inspection.checks.registry import Finding, survey_check
 from rgbtvg.inspection.image_facts import MINIATURE
 from rgbtvg.inspection.survey import Survey
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from rgbtvg.inspection.checks.registry import Finding, pair_check, record_check, survey_check
+from rgbtvg.inspection.checks.base_check import Finding, pair_check, record_check, survey_check
 from rgbtvg.inspection.image_facts import PairFacts
 from rgbtvg.inspection.survey import Survey
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from rgbtvg.inspection.checks.registry import Finding, record_check, survey_check
+from rgbtvg.inspection.checks.base_check import Finding, record_check, survey_check
 from rgbtvg.inspection.survey import Survey
 
 OF_THE_IMAGE = ("lighting", "weather")

@@ -15,6 +15,8 @@ from rgbtvg.models.adapters.lora import LoRA, LowRank
 from rgbtvg.registry import MODELS
 
 SMOOTHING = 0.85  # beta_1 = beta_2 of the paper, sections 3.2 and 4
+ORTHOGONALITY_WEIGHT = 0.1
+"""Weight of the regularisation that keeps the factors orthonormal."""
 
 
 class AdaptiveLowRank(LowRank):
@@ -90,7 +92,6 @@ class AdaLoRA(LoRA):
         target_rank: rank per Linear at the end, averaged over all adapted Linears.
         warmup, cooldown: fractions of the training in which the budget stays at its start and at its end.
         interval: iterations between two prunings.
-        orthogonality_weight: weight of the regularisation that keeps the factors orthonormal.
         groups, alpha, dropout, targets, untrained_groups: see :class:`LoRA`.
     """
 
@@ -106,7 +107,6 @@ class AdaLoRA(LoRA):
         untrained_groups: Sequence[str] = (),
         warmup: float = 0.1,
         cooldown: float = 0.3,
-        orthogonality_weight: float = 0.1,
         interval: int = 10,
     ) -> None:
         super().__init__(groups, alpha, dropout, targets, untrained_groups)
@@ -120,7 +120,6 @@ class AdaLoRA(LoRA):
         self.target_rank = target_rank
         self.warmup = warmup
         self.cooldown = cooldown
-        self.orthogonality_weight = orthogonality_weight
         self.interval = interval
 
     @property
@@ -195,7 +194,7 @@ class AdaLoRA(LoRA):
         learning = [update for update in adaptive_updates(model) if update.up.requires_grad and not update.detached]
         terms = [update.orthogonality() for update in learning]
         mean = torch.stack(terms).mean() if terms else torch.zeros(())
-        return {"loss_orthogonality": self.orthogonality_weight * mean}
+        return {"loss_orthogonality": ORTHOGONALITY_WEIGHT * mean}
 
 
 def adaptive_updates(model: nn.Module) -> list[AdaptiveLowRank]:

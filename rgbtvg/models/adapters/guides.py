@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters.per_stream import PerStream
 from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
-from rgbtvg.models.layers.clip import CLIPMLP, CLIPAttention, CLIPLayer
+from rgbtvg.models.layers.clip_layers import CLIPMLP, CLIPAttention, CLIPLayer
 from rgbtvg.models.layers.linear import Groups
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import MODALITY_STREAMS, TextFeatures

@@ -19,6 +19,7 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.beit3_weights import load_beit3_weights, resize_positions
 from rgbtvg.models.layers import Slots
 from rgbtvg.models.layers.linear import Groups, Linear
+from rgbtvg.models.layers.padding import nearest_padding
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 from rgbtvg.structures.grid_tables import resize_grid_table
@@ -340,8 +341,7 @@ class BEiT3(BaseModule):
         """(B, 1 + h*w) bool, True at padded patches: the pixel mask at the patches' first corners (nearest)."""
         if padding_mask is None:
             return tokens.new_zeros(tokens.shape[:2], dtype=torch.bool)
-        mask = F.interpolate(padding_mask[:, None].float(), grid, mode="nearest").bool().flatten(1)
-        return F.pad(mask, (1, 0), value=False)
+        return F.pad(nearest_padding(padding_mask, grid), (1, 0), value=False)
 
 
 def resolve_arch(arch: str | dict) -> dict:

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.clip_weights import load_clip_weights
-from rgbtvg.models.layers.clip import CLIPLayer
+from rgbtvg.models.layers.clip_layers import CLIPLayer
 from rgbtvg.models.layers.linear import Groups, Linear
-from rgbtvg.models.layers.masks import patch_mask
+from rgbtvg.models.layers.padding import patch_mask
 from rgbtvg.models.layers.positions import POSITION_STARTS, sine_grid
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
@@ -58,7 +58,7 @@ def resolve_arch(arch: str | dict, known: dict[str, dict]) -> dict:
 
 
 class CLIPTower(BaseModule):
-    """What both towers share: the layers, hidden states by index, and weights from a file.
+    """Base of both towers: the layers, hidden states by index, and weights from a file.
 
     Hidden state 0 enters the first layer, hidden state i is the output of layer i - 1.
     """

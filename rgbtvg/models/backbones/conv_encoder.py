@@ -7,8 +7,9 @@ from itertools import pairwise
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from rgbtvg.checkpoints.initial import fill_module, read_initial_weights
+from rgbtvg.models.layers.padding import nearest_padding
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
 
@@ -20,10 +21,12 @@ class ConvEncoder(BaseModule):
     Args:
         widths: channels after every halving of the image; ``(24, 48)`` ends at stride 4.
         num_groups: of the norms.
+        pretrained: a file of ``pretrain_weights/miniature``, read when training starts.
     """
 
-    def __init__(self, widths: Sequence[int] = (24, 48), num_groups: int = 6) -> None:
+    def __init__(self, widths: Sequence[int] = (24, 48), num_groups: int = 6, pretrained: str | None = None) -> None:
         super().__init__()
+        self.pretrained = pretrained
         layers: list[nn.Module] = []
         for channels, width in pairwise((3, *widths)):
             layers += [nn.Conv2d(channels, width, 3, 2, 1), nn.GroupNorm(num_groups, width), nn.ReLU()]
@@ -31,6 +34,12 @@ class ConvEncoder(BaseModule):
         self.num_halvings = len(widths)
         self.width = widths[-1]
         self.level_widths = (self.width,)
+
+    def init_weights(self) -> None:
+        """Read the pre-trained weights."""
+        if self.pretrained is not None:
+            state = read_initial_weights(self.pretrained, "ConvEncoder")
+            fill_module(self, state, self.pretrained, "ConvEncoder", [])
 
     def num_tokens(self, image_size: int) -> int:
         """Cells of a square image of `image_size` pixels; an odd side is rounded up at every halving."""
@@ -40,5 +49,5 @@ class ConvEncoder(BaseModule):
         """(B, 3, H, W) -> the map as `levels` (B, C, h, w) and as `tokens`."""
         x = self.layers(images)
         grid = (x.shape[-2], x.shape[-1])
-        mask = F.interpolate(padding_mask[:, None].float(), grid, mode="nearest").flatten(1).bool()
+        mask = nearest_padding(padding_mask, grid)
         return ImageFeatures(x.flatten(2).transpose(1, 2), mask, grid, levels=(x,))

@@ -12,9 +12,10 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rgbtvg.checkpoints.darknet import BLOCKS_PER_STAGE, read_darknet_weights
+from rgbtvg.checkpoints.darknet_file import BLOCKS_PER_STAGE, read_darknet_weights
 from rgbtvg.checkpoints.initial import fill_module, read_initial_weights
 from rgbtvg.errors import ConfigError
+from rgbtvg.models.layers.padding import nearest_padding
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
 
@@ -103,7 +104,7 @@ class Darknet53(BaseModule):
         self.width = self.level_widths[-1]
 
     def init_weights(self) -> None:
-        """Read the weights of backbone and neck; the detection heads are not ours."""
+        """Read the weights of backbone and neck; the detection heads are ignored."""
         if self.pretrained is None:
             return
         ours = self.pretrained.endswith(".safetensors")
@@ -127,5 +128,5 @@ class Darknet53(BaseModule):
         levels = [x for x, stride in zip(levels, STRIDES, strict=False) if stride in self.strides]
         finest = levels[-1]
         grid = (finest.shape[-2], finest.shape[-1])
-        mask = F.interpolate(padding_mask[:, None].float(), grid, mode="nearest").flatten(1).bool()
+        mask = nearest_padding(padding_mask, grid)
         return ImageFeatures(finest.flatten(2).transpose(1, 2), mask, grid, levels=tuple(levels))

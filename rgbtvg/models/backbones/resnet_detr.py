@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rgbtvg.checkpoints.initial import fill_module, read_initial_weights
 from rgbtvg.models.layers import SinePositions, Slots, TransformerEncoder
+from rgbtvg.models.layers.padding import nearest_padding
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
 
@@ -59,7 +59,7 @@ class ResNetDETR(BaseModule):
         self.encoder = TransformerEncoder(width, num_layers, num_heads, ffn_width, dropout, pre_norm)
 
     def init_weights(self) -> None:
-        """Read the DETR checkpoint: ResNet, projection and encoder; its decoder and heads are not ours."""
+        """Read the DETR checkpoint: ResNet, projection and encoder; its decoder and heads are ignored."""
         if self.pretrained is None:
             return
         renames = (
@@ -80,7 +80,7 @@ class ResNetDETR(BaseModule):
         if not self.use_padding_mask:
             padding_mask = padding_mask.new_zeros(padding_mask.shape)
         # Nearest neighbour with the floor rule: a cell is padded when its top-left pixel is.
-        mask = F.interpolate(padding_mask[:, None].float(), grid, mode="nearest")[:, 0].bool()
+        mask = nearest_padding(padding_mask, grid).unflatten(1, grid)
         positions = self.positions(mask).flatten(2).transpose(1, 2)
         tokens = self.encoder(features.flatten(2).transpose(1, 2), mask.flatten(1), positions, language)
         return ImageFeatures(tokens, mask.flatten(1), grid)

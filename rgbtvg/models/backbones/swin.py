@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from rgbtvg.checkpoints.initial import fill_module, read_initial_weights
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.layers import Slots
+from rgbtvg.models.layers.padding import nearest_padding
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
 
@@ -216,7 +217,7 @@ class SwinPyramid(BaseModule):
         self.pretrained = pretrained
 
     def init_weights(self) -> None:
-        """Read backbone and lateral convolutions of the detector; its other parts are not ours."""
+        """Read backbone and lateral convolutions of the detector; its other parts are ignored."""
         if self.pretrained is None:
             return
         renames = (
@@ -250,6 +251,6 @@ class SwinPyramid(BaseModule):
         for level in levels:
             tokens.append(level.flatten(2).transpose(1, 2))
             # Nearest neighbour with the floor rule: a cell is padded when its top-left pixel is.
-            masks.append(F.interpolate(padding_mask[:, None].float(), level.shape[-2:]).flatten(1).bool())
+            masks.append(nearest_padding(padding_mask, (level.shape[-2], level.shape[-1])))
         grid = (levels[0].shape[-2], levels[0].shape[-1])
         return ImageFeatures(torch.cat(tokens, dim=1), torch.cat(masks, dim=1), grid, levels=tuple(levels))

@@ -1,4 +1,4 @@
-"""Features of sentences that come again: datasets ask about an image in several words, users in the same."""
+"""LRU cache of text features."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Row = tuple[Tensor, tuple[Tensor, ...], Tensor]
 
 
 class TextCache:
-    """Keeps the features of the sentences seen last, for inference.
+    """LRU cache of the text features of the last sentences, for inference.
 
-    Whoever owns it calls :meth:`clear` when weights change.
+    The owner calls :meth:`clear` when weights change.
 
     Args:
         size: sentences to keep; 0 keeps none.

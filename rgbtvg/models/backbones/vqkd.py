@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.checkpoints.initial import read_initial_weights
-from rgbtvg.datasets.statistics import Statistics, get_statistics
+from rgbtvg.datasets.pixel_statistics import Statistics, get_statistics
 from rgbtvg.errors import CheckpointError
 from rgbtvg.registry import MODELS
 from rgbtvg.structures.grid_tables import resize_grid_table

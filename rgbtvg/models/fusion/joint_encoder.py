@@ -134,7 +134,7 @@ class JointEncoder(nn.Module):
         return JointFeatures(regression, out["image"], out["text"], sequence, fused, padding_mask, attention)
 
     def answer_attention(self, joint: JointFeatures) -> Tensor:
-        """How much the regression token looks at each image token in the last layer, (B, N), averaged over heads."""
+        """Attention (B, N) of the regression token to each image token in the last layer, averaged over heads."""
         positions = self.positions.weight[None, : joint.inputs.shape[1]]
         x = joint.inputs
         *earlier, last = cast("list[TransformerEncoderLayer]", list(self.encoder.layers))

@@ -14,7 +14,7 @@ from rgbtvg.structures import ImageFeatures
 
 @dataclass
 class ChosenPatches:
-    """How well every patch fits the sentence.
+    """Scores of patches for the sentence.
 
     Args:
         logits: (B, h*w) each; the last is the choice, those before it are earlier guesses that are trained too.

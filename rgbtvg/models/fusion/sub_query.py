@@ -19,7 +19,7 @@ SHARPNESS = 10.0
 
 @dataclass
 class SubQueryRounds:
-    """What the rounds did.
+    """Intermediate results of the rounds.
 
     Args:
         maps: (B, D, h, w) after every round.

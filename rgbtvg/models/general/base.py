@@ -49,7 +49,7 @@ class GeneralModel(BaseModule):
     """A model that others have trained: its question, its processor, and the way from its answer to boxes."""
 
     has_scores = True
-    """Whether scores of two images can be compared."""
+    """True if scores of two images can be compared."""
 
     @abstractmethod
     def locate(self, images: Sequence[Image.Image], expressions: Sequence[str], note: str = "") -> list[Located]:

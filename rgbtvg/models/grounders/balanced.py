@@ -129,7 +129,7 @@ def _drop_momentum(module: AttentionBalance, state: dict[str, Any], prefix: str,
             del state[name]
 
 
-def _copy_anew(module: BalancedGrounder, keys: Any) -> None:
+def _copy_weights_again(module: BalancedGrounder, keys: Any) -> None:
     """Make the momentum copy again after weights without one were loaded."""
     if module.attention_balance is None:  # the copy itself
         return
@@ -161,7 +161,7 @@ class BalancedGrounder(TwoEncoderGrounder):
         self.attention_balance = None if attention_balance is None else AttentionBalance(**attention_balance)
         if self.attention_balance is not None:
             self.training_only = (MOMENTUM,)
-            self.register_load_state_dict_post_hook(_copy_anew)
+            self.register_load_state_dict_post_hook(_copy_weights_again)
 
     @abstractmethod
     def encode(self, inputs: GroundingInputs, return_attention: bool = False) -> dict[str, Any]:

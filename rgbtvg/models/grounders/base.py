@@ -1,4 +1,4 @@
-"""What every method shares: the three modes, the streams, and the way from network boxes to pixels."""
+"""Base of all methods: the three modes, the streams, and the conversion of boxes to pixels."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class BaseGrounder(BaseModel):
 
     @abstractmethod
     def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
-        """From a batch to everything that heads and their losses read, by name.
+        """Compute everything that heads and their losses read, by name.
 
         ``pred_boxes_cxcywh`` (B, 4) or (B, Q, 4) cxcywh in [0, 1] of the padded input is the usual last entry. Names of
         intermediate features are the method's own; the parity cases read them too.
@@ -169,7 +169,7 @@ class BaseGrounder(BaseModel):
         return data_samples
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Where a method looked, for images of its answers: name -> (B, h, w), not negative, over the padded input.
+        """Relevance maps for visualization: name -> (B, h, w), non-negative, over the padded input.
 
         What it is, the name says: attention (shares of one, nothing on padding), likeness, confidence. Every method of
         this project has one.

@@ -79,7 +79,7 @@ class DynamicMDETR(TwoEncoderGrounder):
         }
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Where each stage sampled: points per cell."""
+        """Sampled points of each stage, counted per cell."""
         grid = next(iter(outputs["streams"].values())).grid
         return {
             f"points of stage {number}": points_per_cell(points, grid)

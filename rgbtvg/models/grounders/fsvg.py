@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rgbtvg.models.grounders.base import BaseGrounder
-from rgbtvg.models.layers.masks import patch_mask
+from rgbtvg.models.layers.padding import patch_mask
 from rgbtvg.models.layers.patch_selection import PatchSelection, attend_and_score, attention_weights
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, TextFeatures

@@ -7,7 +7,7 @@ from typing import Any
 
 from rgbtvg.models.adapters import ConditionalMap, ConditionalTokens
 from rgbtvg.models.grounders.transvg import TransVG
-from rgbtvg.models.layers.masks import masked_mean
+from rgbtvg.models.layers.padding import masked_mean
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rgbtvg.models.adapters import PerStream
 from rgbtvg.models.fusion.joint_encoder import JointFeatures
 from rgbtvg.models.grounders.clip_grounder import CLIPGrounder
-from rgbtvg.models.layers.clip import CLIPAttention
+from rgbtvg.models.layers.clip_layers import CLIPAttention
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
 

@@ -18,7 +18,7 @@ class TransVG(BalancedGrounder):
     """ResNet + DETR encoder and BERT, joined by one transformer whose regression token gives the box.
 
     In rgbt both streams pass through the same image encoder and their cells stand side by side in the joint sequence.
-    QRNet and MMCA are this frame with other eyes.
+    QRNet and MMCA subclass it with other image encoders.
 
     Args:
         fusion: config of :class:`JointEncoder`, without the token counts.

@@ -160,14 +160,14 @@ def _union(masks: Tensor) -> Tensor:
 
 
 def target_regions(sample: GroundingSample, grid: tuple[int, int], device: torch.device) -> Tensor:
-    """How much of every cell each target of a sample covers (N, h, w): its mask where there is one, else its box."""
+    """Coverage (N, h, w) of every cell by each target of a sample: by its mask if there is one, else by its box."""
     if "gt_masks" in sample:
         return mask_regions(sample.gt_masks.to(device)[: len(sample.gt_boxes_cxcywh)], grid)
     return box_regions(sample.gt_boxes_cxcywh.to(device), tuple(sample.input_shape), grid)
 
 
 def focus_regions(regions: list[Tensor], data_samples: list[GroundingSample]) -> list[Tensor]:
-    """What attention counts as inside: cells that a mask touches in full, those of a box by the part that it covers."""
+    """Target weights of cells: 1 where a mask touches the cell; for a box, the covered share of the cell."""
     return [
         (region > 0).float() if "gt_masks" in sample else region
         for region, sample in zip(regions, data_samples, strict=True)

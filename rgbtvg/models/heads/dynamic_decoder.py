@@ -11,14 +11,14 @@ from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.layers import MLP, TransformerDecoderLayer, TransformerEncoder
-from rgbtvg.models.layers.masks import masked_mean
+from rgbtvg.models.layers.padding import masked_mean
 from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.registry import MODELS
 
 
 @dataclass
 class DynamicStage:
-    """What one stage of the decoder did.
+    """Intermediate results of one decoder stage.
 
     Args:
         query: (B, D), from which the offsets were predicted.
@@ -177,7 +177,7 @@ class DynamicDecoder(nn.Module):
 
 
 def points_per_cell(points: Tensor, grid: tuple[int, int]) -> Tensor:
-    """How many of the points (B, K, 2), (x, y), lie in each cell (B, h, w); those outside count at the border."""
+    """Count the points (B, K, 2), (x, y), in each cell (B, h, w); points outside count at the border."""
     height, width = grid
     columns, rows = (points * points.new_tensor([width, height])).long().unbind(-1)
     cells = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)  # (B, K)

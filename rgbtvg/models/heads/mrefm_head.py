@@ -17,10 +17,16 @@ from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, GroundingSample
 from rgbtvg.structures.frame import denormalise_boxes
 
+BACKGROUND_RATIO, TARGET_RATIO = 0.35, 0.75
+"""Shares of patches masked over the image and inside the target."""
+WORD_RATIO = 0.4
+"""Share of words masked."""
+EASY_SHARE = 0.8
+
 
 @dataclass
 class MRefMTask:
-    """What one step has to guess.
+    """Masked-modelling targets of one step.
 
     Args:
         inputs: the batch, its words masked in a language step.
@@ -55,10 +61,8 @@ class MRefMHead(nn.Module):
             score").
         word_share: also regress how much each word says about the image ("semantic target-relation score"). Nobody
             has published labels for it, so that it only learns where a task brings them along.
-        background_ratio, target_ratio: share of patches masked over the image and inside the target.
-        word_ratio: share of words masked.
         label_smoothing: of the masked words' classes.
-        easy_after: from this step on only the `easy_share` of masked words with the smallest loss count.
+        easy_after: from this step on only :data:`EASY_SHARE` of the masked words with the smallest loss count.
     """
 
     step: Tensor
@@ -72,12 +76,8 @@ class MRefMHead(nn.Module):
         mask_id: int = 64001,
         patch_position: bool = False,
         word_share: bool = False,
-        background_ratio: float = 0.35,
-        target_ratio: float = 0.75,
-        word_ratio: float = 0.4,
         label_smoothing: float = 0.1,
         easy_after: int = 12000,
-        easy_share: float = 0.8,
     ) -> None:
         super().__init__()
         self.codebook = None if codebook is None else MODELS.build(codebook)
@@ -91,12 +91,8 @@ class MRefMHead(nn.Module):
         self.mlm_sts_head = MLP((width, width, width, 1)) if word_share else None
         self.vocab_size = vocab_size
         self.mask_id = mask_id
-        self.background_ratio = background_ratio
-        self.target_ratio = target_ratio
-        self.word_ratio = word_ratio
         self.label_smoothing = label_smoothing
         self.easy_after = easy_after
-        self.easy_share = easy_share
         self.register_buffer("step", torch.zeros((), dtype=torch.long))
 
     def next_task(
@@ -118,14 +114,14 @@ class MRefMHead(nn.Module):
         boxes = single_targets(data_samples).to(inputs.padding_mask.device)
         codes = torch.cat([self.codebook(inputs.images[stream], stream) for stream in streams], dim=1)
         grid = self.codebook.grid_of(inputs.input_shape)
-        masked = referring_patch_mask(boxes, grid, self.background_ratio, self.target_ratio)
+        masked = referring_patch_mask(boxes, grid, BACKGROUND_RATIO, TARGET_RATIO)
         cells = patch_offsets(boxes, grid) if self.mim_vts_head is not None else None
         return MRefMTask(inputs, masked, codes[masked.repeat(1, len(streams))], cells)
 
     def language_task(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> MRefMTask:
         """Mask words; ``key_positions`` of a sample (places of its subject and object words) come first."""
         keys = [sample.get("key_positions", ()) for sample in data_samples]
-        masked = referring_word_mask(inputs.token_padding_mask, keys, self.word_ratio)
+        masked = referring_word_mask(inputs.token_padding_mask, keys, WORD_RATIO)
         token_ids = replace_words(inputs.token_ids, masked, self.mask_id)
         return MRefMTask(replace(inputs, token_ids=token_ids), masked_words=masked, words=inputs.token_ids)
 
@@ -176,7 +172,7 @@ class MRefMHead(nn.Module):
         target.scatter_(1, words[:, None], 1 - self.label_smoothing)
         divergence = F.kl_div(log_probability, target, reduction="none").sum(-1)
         if self.step > self.easy_after:
-            divergence = divergence.sort().values[: max(1, int(self.easy_share * len(divergence)))]
+            divergence = divergence.sort().values[: max(1, int(EASY_SHARE * len(divergence)))]
         return divergence.mean()
 
 
@@ -191,7 +187,7 @@ def random_share(among: Tensor, ratio: float) -> Tensor:
 def referring_patch_mask(
     boxes_cxcywh: Tensor, grid: tuple[int, int], background_ratio: float, target_ratio: float
 ) -> Tensor:
-    """Which patches (B, h*w) are masked: some everywhere, more of those of the box (B, 4) and one patch around it."""
+    """Mask (B, h*w) of patches: some everywhere, more inside the box (B, 4) and one patch around it."""
     height, width = grid
     corners = denormalise_boxes(boxes_cxcywh, grid).long()
     x0, y0, x1, y1 = corners.unbind(-1)
@@ -204,7 +200,7 @@ def referring_patch_mask(
 
 
 def patch_offsets(boxes_cxcywh: Tensor, grid: tuple[int, int]) -> Tensor:
-    """How far each patch lies from the box's centre, as a share of the grid, and its size in boxes: (B, h*w, 4)."""
+    """Offset of each patch from the box's centre, as a share of the grid, and its size in boxes: (B, h*w, 4)."""
     height, width = grid
     cx, cy, w, h = boxes_cxcywh[:, None].unbind(-1)  # each (B, 1)
     y, x = torch.meshgrid(
@@ -217,7 +213,7 @@ def patch_offsets(boxes_cxcywh: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 def referring_word_mask(padding_mask: Tensor, keys: Sequence[Sequence[int]], ratio: float) -> Tensor:
-    """Which words (B, L) are masked: key places first, then others at random; never the first, maybe the end."""
+    """Mask (B, L) of words: key positions first, then random ones; never the first token, possibly the end token."""
     places = ~padding_mask
     lengths = places.sum(1)
     places[:, 0] = False

@@ -164,7 +164,7 @@ class ReferringMaskHead(Head):
 
 
 def target_masks(data_samples: list[GroundingSample]) -> Tensor:
-    """What every sentence means as a mask (B, 1, H, W) of 0 and 1 in the padded input.
+    """Target mask (B, 1, H, W) of 0 and 1 in the padded input.
 
     Where a sample has no mask its boxes are filled instead.
     """

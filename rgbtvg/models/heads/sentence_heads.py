@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import single_targets
 from rgbtvg.models.heads.referring_head import box_masks, target_masks
-from rgbtvg.models.layers.clip import CLIPMLP
+from rgbtvg.models.layers.clip_layers import CLIPMLP
 from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.models.losses import contrastive_loss, dice_loss, focal_loss
 from rgbtvg.registry import MODELS
@@ -52,7 +52,7 @@ class ContrastiveHead(Head):
 
 
 class SentenceMapHead(Head):
-    """What the two dense heads share: logits over the image, held against the object by focal and Dice loss.
+    """Base of the two dense heads: logits over the image, supervised by focal and Dice loss.
 
     Both read ``patches`` (B, h*w, D), ``grid`` and ``sentence`` (B, D) of length one.
 

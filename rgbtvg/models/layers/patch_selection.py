@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
-from rgbtvg.models.layers.clip import CLIPLayer
+from rgbtvg.models.layers.clip_layers import CLIPLayer
 
 
 class PatchSelection(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 POSITION_STARTS = ("normal", "sine")
-"""How a learned position table begins where there are no weights to read: random numbers or sine codes."""
+"""Initialisations of a learned position table: random numbers or sine codes."""
 
 
 class SinePositions(nn.Module):

@@ -12,7 +12,7 @@ from rgbtvg.models.layers.transformer import Attention
 
 @dataclass
 class DecoderStates:
-    """What every layer of a decoder gave.
+    """Outputs of all decoder layers.
 
     Args:
         states: (S, B, Q, D) of S layers, after the last normalisation where there is one.

@@ -1,4 +1,4 @@
-"""What methods do with the words of a sentence before they fuse them."""
+"""Preparation of words before fusion."""
 
 from __future__ import annotations
 

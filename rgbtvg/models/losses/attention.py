@@ -16,7 +16,7 @@ EPS = 1e-3
 
 
 def box_regions(boxes_cxcywh: Tensor, shape: tuple[int, int], grid: tuple[int, int]) -> Tensor:
-    """How much of every cell a box covers: (N, 4) in [0, 1] of an input of `shape` -> (N, h, w).
+    """Coverage of every cell by boxes: (N, 4) in [0, 1] of an input of `shape` -> (N, h, w).
 
     A box counts from the pixel of its first to the pixel after its last corner, both included, as in the reference.
     """
@@ -33,14 +33,14 @@ def box_regions(boxes_cxcywh: Tensor, shape: tuple[int, int], grid: tuple[int, i
 
 
 def mask_regions(masks: Tensor, grid: tuple[int, int]) -> Tensor:
-    """How much of every cell a mask (N, H, W) covers: (N, h, w)."""
+    """Coverage (N, h, w) of every cell by masks (N, H, W)."""
     if not len(masks):
         return torch.zeros((0, *grid), device=masks.device)
     return F.interpolate(masks[:, None].float(), grid, mode="area")[:, 0]
 
 
 def score_target(regions: Tensor) -> Tensor:
-    """Where scores should be high (h, w): positive in the targets' regions (N, h, w) and negative outside of them."""
+    """Target weights (h, w) of scores: positive in the targets' regions (N, h, w), negative outside."""
     height, width = regions.shape[-2:]
     if not len(regions):
         return torch.full((height, width), -1 / (height * width), device=regions.device)
@@ -58,7 +58,7 @@ def score_attention_loss(score: Tensor, wanted: Tensor) -> Tensor:
 
 @dataclass
 class AttentionTargets:
-    """Which attention maps are supervised, P in all, and with which regions.
+    """The P supervised attention maps and their regions.
 
     Args:
         sample, query: (P,) int64.

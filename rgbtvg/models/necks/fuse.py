@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rgbtvg.models.layers.clip import CLIPAttention
+from rgbtvg.models.layers.clip_layers import CLIPAttention
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures
 
@@ -71,12 +71,12 @@ class LinearFusion(PairNeck):
 
 @MODELS.register_module()
 class CrossFormer(PairNeck):
-    """Thermal tokens ask the RGB tokens (RGBT-VGNet with two bridges).
+    """Cross-attention from thermal tokens to RGB tokens (RGBT-VGNet with two bridges).
 
     Args:
         width, num_heads: of the attention.
-        residual: add the answer to the thermal tokens. The reference lets it replace them: False for its checkpoints.
-        softmax: normalise the attention. The reference weighs the values by the raw scaled products, whose answers are
+        residual: add the output to the thermal tokens. The reference replaces them: False for its checkpoints.
+        softmax: normalise the attention. The reference weighs the values by the raw scaled products, whose outputs are
             thousands of times larger than the tokens: False for its checkpoints.
     """
 

@@ -1,4 +1,4 @@
-"""What the pre-training models share."""
+"""Base of the pre-training models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detection of everything in a picture: one answer per cell of each map (FCOS, Tian et al. 2019, in small)."""
+"""Detection of everything in an image: one answer per cell of each map (FCOS, Tian et al. 2019, in small)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TYPICAL_SIZE = 0.2
 
 @dataclass
 class CellTargets:
-    """What the cells of one map answer for.
+    """Targets of the cells of one map.
 
     Args:
         sample, cell: (P,) int64, the positive cells.

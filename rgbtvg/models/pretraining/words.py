@@ -17,7 +17,7 @@ from rgbtvg.structures import GroundingInputs, GroundingSample
 
 @MODELS.register_module()
 class MaskedWordsPretraining(Pretraining):
-    """Guess the masked words of a sentence; the probe is the share of those that the first guess names.
+    """Guess the masked words of an expression; the probe is the share of those that the first guess names.
 
     Args:
         text_encoder: config of :class:`BertEncoder`.
@@ -35,7 +35,7 @@ class MaskedWordsPretraining(Pretraining):
         self.ratio = ratio
 
     def guess(self, inputs: GroundingInputs) -> tuple[Tensor, Tensor, Tensor]:
-        """Which words are masked (B, L), logits of those (M, words), and the words that they were (M,)."""
+        """Mask (B, L) of the masked words, their logits (M, words), and the original words (M,)."""
         masked = random_share(~inputs.token_padding_mask, self.ratio)
         ids = replace_words(inputs.token_ids, masked, self.mask_id)
         states = self.text_encoder(ids, inputs.token_padding_mask).tokens

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from rgbtvg.checkpoints import darknet
+from rgbtvg.checkpoints import darknet_file
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.models.backbones import Darknet53
 
 
 def test_the_layers_are_those_of_the_published_file():
-    layers = darknet.darknet_layers()
-    assert sum(darknet.count_floats(layer) for layer in layers) == 62_001_757
+    layers = darknet_file.darknet_layers()
+    assert sum(darknet_file.count_floats(layer) for layer in layers) == 62_001_757
     indices = [layer.index for layer in layers]
     assert indices == sorted(set(indices)) and indices[-1] == 105
     assert [layer.index for layer in layers if not layer.has_norm] == [81, 93, 105]
@@ -20,7 +20,7 @@ def test_the_layers_are_those_of_the_published_file():
 def test_every_named_layer_is_in_the_network_with_its_shape():
     with torch.device("meta"):
         own = Darknet53().state_dict()
-    named = {f"{layer.name}.conv.weight": layer for layer in darknet.darknet_layers() if layer.name}
+    named = {f"{layer.name}.conv.weight": layer for layer in darknet_file.darknet_layers() if layer.name}
     for name in own:
         if name.endswith("conv.weight"):
             layer = named.pop(name)
@@ -31,15 +31,15 @@ def test_every_named_layer_is_in_the_network_with_its_shape():
 @pytest.mark.parametrize(("version", "header"), [((0, 2), 5), ((0, 1), 4)])
 def test_reads_norm_before_weight_and_skips_the_detection_heads(tmp_path, monkeypatch, version, header):
     layers = [
-        darknet.DarknetLayer(0, "stem", 1, 2, 1),
-        darknet.DarknetLayer(1, "", 2, 3, 1, has_norm=False),
-        darknet.DarknetLayer(2, "last", 2, 1, 3),
+        darknet_file.DarknetLayer(0, "stem", 1, 2, 1),
+        darknet_file.DarknetLayer(1, "", 2, 3, 1, has_norm=False),
+        darknet_file.DarknetLayer(2, "last", 2, 1, 3),
     ]
-    monkeypatch.setattr(darknet, "darknet_layers", lambda: layers)
-    values = np.arange(sum(darknet.count_floats(layer) for layer in layers), dtype="<f4")
+    monkeypatch.setattr(darknet_file, "darknet_layers", lambda: layers)
+    values = np.arange(sum(darknet_file.count_floats(layer) for layer in layers), dtype="<f4")
     path = tmp_path / "small.weights"
     path.write_bytes(np.array([*version, *[0] * (header - 2)], "<i4").tobytes() + values.tobytes())
-    state = darknet.read_darknet_weights(path)
+    state = darknet_file.read_darknet_weights(path)
     assert state["stem.bn.bias"].tolist() == [0, 1] and state["stem.bn.weight"].tolist() == [2, 3]
     assert state["stem.bn.running_mean"].tolist() == [4, 5] and state["stem.bn.running_var"].tolist() == [6, 7]
     assert state["stem.conv.weight"].flatten().tolist() == [8, 9]

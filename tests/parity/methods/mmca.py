@@ -3,7 +3,7 @@
 from harness import ParityMethod
 
 from methods import _parts
-from rgbtvg.models.layers.masks import masked_mean
+from rgbtvg.models.layers.padding import masked_mean
 
 
 class MMCAParity(ParityMethod):

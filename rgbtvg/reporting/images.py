@@ -12,7 +12,7 @@ from rgbtvg.evaluation.calibration import reliability, scores_and_hits
 from rgbtvg.evaluation.plots import draw_bars, draw_curves, draw_reliability
 from rgbtvg.jpeg import jpeg_url
 from rgbtvg.reporting.run import Run
-from rgbtvg.visualization.predictions import draw_row, select_rows
+from rgbtvg.visualization.sheets import draw_row, select_rows
 
 WIDTH = 360
 """Width of each image of a picture, in pixels."""
@@ -79,7 +79,7 @@ def pictures_of(run: Run, number: int = 4, modality: str = "rgbt") -> dict[str, 
 
 
 def attention_of(run: Run, number: int = 4) -> list[Picture]:
-    """What the network saw and where it looked, for samples of the last split drawn at random."""
+    """Network inputs and relevance maps of random samples of the last split."""
     if run.checkpoint is None:
         raise DataError(f"{run.folder} has no best.pth, which pictures of attention need")
     from rgbtvg.apis import GroundingInferencer

@@ -1,4 +1,4 @@
-"""What a check is, and the list of all of them.
+"""Registry of checks.
 
 A new check is a function under one of the three decorators, in the file of its kind:
 
@@ -18,10 +18,10 @@ from rgbtvg.inspection.image_facts import PairFacts
 from rgbtvg.inspection.survey import Survey
 
 LEVELS = ("set", "file", "row")
-"""What a finding is about, widest first: the whole set, an annotation or image file, a row."""
+"""Scope of a finding, widest first: the whole set, an annotation or image file, a record."""
 
 SEVERITIES = ("error", "warning", "note")
-"""From what makes a result wrong or breaks a run, over what deserves a look, to what is good to know."""
+"""Severities: errors make results wrong or break a run, warnings deserve a look, the rest is information."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Which answers of a model are taken: strict parsing, and the expressions that no dataset should have.
+"""Rules for accepting responses of a model: strict parsing, and expressions that do not belong in a data set.
 
 The released benchmark holds expressions that talk about boxes, say that nothing is visible, or are a bare number plate;
-these rules keep them out of a set that is annotated anew. They are stricter than the data doctor's, whose patterns they
-contain: a model can be asked again, so that a good expression refused costs little.
+these rules keep them out of a set that is annotated again. They are stricter than the data doctor's, whose patterns
+they contain: a model can be asked again, so that a good expression refused costs little.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def parse_expression(answer: str, category: str, min_words: int = MIN_WORDS, max
 def expression_problem(
     expression: str, category: str = "", min_words: int = MIN_WORDS, max_words: int = MAX_WORDS
 ) -> str | None:
-    """Why an expression is no good referring expression, or None. The first rule that it breaks counts."""
+    """Return the first rule that an expression breaks, or None."""
     words = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", expression)
     meaningful = [word.lower() for word in words if word.lower() not in ARTICLES]
     categories = [word.lower() for word in re.findall(r"\w+", category)]
@@ -111,5 +111,5 @@ def _singular(words: list[str]) -> list[str]:
 
 
 def _without_thoughts(answer: str) -> str:
-    """Reasoning models put their thoughts in front where the server does not take them off."""
+    """Strip the ``<think>`` block that reasoning models put in front."""
     return THOUGHTS.sub("", answer)

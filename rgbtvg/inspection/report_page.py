@@ -73,7 +73,7 @@ def _spread(report: Report) -> Iterable[int]:
 
 
 def _cards(report: Report, finding: Finding, blended: bool = False) -> list[dict[str, Any]]:
-    """What to show of the pairs that a finding is about."""
+    """Cards of the pairs that a finding is about."""
     survey = report.survey
     by_pair: dict[int, list[int]] = {}
     for place in finding.places:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from rgbtvg.datasets.published import label_mismatches, mismatch
-from rgbtvg.inspection.checks.registry import Finding, survey_check
+from rgbtvg.inspection.checks.base_check import Finding, survey_check
 from rgbtvg.inspection.survey import Survey
 
 

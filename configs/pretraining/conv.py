@@ -1,0 +1,14 @@
+"""The convolutions of the quickstart: categories, colours and boxes of the synthetic pre-training set."""
+
+_base_ = ["../_base_/loaders/pretraining.py", "../_base_/runtime/default.py"]
+
+max_epochs = 6
+lr = 2e-3
+model = dict(
+    type="DetectionPretraining",
+    data_preprocessor="$data_preprocessor",
+    image_encoder=dict(type="ConvEncoder", widths=(24, 48)),
+    num_categories=7,
+    num_colours=7,
+)
+default_hooks = dict(checkpoint=dict(save_best=None))

@@ -1,0 +1,80 @@
+"""Changes of the images of a pair, repeatable for every image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from rgbtvg.datasets.corruptions import Images, corrupt, fill_stream
+from rgbtvg.datasets.transforms.base import resize_image
+
+Means = Mapping[str, Sequence[float]]
+
+
+class Change(Protocol):
+    """Changes the images of a pair.
+
+    Args:
+        images: stream -> uint8 image.
+        key: name of the pair; with it all random choices are repeatable.
+        other: loads the images of another pair, always the same one for a pair.
+    """
+
+    def __call__(self, images: Images, key: str, other: Callable[[], Images]) -> Images: ...
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """A corruption of :mod:`rgbtvg.datasets.corruptions`; its severities share their random pattern."""
+
+    kind: str
+    severity: int | None
+    means: Means = field(default_factory=dict)
+
+    def __call__(self, images: Images, key: str, other: Callable[[], Images]) -> Images:
+        return corrupt(images, self.kind, self.severity, generator(self.kind, key), self.means)
+
+
+@dataclass(frozen=True)
+class Without:
+    """Cameras are missing: their images are the data set's mean, which is zero after normalisation."""
+
+    streams: tuple[str, ...]
+    means: Means
+
+    def __call__(self, images: Images, key: str, other: Callable[[], Images]) -> Images:
+        blank = {
+            stream: fill_stream(images, stream, "mean", generator("mean", key), self.means.get(stream))
+            for stream in self.streams
+            if stream in images
+        }
+        return {**images, **blank}
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """One camera's image is that of another pair, resized to the size of its own."""
+
+    stream: str
+
+    def __call__(self, images: Images, key: str, other: Callable[[], Images]) -> Images:
+        if self.stream not in images:
+            return images
+        height, width = images[self.stream].shape[:2]
+        return {**images, self.stream: resize_image(other()[self.stream], width, height)}
+
+
+def generator(name: str, key: str) -> np.random.Generator:
+    """A generator that depends on the names of a change and of a pair, and on nothing else."""
+    digest = hashlib.sha256(f"{name}/{key}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
+
+
+def pair_key(record: Mapping[str, Any]) -> str:
+    """Name of a record's pair of images, the same on every machine."""
+    return "/".join((record["dataset"], *sorted(Path(path).name for path in record["image_paths"].values())))

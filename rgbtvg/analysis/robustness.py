@@ -1,0 +1,174 @@
+"""Accuracy under faults of the cameras and of their alignment, by kind, severity and condition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rgbtvg.analysis.asking import CLEAN, Answers, Question, ask
+from rgbtvg.analysis.changes import Corrupted
+from rgbtvg.analysis.subject import Subject
+from rgbtvg.analysis.tables import difference, groups_of, line, percent, share, write_results
+from rgbtvg.datasets.corruptions import FAMILIES, SEVERITIES, get_corruption, names_of
+from rgbtvg.errors import ConfigError
+from rgbtvg.evaluation.table import text_table
+
+SCHEMA = "rgbtvg/robustness/1"
+
+
+@dataclass(frozen=True)
+class RobustnessResult:
+    """Results of a robustness test.
+
+    Attributes:
+        records: one per kind, severity and group of samples, see docs/evaluation.md. The kind ``clean`` comes first.
+        summary: one per kind and per family: mean accuracy over severities, and that relative to clean accuracy.
+        skipped: kinds that need a camera which the model does not read.
+        facts: checkpoint, command, versions and data.
+        unreadable: sample id -> why it could not be read.
+    """
+
+    records: list[dict[str, Any]]
+    summary: list[dict[str, Any]]
+    skipped: list[str]
+    facts: dict[str, Any]
+    unreadable: dict[str, str]
+
+    def save(self, path: str | Path) -> None:
+        """Write ``robustness.json``."""
+        write_results(
+            path,
+            SCHEMA,
+            self.facts,
+            summary=self.summary,
+            skipped=self.skipped,
+            unreadable=self.unreadable,
+            records=self.records,
+        )
+
+    def accuracy(self, kind: str, severity: int | None = None, by: str = "", value: str = "") -> float | None:
+        """acc@0.5 of a kind in a group, if it was measured."""
+        for record in self.records:
+            if (record["kind"], record["severity"], record["by"], record["value"]) == (kind, severity, by, value):
+                return record["acc@0.5"]["value"]
+        return None
+
+    def table(self) -> str:
+        """acc@0.5 in per cent by kind and severity, and its mean relative to clean images."""
+        rows = []
+        for entry in self.summary:
+            if entry["kind"] is None:
+                label, cells = f"{entry['family']}, mean", [""] * len(SEVERITIES)
+            else:
+                label, kind = entry["kind"], entry["kind"]
+                cells = percent(self.accuracy(kind, severity) for severity in SEVERITIES)
+            rows.append([label, *cells, *percent([entry["mean"], entry["relative"]])])
+        clean = self.records[0]["acc@0.5"]
+        head = f"acc@0.5 on clean images {100 * clean['value']:.1f} % of {clean['count']} sentences"
+        return head + "\n" + text_table(["kind", *map(str, SEVERITIES), "mean", "relative"], rows)
+
+    def table_by(self, condition: str) -> str:
+        """Mean acc@0.5 over severities in per cent, by kind and value of a condition such as ``lighting``."""
+        means: dict[str, dict[str, list[float]]] = {}
+        for record in self.records:
+            if record["by"] == condition:
+                cells = means.setdefault(record["kind"], {})
+                cells.setdefault(record["value"], []).append(record["acc@0.5"]["value"])
+        values = list(means.get(CLEAN, {}))
+        rows = [[kind, *percent(float(np.mean(cells[value])) for value in values)] for kind, cells in means.items()]
+        return text_table([f"{condition}:", *values], rows)
+
+
+def measure_robustness(
+    subject: Subject, kinds: Sequence[str] = (), severities: Sequence[int] = SEVERITIES, progress: bool = True
+) -> RobustnessResult:
+    """Measure a model on corrupted images.
+
+    Args:
+        subject: the model and its samples.
+        kinds: names of corruptions or families; all by default.
+        severities: from 1 to 5.
+        progress: show a bar.
+
+    Raises:
+        ConfigError: no such kind or severity, or none that this model can show.
+    """
+    if not set(severities) <= set(SEVERITIES) or not severities:
+        raise ConfigError(f"severities are from {SEVERITIES[0]} to {SEVERITIES[-1]}, got {list(severities)}")
+    names = names_of(kinds)
+    streams = {*subject.find.streams}
+    skipped = [name for name in names if not streams >= {*get_corruption(name).needs}]
+    names = [name for name in names if name not in skipped]
+    if not names:
+        raise ConfigError(f"the model reads {' and '.join(streams)} only, which {', '.join(skipped)} cannot change")
+    cases = [
+        (name, severity)
+        for name in names
+        for severity in get_corruption(name).severities
+        if severity is None or severity in severities
+    ]
+    changes = {_label(*case): Corrupted(*case, subject.means) for case in cases}
+    questions = [
+        Question(index, label, change)
+        for index in range(len(subject.records))
+        for label, change in {CLEAN: None, **changes}.items()
+    ]
+    answers = ask(subject, questions, progress)
+    records = _records(answers, [(CLEAN, None), *cases])
+    return RobustnessResult(records, _summary(records), skipped, subject.facts, answers.unreadable)
+
+
+def _label(kind: str, severity: int | None) -> str:
+    return kind if severity is None else f"{kind}/{severity}"
+
+
+def _records(answers: Answers, cases: Sequence[tuple[str, int | None]]) -> list[dict[str, Any]]:
+    ious = {case: answers.ious(_label(*case)) for case in cases}
+    clean = ious[CLEAN, None]
+    records = []
+    for kind, severity in cases:
+        corruption = None if kind == CLEAN else get_corruption(kind)
+        found = ious[kind, severity]
+        change = (found >= 0.5).astype(float) - (clean >= 0.5)
+        for group, places in groups_of(answers).items():
+            places = places[answers.asked[_label(kind, severity)][places]]
+            scores = {
+                "acc@0.5": share(found >= 0.5, answers, places),
+                "acc@0.7": share(found >= 0.7, answers, places),
+                "change": difference(change, answers, places),
+            }
+            records.append(
+                {
+                    "kind": kind,
+                    "family": corruption.family if corruption else CLEAN,
+                    "stream": corruption.stream if corruption else None,
+                    "severity": severity,
+                    **line(group, len(places), **scores),
+                }
+            )
+    return records
+
+
+def _summary(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Means over severities of every kind, and over the kinds of every family; whole split only."""
+    whole = [record for record in records if not record["by"]]
+    clean = whole[0]["acc@0.5"]["value"]
+    lines: list[dict[str, Any]] = []
+    for family in FAMILIES:
+        kinds: dict[str, list[float]] = {}
+        for record in whole:
+            if record["family"] == family:
+                kinds.setdefault(record["kind"], []).append(record["acc@0.5"]["value"])
+        means = {kind: float(np.mean(values)) for kind, values in kinds.items()}
+        lines += [_entry(family, kind, value, clean) for kind, value in means.items()]
+        if means:
+            lines.append(_entry(family, None, float(np.mean(list(means.values()))), clean))
+    return lines
+
+
+def _entry(family: str, kind: str | None, value: float, clean: float) -> dict[str, Any]:
+    return {"family": family, "kind": kind, "mean": value, "relative": value / clean if clean else None}

@@ -1,0 +1,43 @@
+"""Accuracy under faults of the cameras: missing, misaligned, and corrupted RGB or thermal images.
+
+Prints acc@0.5 by kind and severity, and by condition; writes robustness.json, curves.png, and for each family a
+strip of pictures that shows every kind at every severity on one pair.
+
+python tools/analysis/robustness.py --load-from work_dirs/quickstart/best.pth
+python tools/analysis/robustness.py --load-from work_dirs/quickstart/best.pth --kinds thermal fog --severities 1 3
+"""
+
+import argparse
+
+from rgbtvg.commands._subject import add_subject, results_folder, subject_arguments
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_subject(parser)
+    parser.add_argument("--kinds", nargs="*", default=[], help="corruptions or families (default: all)")
+    parser.add_argument("--severities", nargs="+", type=int, default=[1, 2, 3, 4, 5], help="from 1 to 5 (default: all)")
+    parser.add_argument("--by", default="lighting", metavar="CONDITION", help="of the second table (default: lighting)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from rgbtvg.analysis.figures import draw_robustness, draw_strips
+    from rgbtvg.analysis.robustness import measure_robustness
+    from rgbtvg.analysis.subject import open_subject
+    from rgbtvg.datasets.corruptions import names_of
+    from rgbtvg.evaluation.plots import save_figure
+
+    names_of(args.kinds)
+    subject = open_subject(**subject_arguments(args))
+    result = measure_robustness(subject, args.kinds, args.severities)
+    out = results_folder(args, "robustness")
+    result.save(out / "robustness.json")
+    print(result.table(), result.table_by(args.by), sep="\n\n")
+    if result.skipped:
+        print(f"Left out, for the model does not read that camera: {', '.join(result.skipped)}")
+    save_figure(draw_robustness(result), out / "curves.png")
+    for family, sheet in draw_strips(subject, args.kinds).items():
+        sheet.save(out / f"strip_{family}.jpg", quality=88)
+    print(f"Results and pictures: {out}")

@@ -1,0 +1,154 @@
+"""Pairs that are not perfect, as training augmentation: a missing camera, misaligned thermal, faulty images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from rgbtvg.datasets.corruptions import FILLS, corrupt, fill_stream, get_corruption, names_of
+from rgbtvg.datasets.corruptions.misalignment import move, shift_rows
+from rgbtvg.datasets.pixel_statistics import Statistics, get_statistics
+from rgbtvg.errors import ConfigError
+from rgbtvg.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class CameraDropout(BaseTransform):
+    """Replace the image of one camera, so that a model learns to do without it; never both cameras of a sample.
+
+    Args:
+        rgb: probability that RGB is replaced.
+        thermal: probability that thermal is replaced.
+        fill: what takes its place, see :data:`rgbtvg.datasets.corruptions.FILLS`.
+        statistics: name or values of the pixel statistics, for ``fill='mean'``: ``'$statistics'`` in a config. With
+            them a replaced image is zero after normalisation, as padding is. None: the mean of the image.
+
+    Raises:
+        ConfigError: the probabilities exceed 1 together, or no such `fill`.
+    """
+
+    def __init__(
+        self, rgb: float = 0.1, thermal: float = 0.1, fill: str = "mean", statistics: Statistics | None = None
+    ) -> None:
+        if rgb < 0 or thermal < 0 or rgb + thermal > 1:
+            raise ConfigError(f"CameraDropout's probabilities must not be negative or exceed 1: {rgb} + {thermal}")
+        if fill not in FILLS:
+            raise ConfigError(f"CameraDropout's fill must be one of {', '.join(FILLS)}, got {fill!r}")
+        self.probs = {"rgb": rgb, "ir": thermal}
+        self.fill = fill
+        self.statistics = statistics
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        drawn = np.random.random()
+        images = results["images"]
+        if images.keys() != self.probs.keys() or drawn >= sum(self.probs.values()):
+            return results
+        stream = "rgb" if drawn < self.probs["rgb"] else "ir"
+        mean = None
+        if self.statistics is not None:
+            mean = get_statistics(self.statistics, stream, results.get("thermal_normalisation", "dataset")).mean
+        results["images"] = {**images, stream: fill_stream(images, stream, self.fill, generator(), mean)}
+        return results
+
+
+@TRANSFORMS.register_module()
+class MisalignThermal(BaseTransform):
+    """Move thermal alone: shift, rotation, scale, shear and parallax, each drawn uniformly from 0 up to its limit.
+
+    Boxes and masks stay in the frame of RGB. Uncovered pixels are black. Does nothing without both streams.
+
+    Args:
+        prob: probability.
+        shift: largest shift in x and in y, in long sides of the image.
+        rotation: largest rotation in degrees.
+        scale: largest change of scale; 0.05 draws factors from 0.95 to 1.05.
+        shear: largest horizontal shift per unit of height.
+        parallax: largest additional horizontal shift of the lowest row, in long sides; it falls to 0 at the horizon.
+    """
+
+    def __init__(
+        self,
+        prob: float = 0.5,
+        shift: float = 0.03,
+        rotation: float = 2.0,
+        scale: float = 0.04,
+        shear: float = 0.0,
+        parallax: float = 0.0,
+    ) -> None:
+        self.prob = prob
+        self.shift = shift
+        self.rotation = rotation
+        self.scale = scale
+        self.shear = shear
+        self.parallax = parallax
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        if np.random.random() >= self.prob or len(results["images"]) < 2:
+            return results
+        x, y, rotation, scale, shear, parallax = np.random.uniform(-1, 1, 6)
+        thermal = results["images"]["ir"]
+        length = self.shift * max(thermal.shape)
+        moved = move(
+            thermal, (x * length, y * length), rotation * self.rotation, 1 + scale * self.scale, shear * self.shear
+        )
+        if self.parallax:
+            moved = shift_rows(moved, parallax * self.parallax * max(thermal.shape))
+        results["images"] = {**results["images"], "ir": moved}
+        return results
+
+
+@TRANSFORMS.register_module()
+class Corrupt(BaseTransform):
+    """Apply one corruption of :mod:`rgbtvg.datasets.corruptions`, drawn at random, at a random severity.
+
+    These are the corruptions of ``tools/analysis/robustness.py``: a model that is trained with a kind is not tested on
+    an unseen one afterwards.
+
+    Args:
+        kinds: names of corruptions or of families (``missing``, ``misalignment``, ``rgb``, ``thermal``). Those that
+            need a stream that is not loaded are left out.
+        prob: probability.
+        severities: lowest and highest severity, both included.
+        statistics: as in :class:`CameraDropout`, for the kinds ``missing_..._mean``.
+
+    Raises:
+        ConfigError: no such kind or severity.
+    """
+
+    def __init__(
+        self,
+        kinds: Sequence[str],
+        prob: float = 0.5,
+        severities: tuple[int, int] = (1, 3),
+        statistics: Statistics | None = None,
+    ) -> None:
+        self.kinds = names_of(kinds)
+        self.prob = prob
+        self.low, self.high = severities
+        if not 1 <= self.low <= self.high <= 5:
+            raise ConfigError(f"Corrupt's severities must be two rising numbers from 1 to 5, got {tuple(severities)}")
+        self.statistics = statistics
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        if np.random.random() >= self.prob:
+            return results
+        images = results["images"]
+        kinds = [name for name in self.kinds if images.keys() >= {*get_corruption(name).needs}]
+        if not kinds:
+            return results
+        name, severity = kinds[np.random.randint(len(kinds))], np.random.randint(self.low, self.high + 1)
+        normalisation = results.get("thermal_normalisation", "dataset")
+        means = {}
+        if self.statistics is not None:
+            means = {stream: get_statistics(self.statistics, stream, normalisation).mean for stream in images}
+        graded = get_corruption(name).graded
+        results["images"] = corrupt(images, name, int(severity) if graded else None, generator(), means)
+        return results
+
+
+def generator() -> np.random.Generator:
+    """A generator seeded from NumPy's global state, from which all randomness of transforms follows."""
+    return np.random.default_rng(np.random.randint(2**31))

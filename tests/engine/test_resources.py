@@ -1,0 +1,59 @@
+"""Memory and open files of a training with workers do not grow from epoch to epoch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
+from rgbtvg.engine import load_config, train
+from rgbtvg.registry import HOOKS
+from tests.apis.conftest import QUICKSTART
+
+PROCESS = Path("/proc/self")
+MEBIBYTE = 2**20
+
+
+@HOOKS.register_module()
+class Resources(Hook):
+    """Keeps what the process holds at the end of every epoch: (open files, resident bytes, child processes)."""
+
+    seen: list[tuple[int, int, int]]
+
+    def before_train(self, runner: Runner) -> None:
+        Resources.seen = []
+
+    def after_val_epoch(self, runner: Runner, metrics: Any = None) -> None:
+        pages = int((PROCESS / "statm").read_text().split()[1])
+        children = sum(len((task / "children").read_text().split()) for task in (PROCESS / "task").iterdir())
+        files = len(list((PROCESS / "fd").iterdir()))
+        Resources.seen.append((files, pages * os.sysconf("SC_PAGESIZE"), children))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (PROCESS / "statm").exists(), reason="reads /proc")
+@pytest.mark.parametrize("persistent", [True, False])
+def test_memory_and_open_files_stay_from_the_second_epoch_on(tmp_path, persistent):
+    """The first epoch starts the workers, fills the caches and opens the logs."""
+    make_synthetic(tmp_path / "data", SyntheticSpec(train=48, val=8, test=8), workers=1, progress=False)
+    options = {
+        "data_root": str(tmp_path / "data"),
+        "split_root": str(tmp_path / "data/splits"),
+        "tokenizer": str(tmp_path / "data/tokenizer"),
+        "batch_size": 8,
+        "num_workers": 2,
+        "persistent_workers": persistent,
+        "max_epochs": 4,
+        "custom_hooks": [dict(type="Resources")],
+    }
+    train(load_config(QUICKSTART, options, tmp_path / "run"))
+    files, memory, children = zip(*Resources.seen, strict=True)
+    print(persistent, files, [round(size / MEBIBYTE) for size in memory], children)
+    assert len(files) == 4
+    assert len(set(files[1:])) == len(set(children[1:])) == 1
+    assert memory[3] - memory[1] < 16 * MEBIBYTE
