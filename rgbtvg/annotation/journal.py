@@ -64,7 +64,7 @@ class Journal:
     def _parse(self, line: bytes, number: int) -> dict[str, Any]:
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             entry = None
         if not isinstance(entry, dict):
             raise DataError(f"line {number} of {self.path} is damaged; correct or delete that line")
@@ -89,7 +89,8 @@ class Journal:
             self.entries.append(entry)
 
     def _write(self, entry: dict[str, Any]) -> None:
-        line = memoryview(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+        # A lone surrogate, which UTF-8 cannot hold, becomes JSON's escape of it.
+        line = memoryview(json.dumps(entry, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
         while line:
             line = line[os.write(self._file, line) :]
         os.fsync(self._file)

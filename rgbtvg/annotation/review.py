@@ -29,6 +29,9 @@ class Review:
 
     Attributes:
         decisions: sample id -> the decision that stands.
+
+    Raises:
+        DataError: a line of the journal is not a decision.
     """
 
     def __init__(self, records: Sequence[Record], journal: Journal) -> None:
@@ -38,7 +41,9 @@ class Review:
         self._history: list[tuple[str, dict[str, Any] | None]] = []
         self._lock = threading.RLock()
         self._index = {record["sample_id"]: index for index, record in enumerate(self.records)}
-        for entry in journal.entries:
+        for number, entry in enumerate(journal.entries, start=2):
+            if not _is_decision(entry) or (entry["decision"] == "undo" and not self._history):
+                raise DataError(f"line {number} of {journal.path} is not a decision; correct or delete that line")
             self._apply(entry)
 
     def decide(self, index: int, decision: str, expression: str = "") -> str | None:
@@ -48,7 +53,8 @@ class Review:
             What the rules for answers of a model have against an edited expression, as advice.
 
         Raises:
-            DataError: no such record or decision, or an edited expression is empty or holds a lone surrogate.
+            DataError: no such record or decision, or an edited expression is empty, no text, or holds a lone
+                surrogate.
         """
         if not 0 <= index < len(self.records) or decision not in DECISIONS:
             raise DataError(f"there is no decision {decision!r} about record {index}")
@@ -56,8 +62,8 @@ class Review:
         entry = {"sample_id": record["sample_id"], "decision": decision, "was": record["expression"], "time": _now()}
         advice = None
         if decision == "edit":
-            entry["expression"] = " ".join(expression.split())
-            if not entry["expression"]:
+            entry["expression"] = " ".join(expression.split()) if isinstance(expression, str) else expression
+            if entry["expression"] == "":
                 raise DataError("an edited expression must not be empty; reject it instead")
             check_expression(entry["expression"])
             advice = expression_problem(entry["expression"], category_of(record, ""))
@@ -112,6 +118,13 @@ class Review:
         # A record whose expression has changed since has to be looked at again.
         if index is None or self.records[index]["expression"] == entry["was"]:
             self.decisions[sample_id] = entry
+
+
+def _is_decision(entry: dict[str, Any]) -> bool:
+    """Whether an entry of a file has what :meth:`Review.decide` or :meth:`Review.undo` writes."""
+    wanted = {"undo": (), "edit": ("was", "expression")}.get(str(entry.get("decision")), ("was",))
+    known = entry.get("decision") in (*DECISIONS, "undo")
+    return known and all(isinstance(entry.get(name), str) for name in ("sample_id", "time", *wanted))
 
 
 def _now() -> str:

@@ -4,7 +4,7 @@ FILE is .csv, .json or .jsonl. Its rows name a sample (sample_id, or image and e
 y2 in pixels of the original image, or with --normalised in fractions of its size. CONFIG says which data was asked. A
 faulty file is not scored; every fault is printed in a sentence of its own.
 
-python tools/analysis/score.py boxes.csv configs/quickstart/quickstart.py
+python tools/analysis/score.py predicted.csv configs/quickstart/quickstart.py
 python tools/analysis/score.py boxes.jsonl configs/hivg/hivg_b16.py --normalised --out work_dirs/theirs \\
     --cfg-options dataset=rgbtvg_m3fd
 """

@@ -258,6 +258,7 @@ def test(
     if load_from is None and not overwrite:
         refuse_other_predictions(config.work_dir, unwrapped_model(runner).identity)
     metrics = runner.test()
+    runner.logger.info(f"Predictions and scores: {config.work_dir}")
     _leave()
     return metrics
 

@@ -38,13 +38,14 @@ def say_end(runner: Runner, done: bool) -> None:
     else:
         runner.logger.info(f"Best: {metric} {score:.4f} at epoch {epoch}, {best}")
     runner.logger.info(f"Last checkpoint: {last or 'none'}")
-    runner.logger.info(f"Next: {test_command(best if best.is_file() else last) if done else resume_command()}")
+    tested = best if best.is_file() or last is None else last
+    runner.logger.info(f"Next: {test_command(tested) if done else resume_command()}")
 
 
-def test_command(checkpoint: Path | None) -> str:
-    """Tests a checkpoint."""
+def test_command(checkpoint: Path) -> str:
+    """Tests a checkpoint; its results go beside it, where `report` and `compare` find them by the run's folder."""
     program = ["rgbtvg", "test"] if command_words()[0] == "rgbtvg" else ["python", "tools/test.py"]
-    return shlex.join([*program, "--load-from", str(checkpoint)])
+    return shlex.join([*program, "--load-from", str(checkpoint), "--work-dir", str(checkpoint.parent / "test")])
 
 
 def resume_command() -> str:

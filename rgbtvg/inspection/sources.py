@@ -88,10 +88,11 @@ def read_source(
         source = _read_pth(path, data_root, reader_options)
     elif path.suffix == ".jsonl" and path.is_file():
         source = _read_jsonl(path, data_root, reader_options)
+    elif not path.exists():
+        raise ConfigError(f"no such file or folder: {path}")
     else:
         raise ConfigError(
-            f"{path} is no config (.py), no folder of annotations, no annotation file (.pth) and no canonical file "
-            "(.jsonl) that exists"
+            f"{path} is no config (.py), folder of annotations, annotation file (.pth) or canonical file (.jsonl)"
         )
     if not source.records and not source.faults:
         raise DataError(f"{path} holds no rows")

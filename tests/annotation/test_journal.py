@@ -46,6 +46,17 @@ def test_damage_before_the_end_is_named(tmp_path):
         file.write(b'{"key": \n{"key": "b"}\n')
     with pytest.raises(DataError, match=r"line 2 of .*journal is damaged"):
         entries(path)
+    path.write_bytes(path.read_bytes().replace(b'{"key": \n', b"[" * 10**5 + b"\n"))
+    with pytest.raises(DataError, match=r"line 2 of .*journal is damaged"):
+        entries(path)
+
+
+def test_any_text_is_kept(tmp_path):
+    texts = [{"answer": text} for text in ("\ud800 lone", "\0", "\x1b[31m", "\u202e", "x" * 2**20, "\\ud800")]
+    with Journal(tmp_path / "journal", SETTINGS) as journal:
+        for entry in texts:
+            journal.append(entry)
+    assert entries(tmp_path / "journal") == texts
 
 
 def test_second_process_is_kept_out(tmp_path):

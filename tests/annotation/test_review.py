@@ -162,6 +162,23 @@ def test_unknown_record_is_refused(expressions, tmp_path):
         Review(read_records(expressions), journal).decide(6, "accept")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"x": 1}',
+        '{"sample_id": "a", "decision": "undo", "time": ""}',
+        '{"sample_id": ["a"], "decision": "accept", "was": "a car", "time": ""}',
+        '{"sample_id": "a", "decision": "fly", "was": "a car", "time": ""}',
+        '{"sample_id": "a", "decision": "edit", "was": "a car", "expression": 7, "time": ""}',
+    ],
+)
+def test_a_line_that_is_no_decision_is_named(expressions, tmp_path, line):
+    path = tmp_path / "journal"
+    path.write_text(f'{{"settings": {{}}}}\n{line}\n')
+    with Journal(path, {}) as journal, pytest.raises(DataError, match=r"line 2 of .*journal is not a decision"):
+        Review(read_records(expressions), journal)
+
+
 def test_decisions_survive_a_kill(expressions, tmp_path, capsys):
     out = tmp_path / "out.jsonl"
     command = [sys.executable, ROOT / "tools/data/review.py", expressions, "--out", out, "--port", "0"]

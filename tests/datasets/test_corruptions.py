@@ -5,7 +5,7 @@ import pytest
 
 from rgbtvg.datasets.corruptions import CORRUPTIONS, SEVERITIES, corrupt, names_of
 from rgbtvg.datasets.pixel_statistics import get_statistics
-from rgbtvg.datasets.synthetic.annotation import annotate, picture_rng
+from rgbtvg.datasets.synthetic.annotation import annotate, rendering_rng
 from rgbtvg.datasets.synthetic.rendering import render_rgb, render_thermal
 from rgbtvg.datasets.transforms import build_transforms
 from rgbtvg.errors import ConfigError
@@ -17,7 +17,7 @@ def pairs():
     found = []
     for index in range(5):
         scene, _ = annotate(0, "test", index, 2)
-        rng = picture_rng(0, "test", index)
+        rng = rendering_rng(0, "test", index)
         found.append({"rgb": np.asarray(render_rgb(scene, rng)), "ir": np.asarray(render_thermal(scene, rng))})
     return found
 

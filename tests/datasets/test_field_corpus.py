@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from rgbtvg.datasets import COCORefs
+from rgbtvg.registry import DETECTION_READERS
 from tests.run_tool import run_tool
 
 CORPUS = Path(__file__).parent / "field"
@@ -125,3 +126,6 @@ def test_references_of_the_page_are_read(tmp_path):
     folders = {"rgb": "rgb", "ir": "ir"}
     dataset = COCORefs("own", ["train", "test"], tmp_path, tmp_path, image_folders=folders, serialize_data=False)
     assert [dataset.get_data_info(i)["extra"]["category"] for i in range(2)] == ["car", "person"]
+    reader = DETECTION_READERS.get("coco")(tmp_path / "own", image_root=tmp_path)
+    reader.read()
+    assert any("leave out --from" in note for note in reader.notes)

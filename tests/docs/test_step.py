@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from rgbtvg.engine.loops import GroundingTrainLoop
 from tools.dev.step_path import step_calls
 
 DOCS = Path(__file__).parents[2] / "docs" / "architecture.md"
 
 
+@pytest.mark.slow
 def test_the_listed_functions_run_in_this_order():
     text = DOCS.read_text().partition("A training step, in order:")[2].partition("A prediction:")[0]
     first, *listed = re.findall(r"^\d+\. `([\w/]+\.py:[\w.]+)`", text, re.MULTILINE)

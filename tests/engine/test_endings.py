@@ -56,7 +56,7 @@ def test_ctrl_c_saves_the_step_and_says_how_to_continue(tmp_path, capfd):
     assert endings(capfd.readouterr().out) == [
         f"Best: grounding/acc@0.5 {best['best_score']:.4f} at epoch {best['best_epoch']}, {run / 'best.pth'}",
         f"Last checkpoint: {run / 'epoch_3.pth'}",
-        f"Next: python tools/test.py --load-from {run / 'best.pth'}",
+        f"Next: python tools/test.py --load-from {run / 'best.pth'} --work-dir {run / 'test'}",
     ]
 
 

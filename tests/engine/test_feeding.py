@@ -22,6 +22,12 @@ from tests.models.test_methods import METHODS, build
 
 MATCHING = {"alvg", "simvg"}
 """Methods that solve an assignment on the host: a step has to wait for its costs."""
+QUICK = ("rgbt_vgnet",)
+CASES = [
+    pytest.param(method, marks=() if method in QUICK else pytest.mark.slow)
+    for method in METHODS
+    if method not in MATCHING
+]
 ONE_PER_BATCH = 7
 """rgb, ir, padding, token ids, their padding, boxes, masks."""
 
@@ -44,7 +50,7 @@ class Traffic(TorchDispatchMode):
         return result
 
 
-@pytest.mark.parametrize("method", [method for method in METHODS if method not in MATCHING])
+@pytest.mark.parametrize("method", CASES)
 def test_a_step_moves_a_few_tensors_and_waits_for_nothing(method, monkeypatch):
     """The device is `meta`, which has no values: whatever would wait for one raises an error."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # `meta` has none

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mmengine.hooks import Hook
@@ -28,7 +27,7 @@ class Resources(Hook):
     def before_train(self, runner: Runner) -> None:
         Resources.seen = []
 
-    def after_val_epoch(self, runner: Runner, metrics: Any = None) -> None:
+    def after_train_epoch(self, runner: Runner) -> None:
         pages = int((PROCESS / "statm").read_text().split()[1])
         children = sum(len((task / "children").read_text().split()) for task in (PROCESS / "task").iterdir())
         files = len(list((PROCESS / "fd").iterdir()))

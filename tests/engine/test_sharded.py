@@ -40,6 +40,17 @@ def test_weights_are_those_of_whole_copies(tmp_path, sharded):
         torch.testing.assert_close(whole[name], shared_out[name], rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
+def test_accumulated_gradients_are_those_of_whole_copies(tmp_path):
+    weights = []
+    for name, options in (("whole", PLAIN), ("shared_out", SHARDED)):
+        options = {**options, "optim_wrapper.accumulative_counts": 3}
+        assert train_group(tmp_path / name, options) == 0, (tmp_path / "log").read_text()[-3000:]
+        weights.append(load_file(tmp_path / name / "epoch_3.pth")["state_dict"])
+    for name in weights[0]:
+        torch.testing.assert_close(weights[0][name], weights[1][name], rtol=1e-6, atol=1e-7)
+
+
 def test_killed_and_resumed_is_the_same_run(tmp_path, sharded):
     assert train_group(tmp_path / "run", {**SHARDED, "model.kill_at": 5}) == -9
     assert train_group(tmp_path / "run", SHARDED, resume=True) == 0, (tmp_path / "log").read_text()[-3000:]

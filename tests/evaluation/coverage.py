@@ -1,8 +1,9 @@
 """How often the 95 % intervals cover the truth, in simulated evaluations with several expressions per image.
 
-Images have 1 + Poisson(1.5) expressions, whose hits correlate by `correlation` (beta-binomial). The box of a hit has an
-IoU from Beta(9, 2); half of the misses have IoU 0, the others one from Beta(1.5, 4). Masks have log-normal sizes that
-vary more than twofold. A second model shares part of the first one's difficulty with each expression and image.
+Images have 1 + Poisson(1.5) expressions, whose hits correlate by `correlation` (beta-binomial), or one each. The box
+of a hit has an IoU from Beta(9, 2); half of the misses have IoU 0, the others one from Beta(1.5, 4). Masks have
+log-normal sizes that vary more than twofold. A second model shares part of the first one's difficulty with each
+expression and image.
 
 python -m tests.evaluation.coverage --write docs/evaluation.md
 """
@@ -19,8 +20,8 @@ from rgbtvg.evaluation.intervals import Estimate, mean, proportion, ratio
 from rgbtvg.evaluation.table import text_table
 
 COUNTS = (20, 28, 36, 49, 160, 400)
-SETTINGS = ((0.5, 0.0), (0.5, 1 / 3), (0.7, 1 / 3), (0.85, 1 / 3))
-"""Accuracy and correlation within an image."""
+SETTINGS = ((0.5, 0.0), (0.5, 1 / 3), (0.7, 1 / 3), (0.85, 1 / 3), (0.5, None), (0.7, None), (0.85, None))
+"""Accuracy and correlation within an image; None where every image has one expression."""
 KINDS = ("accuracy", "mean IoU", "overall IoU", "difference of accuracies", "difference of mean IoU")
 GAIN = 0.05
 """By how much the second model's accuracy is higher."""
@@ -57,10 +58,11 @@ def draw_pair(codes: np.ndarray, accuracy: float, correlation: float, rng: np.ra
 
 
 def simulate(
-    count: int, accuracy: float, correlation: float, rng: np.random.Generator
+    count: int, accuracy: float, correlation: float | None, rng: np.random.Generator
 ) -> dict[str, tuple[Estimate, float]]:
     """Kind -> (estimate, truth) for one simulated evaluation of `count` expressions."""
-    codes = draw_images(count, rng)
+    codes = np.arange(count) if correlation is None else draw_images(count, rng)
+    correlation = correlation or 0.0
     images = int(codes.max()) + 1
     shares = np.full(images, accuracy)
     if correlation:
@@ -84,13 +86,14 @@ def simulate(
 
 
 def coverage(
-    count: int, accuracy: float, correlation: float, runs: int, seed: int = 0, draw: Callable = simulate
+    count: int, accuracy: float, correlation: float | None, runs: int, seed: int = 0, draw: Callable = simulate
 ) -> dict[str, float]:
     """Kind -> share of the intervals of `runs` simulated evaluations that hold the truth.
 
     Kinds for which less than a tenth of the evaluations have an interval are left out.
     """
-    rng = np.random.default_rng([seed, count, round(1000 * accuracy), round(1000 * correlation)])
+    kind_of_images = 1000 if correlation is None else round(1000 * correlation)
+    rng = np.random.default_rng([seed, count, round(1000 * accuracy), kind_of_images])
     covered: dict[str, list[bool]] = {}
     for _ in range(runs):
         for kind, (estimate, truth) in draw(count, accuracy, correlation, rng).items():
@@ -108,7 +111,7 @@ def table(runs: int) -> str:
             rows.append(
                 [
                     f"{accuracy:.2f}",
-                    f"{correlation:.2f}",
+                    "one each" if correlation is None else f"{correlation:.2f}",
                     str(count),
                     *(f"{100 * found[kind]:.1f}" if kind in found else "-" for kind in KINDS),
                 ]

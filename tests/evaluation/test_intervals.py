@@ -7,6 +7,7 @@ from scipy import stats
 from rgbtvg.evaluation.intervals import (
     MIN_COUNT,
     MIN_IMAGES,
+    MIN_SINGLE,
     image_codes,
     mean,
     minimum_detectable_difference,
@@ -16,7 +17,7 @@ from rgbtvg.evaluation.intervals import (
 from tests.evaluation.coverage import BEGIN, COUNTS, END, KINDS, SETTINGS, coverage
 
 
-@pytest.mark.parametrize("successes, count", [(0, 20), (3, 21), (20, 20), (1389, 2032)])
+@pytest.mark.parametrize("successes, count", [(0, 28), (3, 29), (28, 28), (1389, 2032)])
 def test_one_sentence_per_image_gives_the_wilson_interval(successes, count):
     expected = stats.binomtest(successes, count).proportion_ci(method="wilson")
     estimate = proportion(np.arange(count) < successes)
@@ -46,12 +47,14 @@ def test_intervals_of_many_images_agree_with_the_bootstrap_of_images():
 
 
 @pytest.mark.parametrize("function", [proportion, mean, lambda values: ratio(values, np.ones(len(values)))])
-def test_no_interval_below_twenty_samples_or_fifteen_images(function):
-    small = function(np.ones(MIN_COUNT - 1))
+def test_no_interval_of_too_few_samples_or_images(function):
+    small = function(np.ones(MIN_SINGLE - 1))
     assert (small.value, small.low, small.high) == (1.0, None, None)
     assert small.percent() == "100.00 n too small"
-    assert function(np.ones(MIN_COUNT)).low is not None
+    assert function(np.ones(MIN_SINGLE)).low is not None
     assert function(np.zeros(0)).percent() == "-"
+    assert proportion(np.ones(MIN_COUNT - 1), np.arange(MIN_COUNT - 1) % MIN_IMAGES).low is None
+    assert proportion(np.ones(MIN_COUNT), np.arange(MIN_COUNT) % MIN_IMAGES).low is not None
     assert proportion(np.ones(40), np.arange(40) % (MIN_IMAGES - 1)).low is None
     assert proportion(np.ones(40), np.arange(40) % MIN_IMAGES).low is not None
 
@@ -107,11 +110,10 @@ def test_the_documented_coverage_is_that_of_the_simulation():
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.strip().splitlines()]
     assert lines[0][3:] == list(KINDS)
     table = {
-        (float(a), float(c), int(n)): [float(value) for value in values if value != "-"]
-        for a, c, n, *values in lines[2:]
+        (float(a), c, int(n)): [float(value) for value in values if value != "-"] for a, c, n, *values in lines[2:]
     }
-    assert table.keys() == {(a, round(c, 2), n) for a, c in SETTINGS for n in COUNTS}
+    assert table.keys() == {(a, "one each" if c is None else f"{c:.2f}", n) for a, c in SETTINGS for n in COUNTS}
     assert all(93 <= value <= 97 for values in table.values() for value in values)
     assert all(values for (_, _, count), values in table.items() if count > 30)
     found = coverage(49, 0.7, 1 / 3, runs=400)
-    assert [100 * found[kind] for kind in KINDS] == pytest.approx(table[0.7, 0.33, 49], abs=4)
+    assert [100 * found[kind] for kind in KINDS] == pytest.approx(table[0.7, "0.33", 49], abs=4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import rgbtvg.models  # noqa: F401
 from rgbtvg.benchmarking.miniatures import PREFIXES, encoder_weights
@@ -78,3 +78,13 @@ def test_grounding_reads_what_is_kept(name, tmp_path):
             if tensor.is_floating_point() and "mask_token" not in key:
                 torch.testing.assert_close(tensor, kept[key].half().float(), msg=f"{part}.{key}")
     assert path.stat().st_size < 1.5e6
+
+
+@pytest.mark.parametrize("method", ["clip_vg", "fsvg", "hivg", "rgbt_vgnet"])
+def test_methods_start_from_the_committed_clip(method):
+    model = MODELS.build(load_config(f"configs/miniatures/{method}.py", {"modality": "rgbt"}).model)
+    model.init_weights()
+    kept = load_file("pretrain_weights/miniature/clip.safetensors")
+    for part in ("image_encoder", "text_encoder"):
+        weight = getattr(model, part).layers[0].mlp.fc1.weight
+        torch.testing.assert_close(weight.detach(), kept[f"{part}.layers.0.mlp.fc1.weight"].float())

@@ -81,7 +81,7 @@ class DetectionReader:
         self.notes: Counter[str] = Counter()
         self.missing: list[str] = []
         if not self.root.exists():
-            raise DataError(f"there is no folder {root}")
+            raise DataError(f"no such file or folder: {root}")
 
     def pairs(self) -> Iterator[AnnotatedPair]:
         """All pairs, in a stable order.

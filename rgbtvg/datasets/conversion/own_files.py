@@ -141,7 +141,7 @@ class COCOBoxes(_Tabled):
     """A COCO file, or a folder with several: ``instances.json``, ``annotations/{train,val,test}.json``.
 
     A split is a file's ``train``, ``val`` or ``test``, in its name; categories are kept. References beside it
-    (``refs.json``) are expressions, which ``data=own_coco`` reads.
+    (``refs.json``) are not read, and a note says so: :class:`~rgbtvg.datasets.coco.COCORefs` reads boxes with them.
 
     Args:
         split: of files whose name does not tell it.
@@ -157,7 +157,10 @@ class COCOBoxes(_Tabled):
         if self.root.is_file():
             return [self.root]
         found = [*sorted(self.root.glob("*.json")), *sorted(self.root.glob("annotations/*.json"))]
-        found = [path for path in found if "refs" not in path.name and not path.name.startswith(".")]
+        refs = [path for path in found if "refs" in path.name]
+        if refs:
+            self.notes[f"file of expressions is not read ({refs[0].name}): leave out --from to keep them"] = 1
+        found = [path for path in found if path not in refs and not path.name.startswith(".")]
         if not found:
             raise DataError(f"{self.root} has no instances.json and no annotations/*.json")
         return found

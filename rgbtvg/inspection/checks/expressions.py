@@ -93,7 +93,7 @@ def long_expression(record: dict[str, Any], size: Size | None) -> str | None:
 
 @survey_check("warning", "Say in each expression what tells its object from the other.")
 def ambiguous_expression(survey: Survey) -> Iterator[Finding]:
-    """One sentence means different objects of one image"""
+    """One expression refers to different objects of one image"""
     for places in survey.records_of:
         by_expression = defaultdict(list)
         for place in places:

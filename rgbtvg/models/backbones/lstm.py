@@ -39,7 +39,27 @@ class LSTMEncoder(BaseModule):
         """
         lengths = (~padding_mask).sum(1)
         words = self.proj(self.dropout(self.embedding(token_ids))).relu()
-        packed = pack_padded_sequence(words, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        tokens, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=token_ids.shape[1])
+        if torch.compiler.is_compiling():  # lengths have no values in a traced program, so that nothing can be packed
+            tokens = self._padded(words, lengths)
+        else:
+            packed = pack_padded_sequence(words, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            tokens, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=token_ids.shape[1])
         last = tokens[torch.arange(tokens.shape[0], device=tokens.device), lengths - 1]
         return TextFeatures(tokens, padding_mask, pooled=last)
+
+    def _padded(self, words: Tensor, lengths: Tensor) -> Tensor:
+        """Output of both directions for padded words (B, L, D), as that for packed ones: (B, L, 2H), 0 where padded."""
+        places = torch.arange(words.shape[1], device=words.device)
+        valid = places < lengths[:, None]
+        # The backward direction begins at the last word; the same gather reverses words and restores their order.
+        reverse = torch.where(valid, lengths[:, None] - 1 - places, places)[..., None]
+        forward = self._one_direction(words, "")
+        backward = self._one_direction(words.gather(1, reverse.expand_as(words)), "_reverse")
+        backward = backward.gather(1, reverse.expand_as(backward))
+        return torch.cat((forward, backward), dim=-1) * valid[..., None]
+
+    def _one_direction(self, words: Tensor, suffix: str) -> Tensor:
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        weights = [getattr(self.rnn, f"{name}_l0{suffix}") for name in names]
+        start = words.new_zeros(1, words.shape[0], self.rnn.hidden_size)
+        return torch.lstm(words, (start, start), weights, True, 1, 0.0, self.training, False, True)[0]

@@ -66,3 +66,13 @@ def test_text_encoder(config):
     encoder = MODELS.build(config).eval()
     ids = torch.randint(1, 32, (2, 5))
     assert encoder(ids, torch.zeros_like(ids, dtype=torch.bool)).tokens.shape == (2, 5, encoder.width)
+
+
+def test_a_traced_lstm_reads_padded_words_as_the_packed_one(monkeypatch):
+    encoder = MODELS.build(TEXT_ENCODERS[-1]).eval()
+    ids = torch.randint(1, VOCABULARY, (3, 7))
+    mask = torch.arange(7) >= torch.tensor([7, 3, 1])[:, None]
+    packed = encoder(ids, mask)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    padded = encoder(ids, mask)
+    torch.testing.assert_close((padded.tokens, padded.pooled), (packed.tokens, packed.pooled))
