@@ -121,6 +121,8 @@ def test_references_of_the_page_are_read(tmp_path):
     (tmp_path / "own").mkdir()
     for stream in ("rgb", "ir"):
         (tmp_path / stream).mkdir()
+        for name in ("1.png", "2.png"):
+            Image.new("L", (64, 48)).save(tmp_path / stream / name)
     for name in ("instances.json", "refs.json"):
         (tmp_path / "own" / name).write_text(shown_file(name))
     folders = {"rgb": "rgb", "ir": "ir"}
