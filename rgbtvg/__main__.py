@@ -11,6 +11,7 @@ from rgbtvg.version import __version__
 
 GROUPS = {
     "Models": {
+        "demo": ("demo", "an answer of the model that comes with the package"),
         "train": ("train", "train a method"),
         "test": ("test", "test a checkpoint on every split and condition"),
         "predict": ("demo", "find the object that an expression means in a pair"),
