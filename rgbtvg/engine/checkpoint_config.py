@@ -27,7 +27,7 @@ from rgbtvg.registry import DATASETS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
 
 TEST_RUNTIME: Values = dict(
     default_hooks=dict(
-        runtime_info=dict(type="RuntimeInfoHook"),
+        runtime_info=dict(type="DeferredScalarsHook"),
         timer=dict(type="IterTimerHook"),
         sampler_seed=dict(type="DistSamplerSeedHook"),
         logger=dict(type="SteadyLoggerHook", interval=50),

@@ -125,6 +125,7 @@ options = {options}
 """
 
 
+@pytest.mark.slow
 def test_a_benchmark_of_two_methods(tmp_path, capsys):
     """Every method, modality and dataset: an estimate first, then a table with the paper's columns."""
     make_synthetic(tmp_path / "data", SyntheticSpec(train=16, val=4, test=8), workers=1, progress=False)

@@ -8,7 +8,9 @@ from rgbtvg.engine.config import load_config
 
 ROOT = Path(__file__).parents[2] / "configs"
 CONFIGS = sorted(
-    path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in ("_base_", "comparisons")
+    path
+    for path in ROOT.rglob("*.py")
+    if path.relative_to(ROOT).parts[0] not in ("_base_", "comparisons", "pretraining")  # pre-training reads RGB alone
 )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from rgbtvg.engine import train
 from tests.engine.staged_tiny import staged_config
 
 
+@pytest.mark.slow
 def test_mixed_precision_follows_float32_for_fifty_steps(tmp_path):
     def losses(amp: bool) -> torch.Tensor:
         options = {"stages": [dict(epochs=17, lr=2.5e-4, max_layer=2)], "randomness.seed": 0}

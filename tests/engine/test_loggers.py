@@ -7,6 +7,7 @@ from unittest import mock
 
 import pytest
 import torch
+from mmengine.logging import HistoryBuffer
 from mmengine.visualization import MLflowVisBackend as PlainMLflowVisBackend
 
 from rgbtvg.engine import loggers
@@ -75,6 +76,7 @@ def test_the_progress_bar_shows_a_loss_without_a_warning(recwarn):
     hook = ProgressBarHook()
     hook.progress, hook.tasks = mock.Mock(), {"train": 0}
     runner = mock.Mock(epoch=0, max_epochs=2, iter=0)
-    hook.after_train_iter(runner, 0, outputs={"loss": torch.tensor(1.5, requires_grad=True) * 1})
+    runner.message_hub.log_scalars = {"train/loss": HistoryBuffer([1.5], [1])}
+    hook.after_train_iter(runner, 0, outputs={"loss": torch.tensor(2.5, requires_grad=True) * 1})
     assert hook.progress.update.call_args.kwargs["note"] == "epoch 1/2  loss 1.500"
     assert not recwarn.list

@@ -512,7 +512,7 @@ def test_command_line_tells_by_its_status(spoilable, tmp_path, capsys):
     missing_colour(spoilable)
     assert run_tool("data/check.py", spoilable.root, *arguments) == 3
     assert run_tool("data/check.py", tmp_path / "nothing", *arguments) == 1
-    assert "no such file or folder: nothing" in capsys.readouterr().err
+    assert f"no such file or folder: {tmp_path / 'nothing'}" in capsys.readouterr().err
 
 
 def test_a_config_is_checked_through_its_loaders(spoilable, tmp_path):

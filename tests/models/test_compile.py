@@ -8,7 +8,7 @@ import torch
 from tests.models.batches import collated_batch
 from tests.models.test_methods import METHODS, MODALITIES, build
 
-QUICK = [("transvg", "rgb")]
+QUICK = [("clip_vg", "rgb")]
 CASES = [
     pytest.param(method, modality, marks=() if (method, modality) in QUICK else pytest.mark.slow)
     for method in METHODS

@@ -33,6 +33,8 @@ def grounder_files() -> dict[str, str]:
 
 
 METHODS = sorted(set(grounder_files().values()))
+QUICK = {(method, "rgbt") for method in ("clip_vg", "oneref", "resc", "rgbt_vgnet", "transvg")}
+"""Cases of the ordinary suite that stand for their kind of encoder and head."""
 
 
 def build(method: str, modality: str, initialise: bool = True, **options: Any) -> BaseGrounder:
@@ -66,8 +68,14 @@ def test_a_step_reaches_every_parameter_that_learns(method, modality):
     assert not unreached, f"no gradient reaches {unreached[:5]}: freeze them, or use them"
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("method", "modality"),
+    [
+        pytest.param(method, modality, marks=() if (method, modality) in QUICK else pytest.mark.slow)
+        for method in METHODS
+        for modality in MODALITIES
+    ],
+)
 def test_overfits_eight_rows(method, modality):
     model = build(method, modality).train()
     learning = [p for p in model.parameters() if p.requires_grad]

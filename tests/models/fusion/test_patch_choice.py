@@ -107,8 +107,6 @@ def test_a_stem_of_convolutions_keeps_the_grid():
     images, side = torch.randn(2, 3, 64, 64), 64 // VISION["patch_size"]
     features = encoder(images, torch.zeros(2, 64, 64, dtype=torch.bool))
     assert features.tokens.shape == (2, 1 + side * side, VISION["width"])
-    with pytest.raises(ConfigError, match="scratch"):
-        CLIPVisionEncoder(VISION, stem_widths=(8,), pretrained="clip")
     with pytest.raises(ConfigError, match="halvings"):
         CLIPVisionEncoder(VISION, stem_widths=(8,) * 5)
 
