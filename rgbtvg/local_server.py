@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import secrets
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -24,10 +26,10 @@ ASGIApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class Refused(Exception):
-    """A request that is answered with an HTTP status and an expression."""
+    """A request that is answered with an HTTP status and a message."""
 
-    def __init__(self, status: HTTPStatus, expression: str) -> None:
-        super().__init__(expression)
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
         self.status = status
 
 
@@ -61,6 +63,10 @@ class SenderCheck:
             raise Refused(HTTPStatus.FORBIDDEN, "requests of other sites are refused")
 
 
+DRAIN_SECONDS = 1.0
+"""Longest wait for the first part of a refused request's body."""
+
+
 class GuardedApp:
     """An ASGI application behind a :class:`SenderCheck` and a limit on the size of requests.
 
@@ -80,6 +86,10 @@ class GuardedApp:
         except Refused as refused:
             if scope["type"] != "http":
                 return await send({"type": "websocket.close", "code": 1008})
+            if refused.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                # Closing on a body that was sent but not read resets the connection, and the refusal may be lost.
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(receive(), DRAIN_SECONDS)
             body = json.dumps({"error": str(refused)}).encode()
             headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
             await send({"type": "http.response.start", "status": int(refused.status), "headers": headers})

@@ -249,6 +249,7 @@ def start_run(raw: Path, out: Path, url: str) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_where_it_was(raw, tmp_path):
     """Killed at random points, twice, it ends with the rows of an undisturbed run."""
     journal = tmp_path / "out.journal.jsonl"

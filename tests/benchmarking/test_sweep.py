@@ -70,6 +70,7 @@ def test_settings_of_an_interrupted_run_cannot_change(table, tmp_path, capsys):
         run.record()
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_named_and_the_others_are_finished(table, tmp_path, capsys):
     table.write_text(table.read_text().replace("lr=0.05, max_epochs=2", "dropout=2, max_epochs=2"))
     assert run_tool("analysis/sweep.py", table, "--out", tmp_path / "out") == 1

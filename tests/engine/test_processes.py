@@ -105,6 +105,7 @@ def test_effective_batch_size_must_fit(tmp_path):
     assert "error: effective_batch_size 5 is not a multiple of 2" in log.read_text()
 
 
+@pytest.mark.slow
 def test_scripts_train_and_test_on_cpu_processes(tmp_path):
     config = tiny_config(tmp_path / "run", {"rows": 80, "max_epochs": 1, "model.seconds": 0.1})
     config.dump(tmp_path / "tiny_run.py")

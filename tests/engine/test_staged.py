@@ -196,6 +196,7 @@ def test_learned_updates_are_not_dropped_in_silence(whole_run, tmp_path):
     train(staged_config(tmp_path / "without", options), load_from=start)
 
 
+@pytest.mark.slow
 def test_adalora_counts_from_the_beginning_of_each_training(tmp_path):
     adapter = dict(_delete_=True, type="AdaLoRA", groups=dict(rgb=dict(rank=2, streams=["rgb"])), target_rank=1)
     options = {**KEEP, "model.adapter": dict(adapter, interval=1), "stage_mode": "in_process"}
@@ -224,6 +225,7 @@ def test_adalora_ends_at_its_budget_and_what_it_pruned_stays_pruned(tmp_path, in
     assert checkpoint["message_hub"]["log_scalars"]["train/lora_rank"]["values"][-1] == kept / len(values)
 
 
+@pytest.mark.slow
 def test_two_processes_agree_over_a_switch_and_resume_in_the_second_stage(tmp_path):
     stages = [dict(epochs=1, lr=1e-3, max_layer=0), dict(epochs=2, lr=5e-4, max_layer=2)]
     options = {"stages": stages, "train_dataloader.batch_size": 1, "custom_hooks": [dict(type="WeightsOfAllProcesses")]}

@@ -33,7 +33,7 @@ def grounder_files() -> dict[str, str]:
 
 
 METHODS = sorted(set(grounder_files().values()))
-QUICK = {(method, "rgbt") for method in ("clip_vg", "oneref", "resc", "rgbt_vgnet", "transvg")}
+QUICK = {(method, "rgbt") for method in ("clip_vg", "oneref", "resc", "rgbt_vgnet")}
 """Cases of the ordinary suite that stand for their kind of encoder and head."""
 
 
