@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rgbtvg.models.layers.precision import full_precision
+from rgbtvg.models.layers.precision import autocast_disabled, full_precision
 from rgbtvg.registry import MODELS
 
 
@@ -33,7 +32,7 @@ class TextGuidedEnhancement(nn.Module):
     def forward(self, patches: Tensor, positions: Tensor, sentence: Tensor) -> tuple[Tensor, Tensor]:
         """patches and positions (B, N, D), sentence (B, 1, D) -> patches (B, N, D), scores (B, N) in (0, 2)."""
         # Standardising cosines that are nearly equal enlarges their rounding, hence float32 under autocast too.
-        with torch.autocast(patches.device.type, enabled=False):
+        with autocast_disabled(patches.device):
             seen = self.dropout(self.image_proj(full_precision(patches) + positions))
             meant = self.dropout(self.text_proj(full_precision(sentence)))
             cosine = (F.normalize(seen, dim=-1) * F.normalize(meant, dim=-1)).sum(-1)  # (B, N)

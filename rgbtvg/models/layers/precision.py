@@ -1,5 +1,7 @@
 """Precision of coordinates and losses under autocast."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -10,3 +12,8 @@ def full_precision(x: Tensor) -> Tensor:
     Boxes, assignment and losses are computed at this precision under autocast.
     """
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def autocast_disabled(device: torch.device) -> AbstractContextManager:
+    """Context without autocast; meta tensors, on which costs are counted, have none."""
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)

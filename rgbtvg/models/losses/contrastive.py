@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rgbtvg.models.layers.precision import full_precision
+from rgbtvg.models.layers.precision import autocast_disabled, full_precision
 
 
 def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
@@ -16,7 +16,7 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
         image, text: (B, D), normalised.
         scale: scalar that multiplies the cosines.
     """
-    with torch.autocast(text.device.type, enabled=False):  # logits of up to 100 need float32
+    with autocast_disabled(text.device):  # logits of up to 100 need float32
         logits = full_precision(scale) * full_precision(text) @ full_precision(image).t()
     pairs = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, pairs) + F.cross_entropy(logits.t(), pairs)) / 2
