@@ -5,6 +5,7 @@ python tools/data/make_synthetic.py --pretraining --out data/synthetic_pretraini
 """
 
 import argparse
+from typing import Any
 
 from rgbtvg.datasets.synthetic import (
     PretrainingSpec,
@@ -20,33 +21,36 @@ def parse_args() -> argparse.Namespace:
     default = SyntheticSpec()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, help="folder of the set; serves as data root, splits lie in OUT/splits")
-    parser.add_argument("--train", type=int, default=default.train, help="training expressions (default %(default)s)")
-    parser.add_argument("--val", type=int, default=default.val, help="validation expressions (default %(default)s)")
-    parser.add_argument("--test", type=int, default=default.test, help="test expressions (default %(default)s)")
+    sizes = "(default {}); not with --pretraining, which has sizes of its own".format
+    parser.add_argument("--train", type=int, help=f"training expressions {sizes(default.train)}")
+    parser.add_argument("--val", type=int, help=f"validation expressions {sizes(default.val)}")
+    parser.add_argument("--test", type=int, help=f"test expressions {sizes(default.test)}")
+    parser.add_argument("--image-size", type=int, nargs=2, metavar=("WIDTH", "HEIGHT"), help=sizes(default.image_size))
+    parser.add_argument("--no-grec", action="store_true", help="leave out expressions with several targets or none")
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--workers", type=int, help="processes (default: one per CPU core); the result is the same")
-    parser.add_argument("--image-size", type=int, nargs=2, default=default.image_size, metavar=("WIDTH", "HEIGHT"))
-    parser.add_argument("--no-grec", action="store_true", help="leave out expressions with several targets or none")
-    parser.add_argument("--pretraining", action="store_true", help="the pre-training set, with sizes of its own")
+    parser.add_argument("--pretraining", action="store_true", help="the pre-training set")
     parser.add_argument("--overwrite", action="store_true", help="replace a set made with other arguments")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.pretraining and (args.no_grec or given(args)):
+        parser.error("--pretraining takes no sizes: leave out --train, --val, --test, --image-size and --no-grec")
+    return args
+
+
+def given(args: argparse.Namespace) -> dict[str, Any]:
+    """The sizes on the command line."""
+    sizes = {name: getattr(args, name) for name in ("train", "val", "test") if getattr(args, name) is not None}
+    return sizes if args.image_size is None else {**sizes, "image_size": tuple(args.image_size)}
 
 
 def main() -> None:
     args = parse_args()
+    common: dict[str, Any] = {"workers": args.workers, "overwrite": args.overwrite}
     if args.pretraining:
-        make_pretraining(args.out, PretrainingSpec(seed=args.seed), workers=args.workers)
+        make_pretraining(args.out, PretrainingSpec(seed=args.seed), **common)
         print(f"{args.out} is complete")
         return
-    spec = SyntheticSpec(
-        train=args.train,
-        val=args.val,
-        test=args.test,
-        seed=args.seed,
-        image_size=tuple(args.image_size),
-        grec=not args.no_grec,
-    )
-    manifest = make_synthetic(args.out, spec, workers=args.workers, overwrite=args.overwrite)
+    manifest = make_synthetic(args.out, SyntheticSpec(seed=args.seed, grec=not args.no_grec, **given(args)), **common)
     for split, rows in manifest["rows"].items():
         print(f"{split}: {rows} expressions about {manifest['images'][split]} image pairs")
     expressions = [expression for record in read_extras(args.out) for expression in record["expressions"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,15 @@ def test_captions_name_whole_images_and_expressions_one_object(records):
 def test_scenes_are_not_those_of_other_splits():
     seen = {annotate(0, split, index, 2)[0].objects for split in FINGERPRINTS for index in range(20)}
     assert not seen & {annotate(0, "pretraining_train", index, 2)[0].objects for index in range(20)}
+
+
+def test_another_set_is_replaced_only_on_purpose(tmp_path):
+    small = PretrainingSpec(train=2, val=1)
+    make_pretraining(tmp_path / "set", small, workers=1, progress=False)
+    with pytest.raises(DataError, match="made with other arguments"):
+        make_pretraining(tmp_path / "set", replace(small, train=3), workers=1, progress=False)
+    manifest = make_pretraining(tmp_path / "set", replace(small, train=3), workers=1, overwrite=True, progress=False)
+    assert manifest["arguments"]["train"] == 3
 
 
 def test_another_folder_is_left_alone(tmp_path):

@@ -1,7 +1,7 @@
 """A synthetic RGB-T grounding set in the benchmark's on-disk format, for learning without data.
 
-Colour is visible to RGB only, heat to thermal only, darkness and weather spoil RGB: a model that uses both streams
-must beat one that uses either. `scenes` says what is there, `rendering` how the two streams see it, `phrases` which
+Colour is visible to RGB only, heat to thermal only, darkness and weather spoil RGB: a model that uses both images
+must beat one that uses either. `scenes` says what is there, `rendering` how the two cameras see it, `phrases` which
 expressions single out what, `wording` puts them into words, `writer` writes the files.
 """
 

@@ -21,7 +21,7 @@ from rgbtvg.datasets.synthetic.wording import say, say_group
 SPLITS = ("train", "val", "test")
 PRETRAINING_SPLITS = ("pretraining_train", "pretraining_val")
 """Splits of the pre-training set: scenes of their own, by day and at dusk only."""
-_SCENE_STREAM, _RENDERING_STREAM, _GREC_STREAM = range(3)
+_SCENE_STREAM, _RENDERING_STREAM, _GREC_STREAM, CAPTION_STREAM = range(4)
 _TRIES_PER_THEME = 40
 
 

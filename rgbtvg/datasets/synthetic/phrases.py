@@ -1,4 +1,4 @@
-"""The meaning of an expression, and which objects it fits for an observer with both streams or with one.
+"""The meaning of an expression, and which objects it fits for an observer with both cameras or with one.
 
 Meaning comes before wording: a `Phrase` is drawn, checked against the scene, and only then put into words. What a
 phrase *needs* is found by hiding one attribute: it needs colour when, without colour, more than one object fits it.
@@ -19,7 +19,7 @@ RANKS = ("nearest", "furthest", "leftmost", "rightmost", "largest", "smallest")
 PLACES = ("left", "right", "middle")
 RELATIONS = ("left of", "right of", "next to")
 
-# What one stream cannot see. RGB is blind altogether in dark scenes; see `observer_choices`.
+# What one camera cannot see. RGB is blind altogether in dark scenes; see `observer_choices`.
 HIDDEN_FROM: dict[str, frozenset[str]] = {
     "rgb": frozenset({"heat"}),
     "ir": frozenset({"colour"}),

@@ -8,10 +8,6 @@ Its scenes are drawn apart from those of train, val and test. It is one canonica
 from __future__ import annotations
 
 import hashlib
-import json
-import multiprocessing
-import os
-import shutil
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -20,17 +16,16 @@ from typing import Any
 from rich.progress import track
 
 from rgbtvg.datasets.canonical import write_records
-from rgbtvg.datasets.synthetic.annotation import annotate, image_rng, rendering_rng
+from rgbtvg.datasets.synthetic.annotation import CAPTION_STREAM, annotate, image_rng, rendering_rng
 from rgbtvg.datasets.synthetic.captions import caption
 from rgbtvg.datasets.synthetic.rendering import render_rgb
 from rgbtvg.datasets.synthetic.scenes import CATEGORIES, COLOURS, Scene
-from rgbtvg.errors import DataError
+from rgbtvg.datasets.synthetic.writer import MANIFEST, build_set, check_workers, run_jobs
 
 DATASET = "rgbtvg_synthetic_pretraining"
 VERSION = 1  # raise it whenever the same arguments give another set
-MANIFEST = "manifest.json"
+ENTRIES = {"rgb", f"{DATASET}.jsonl", MANIFEST}
 EXPRESSIONS_PER_IMAGE = 2
-_CAPTION_STREAM = 3
 
 
 @dataclass(frozen=True)
@@ -50,43 +45,39 @@ class PretrainingSpec:
 
 
 def make_pretraining(
-    out: str | Path, spec: PretrainingSpec | None = None, *, workers: int | None = None, progress: bool = True
+    out: str | Path,
+    spec: PretrainingSpec | None = None,
+    *,
+    workers: int | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Generate the set under ``out``, unless it lies there finished; returns its manifest.
 
-    It is written beside ``out`` and renamed at the end. The result does not depend on ``workers`` (default: one per CPU
-    core).
+    The result does not depend on ``workers`` (default: one per CPU core).
 
     Raises:
-        DataError: ``out`` holds something else.
+        DataError: ``out`` holds something else, or a set made with other arguments and ``overwrite`` is off.
     """
-    out, spec = Path(out).absolute(), spec or PretrainingSpec()
-    arguments = {"version": VERSION, **json.loads(json.dumps(asdict(spec)))}
-    if (out / f"{DATASET}.jsonl").is_file():
-        manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-        if manifest["arguments"] == arguments:
-            return manifest
-    elif out.exists():
-        raise DataError(f"{out} holds other things than the pre-training set; choose another folder")
-    unfinished = out.with_name(out.name + ".partial")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    (unfinished / "rgb").mkdir(parents=True)
+    spec = spec or PretrainingSpec()
+    expected = {"version": VERSION, "arguments": {**asdict(spec), "image_size": list(spec.image_size)}}
+    workers = check_workers(workers)
+    return build_set(out, expected, ENTRIES, overwrite, lambda folder: _write_set(folder, spec, workers, progress))
+
+
+def _write_set(folder: Path, spec: PretrainingSpec, workers: int, progress: bool) -> dict[str, Any]:
+    """Write images and records under ``folder``; returns the facts of the manifest."""
+    (folder / "rgb").mkdir()
     jobs = [(split, index) for split in ("train", "val") for index in range(getattr(spec, split))]
     records: list[dict[str, Any]] = []
     digest = hashlib.sha256()
-    with multiprocessing.Pool(workers or os.cpu_count()) as pool:
-        made = pool.imap(partial(_make_image, spec, unfinished), jobs, chunksize=16)
-        for lines, image_digest in track(made, "generating images", total=len(jobs), disable=not progress):
-            records += lines
-            digest.update(image_digest.encode())
-    write_records(unfinished / f"{DATASET}.jsonl", records)
-    digest.update((unfinished / f"{DATASET}.jsonl").read_bytes())
-    manifest = {"dataset": DATASET, "arguments": arguments, "sha256": digest.hexdigest()}
-    (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    if out.exists():
-        shutil.rmtree(out)
-    unfinished.rename(out)
-    return manifest
+    made = run_jobs(partial(_make_image, spec, folder), jobs, workers)
+    for lines, image_digest in track(made, "generating images", total=len(jobs), disable=not progress):
+        records += lines
+        digest.update(image_digest.encode())
+    write_records(folder / f"{DATASET}.jsonl", records)
+    digest.update((folder / f"{DATASET}.jsonl").read_bytes())
+    return {"dataset": DATASET, "sha256": digest.hexdigest()}
 
 
 def _make_image(spec: PretrainingSpec, folder: Path, job: tuple[str, int]) -> tuple[list[dict[str, Any]], str]:
@@ -96,7 +87,7 @@ def _make_image(spec: PretrainingSpec, folder: Path, job: tuple[str, int]) -> tu
     scene, expressions = annotate(spec.seed, split, index, EXPRESSIONS_PER_IMAGE, spec.image_size)
     path = folder / "rgb" / f"{part}_{index:05d}.jpg"
     render_rgb(scene, rendering_rng(spec.seed, split, index)).save(path, quality=90, subsampling=0)
-    text = caption(scene, image_rng(spec.seed, split, index, _CAPTION_STREAM))
+    text = caption(scene, image_rng(spec.seed, split, index, CAPTION_STREAM))
     everything = list(range(len(scene.objects)))
     records = [_record(f"captions_{part}", f"{index:06d}", path, scene, text, everything)]
     for number, said in enumerate(expressions):

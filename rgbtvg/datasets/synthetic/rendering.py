@@ -84,7 +84,7 @@ FOG_GREY = 198.0
 
 
 def render_rgb(scene: Scene, rng: np.random.Generator) -> Image.Image:
-    """The RGB image: an 'RGB' image of the scene's size."""
+    """Render RGB: an 'RGB' image of the scene's size."""
     image = _paint_rgb(scene)
     image = _add_weather(image, scene, rng)
     image = _add_light(image, scene, rng)
@@ -92,7 +92,7 @@ def render_rgb(scene: Scene, rng: np.random.Generator) -> Image.Image:
 
 
 def render_thermal(scene: Scene, rng: np.random.Generator) -> Image.Image:
-    """The thermal image: an 'L' image of the scene's size, brighter where it is warmer."""
+    """Render thermal: an 'L' image of the scene's size, brighter where it is warmer."""
     image = _paint_thermal(scene)
     contrast = {FOGGY: 0.82, RAINY: 0.85}.get(scene.theme.weather, 1.0)
     gain, offset = contrast * rng.uniform(0.92, 1.05), rng.uniform(-8, 8)  # automatic gain of the sensor

@@ -1,4 +1,4 @@
-"""Contents of a scene: objects with a category, a colour, a heat state and a place, seen by two aligned streams."""
+"""Contents of a scene: objects with a category, a colour, a heat state and a place, seen by two aligned cameras."""
 
 import math
 from dataclasses import dataclass, replace
@@ -109,7 +109,7 @@ class Occluder:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything both streams look at, and the codes of the conditions they look under."""
+    """Everything that both cameras look at, and the codes of the conditions they look under."""
 
     width: int
     height: int

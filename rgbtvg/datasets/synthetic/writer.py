@@ -5,9 +5,10 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.progress import track
 
@@ -94,18 +95,37 @@ def make_synthetic(
     Raises:
         DataError: ``out`` holds something else, or a set made with other arguments and ``overwrite`` is off.
     """
-    out, spec = Path(out).absolute(), spec or SyntheticSpec()
-    workers = workers if workers is not None else os.cpu_count() or 1
-    if workers < 1:
-        raise DataError(f"workers must be at least 1, got {workers}")
-    manifest = _read_manifest(out)
-    if manifest is not None and _is_current(manifest, spec):
-        return manifest
-    _check_replaceable(out, manifest, overwrite)
+    spec = spec or SyntheticSpec()
+    expected = {"version": GENERATOR_VERSION, "arguments": _arguments(spec)}
+    workers = check_workers(workers)
+    return build_set(out, expected, ENTRIES, overwrite, lambda folder: _write_set(folder, spec, workers, progress))
 
+
+def build_set(
+    out: str | Path, expected: dict, entries: set[str], overwrite: bool, write: Callable[[Path], dict]
+) -> dict:
+    """Build a set beside ``out`` and rename it, unless ``out`` holds it already; returns its manifest.
+
+    Args:
+        out: folder of the set.
+        expected: version and arguments that the manifest of the wanted set has.
+        entries: names in the folder of such a set.
+        overwrite: replace one that was made with other arguments.
+        write: writes the set into a folder and returns the rest of its manifest.
+
+    Raises:
+        DataError: ``out`` holds something else, or a set made with other arguments and ``overwrite`` is off.
+    """
+    out = Path(out).absolute()
+    manifest = _read_manifest(out)
+    if manifest is not None and expected.items() <= manifest.items():
+        return manifest
+    _check_replaceable(out, entries, manifest, overwrite)
     unfinished = out.with_name(out.name + ".partial")
     shutil.rmtree(unfinished, ignore_errors=True)
-    manifest = _write_set(unfinished, spec, workers, progress)
+    unfinished.mkdir(parents=True)
+    manifest = {**expected, **write(unfinished)}
+    (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     if out.exists():
         shutil.rmtree(out)
     unfinished.rename(out)
@@ -122,10 +142,6 @@ def _arguments(spec: SyntheticSpec) -> dict:
     return {**asdict(spec), "image_size": list(spec.image_size)}
 
 
-def _is_current(manifest: dict, spec: SyntheticSpec) -> bool:
-    return manifest.get("version") == GENERATOR_VERSION and manifest.get("arguments") == _arguments(spec)
-
-
 def _read_manifest(out: Path) -> dict | None:
     try:
         return json.loads((out / MANIFEST).read_text(encoding="utf-8"))
@@ -133,11 +149,11 @@ def _read_manifest(out: Path) -> dict | None:
         return None
 
 
-def _check_replaceable(out: Path, manifest: dict | None, overwrite: bool) -> None:
+def _check_replaceable(out: Path, entries: set[str], manifest: dict | None, overwrite: bool) -> None:
     """Only remains of this generator may be deleted, and a finished set only when asked to."""
     if not out.exists():
         return
-    if not out.is_dir() or {entry.name for entry in out.iterdir()} - ENTRIES:
+    if not out.is_dir() or {entry.name for entry in out.iterdir()} - entries:
         raise DataError(f"{out} holds other things than a synthetic set; choose another folder")
     if manifest is not None and not overwrite:
         raise DataError(
@@ -147,7 +163,7 @@ def _check_replaceable(out: Path, manifest: dict | None, overwrite: bool) -> Non
 
 
 def _write_set(folder: Path, spec: SyntheticSpec, workers: int, progress: bool) -> dict:
-    """Write images and annotations under ``folder``; returns the manifest."""
+    """Write images and annotations under ``folder``; returns the facts of the manifest."""
     for stream in ("rgb", "ir"):
         (folder / IMAGE_FOLDER / stream).mkdir(parents=True)
     jobs = list(_jobs(spec, folder))
@@ -156,7 +172,9 @@ def _write_set(folder: Path, spec: SyntheticSpec, workers: int, progress: bool) 
     images = dict.fromkeys(SPLITS, 0)
     digest = hashlib.sha256()
     with open(folder / "extras.jsonl", "w", encoding="utf-8") as extras:
-        results = track(_run(jobs, workers), "generating image pairs", total=len(jobs), disable=not progress)
+        results = track(
+            run_jobs(_make_pair, jobs, workers), "generating image pairs", total=len(jobs), disable=not progress
+        )
         for job, result in zip(jobs, results, strict=True):
             images[job.split] += 1
             rows[job.split] += result["rows"]
@@ -169,17 +187,13 @@ def _write_set(folder: Path, spec: SyntheticSpec, workers: int, progress: bool) 
             text = json.dumps(split_rows)
             (folder / "splits" / DATASET / f"grec_{split}.json").write_text(text, encoding="utf-8")
     save_tokenizer(folder / "tokenizer")
-    manifest = {
+    return {
         "dataset": DATASET,
-        "version": GENERATOR_VERSION,
-        "arguments": _arguments(spec),
         "images": images,
         "rows": {split: len(split_rows) for split, split_rows in rows.items()},
         "grec_rows": {split: len(split_rows) for split, split_rows in grec.items()},
         "sha256": digest.hexdigest(),
     }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    return manifest
 
 
 def _jobs(spec: SyntheticSpec, folder: Path) -> Iterator[_Job]:
@@ -192,13 +206,20 @@ def _jobs(spec: SyntheticSpec, folder: Path) -> Iterator[_Job]:
             left, index = left - count, index + 1
 
 
-def _run(jobs: list[_Job], workers: int) -> Iterator[dict]:
-    """Results in the order of the jobs."""
+def run_jobs(function: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[Any]:
+    """Results of a function in the order of the jobs, from several processes."""
     if workers == 1:
-        yield from map(_make_pair, jobs)
+        yield from map(function, jobs)
         return
     with multiprocessing.Pool(min(workers, len(jobs))) as pool:
-        yield from pool.imap(_make_pair, jobs, chunksize=16)
+        yield from pool.imap(function, jobs, chunksize=16)
+
+
+def check_workers(workers: int | None) -> int:
+    workers = workers if workers is not None else os.cpu_count() or 1
+    if workers < 1:
+        raise DataError(f"workers must be at least 1, got {workers}")
+    return workers
 
 
 def _make_pair(job: _Job) -> dict:
