@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo    generate data, train, test and draw the quickstart model (about ten minutes on two CPU cores)"
-	@echo "make learn   train every method in small for a few minutes and compare with what it reached before"
+	@echo "make learn   train every method in small; compares with recorded floors, none of which exist yet"
 	@echo "make test    the test suite"
 	@echo "make parity  every reference case, full-size models too"
 	@echo "make lint    style, types, spelling"
@@ -54,7 +54,7 @@ lint: $(INSTALLED)
 	$(VENV)/bin/codespell
 
 docs: $(INSTALLED)
-	$(VENV)/bin/mkdocs build --strict --quiet
+	$(VENV)/bin/mkdocs build --strict  # with --quiet, warnings do not count
 
 format: $(INSTALLED)
 	$(VENV)/bin/ruff check --fix .
