@@ -94,23 +94,14 @@ class Comparison:
             format: one of :data:`rgbtvg.evaluation.table.FORMATS`. ``csv`` and ``latex`` have the first table only.
             width: longest line of ``text``.
         """
-        first, *others = self.seeds
-        headers = ["split", "group", "count", first]
-        for name in others:
-            headers += [name, f"{name} - {first}"]
-        lines = []
-        for result in in_reading_order(self.groups):
-            cells = [*result.group.labels, str(result.count), f"{100 * result.means[first]:.2f}"]
-            for name in others:
-                cells += [f"{100 * result.means[name]:.2f}", result.differences[name].points()]
-            lines.append(cells)
-        table = formatted_table(format, headers, lines, left=2, width=width)
+        table = formatted_table(format, *self.cells(), left=2, width=width)
         if format in ("csv", "latex"):
             return table
         title = f"{self.metric}, per cent; differences in points with paired 95 % intervals over test images"
         parts = [f"{title}\n{table}"]
-        if others:
-            parts.append(self._tests(format, width))
+        if len(self.seeds) > 1:
+            tests = formatted_table(format, *self.test_cells(), left=2, width=width)
+            parts.append(f"Tests against {next(iter(self.seeds))}\n{tests}")
         if any(len(values) > 1 for values in self.seeds.values()):
             parts.append(self._seeds(format, width))
         return "\n\n".join(parts)
@@ -124,7 +115,22 @@ class Comparison:
         text = json.dumps({"metric": self.metric, "seeds": self.seeds, "groups": groups}, indent=1, ensure_ascii=False)
         Path(path).write_text(text + "\n", encoding="utf-8")
 
-    def _tests(self, format: str, width: int | None) -> str:
+    def cells(self) -> tuple[list[str], list[list[str]]]:
+        """Headers and rows of the means and differences by group; two columns are left-aligned."""
+        first, *others = self.seeds
+        headers = ["split", "group", "count", first]
+        for name in others:
+            headers += [name, f"{name} - {first}"]
+        rows = []
+        for result in in_reading_order(self.groups):
+            cells = [*result.group.labels, str(result.count), f"{100 * result.means[first]:.2f}"]
+            for name in others:
+                cells += [f"{100 * result.means[name]:.2f}", result.differences[name].points()]
+            rows.append(cells)
+        return headers, rows
+
+    def test_cells(self) -> tuple[list[str], list[list[str]]]:
+        """Headers and rows of the tests of whole splits; two columns are left-aligned."""
         headers = ["split", "run", "better", "worse", "McNemar p", "p by images", "p, Holm"]
         rows = [
             [
@@ -140,8 +146,7 @@ class Comparison:
             if not result.group.by
             for name, difference in result.differences.items()
         ]
-        title = f"Tests against {next(iter(self.seeds))}"
-        return f"{title}\n{formatted_table(format, headers, rows, left=2, width=width)}"
+        return headers, rows
 
     def _seeds(self, format: str, width: int | None) -> str:
         whole = self.groups[0].differences

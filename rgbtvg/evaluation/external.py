@@ -104,13 +104,21 @@ def records_of(dataset: Mapping[str, Any], splits: Sequence[str] = ()) -> list[d
 
 def detectable_differences(rows: Sequence[Mapping[str, Any]]) -> str:
     """A line with the smallest difference that each split can show; see `minimum_detectable_difference`."""
-    parts = []
+    parts = [
+        f"{split} {TOO_SMALL}" if least is None else f"{split} {100 * least:.1f} points"
+        for split, least in detectable_by_split(rows).items()
+    ]
+    return f"Smallest difference to a similar model that these samples show in 4 of 5 cases: {', '.join(parts)}"
+
+
+def detectable_by_split(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Split -> smallest difference of two models that it can show, in [0, 1]; None for too few samples."""
+    found = {}
     for split in dict.fromkeys(row["split"] for row in rows):
         chosen = [row for row in rows if row["split"] == split]
         hits = [row.get("iou", row.get("f1", 0)) >= (0.5 if "iou" in row else 1) for row in chosen]
-        least = minimum_detectable_difference(hits, image_codes(chosen))
-        parts.append(f"{split} {TOO_SMALL}" if least is None else f"{split} {100 * least:.1f} points")
-    return f"Smallest difference to a similar model that these samples show in 4 of 5 cases: {', '.join(parts)}"
+        found[split] = minimum_detectable_difference(hits, image_codes(chosen))
+    return found
 
 
 def read_rows(path: str | Path) -> list[tuple[str, dict[str, Any]]]:

@@ -17,7 +17,7 @@ THRESHOLDS = np.arange(50, 100, 5) / 100
 
 @METRICS.register_module()
 class GroundingMetric(SampleMetric):
-    """Accuracy of the best predicted box at IoU 0.5, 0.7, 0.75 and 0.5 to 0.95, and mean IoU.
+    """Accuracy of the first predicted box, that of the highest score, at IoU 0.5, 0.7, 0.75 and 0.5 to 0.95; mean IoU.
 
     A hit is an IoU of at least the threshold, as in the published protocol. ``acc@[0.5:0.95]`` is the mean over
     thresholds in steps of 0.05. The reference computes IoU in the padded network input; here it is computed in pixels
@@ -28,7 +28,7 @@ class GroundingMetric(SampleMetric):
     wrong = {"iou": 0.0}
 
     def measure(self, row: dict[str, Any]) -> dict[str, Any]:
-        """``iou`` of the best predicted box."""
+        """``iou`` of the first predicted box."""
         return {"iou": best_box_iou(row["pred_boxes_xyxy"], row["gt_boxes_xyxy"])}
 
     def score(self, rows: list[dict[str, Any]]) -> dict[str, Estimate]:

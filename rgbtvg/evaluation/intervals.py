@@ -76,7 +76,7 @@ def proportion(hits: ArrayLike, images: ArrayLike | None = None) -> Estimate:
     """Share of N hits, with the Wilson score interval (Wilson 1927) for the effective number of samples.
 
     The effective number is N over the design effect, the ratio of the variance by images to that of independent
-    expressions (Kish 1965). With one sentence per image it is the ordinary Wilson interval.
+    expressions (Kish 1965). With one expression per image it is the ordinary Wilson interval.
 
     Args:
         hits: (N,) booleans, or 0 and 1.

@@ -69,6 +69,22 @@ def published_results(**fields: Any) -> list[PublishedResult]:
     return [result for result in PUBLISHED if all(getattr(result, key) == value for key, value in fields.items())]
 
 
+def published_datasets(names: Iterable[str]) -> list[str]:
+    """The datasets that published results are about; ``rgbtvg_mixup`` stands for its three parts."""
+    return sorted({part for name in names for part in (MIXUP_SOURCES if name == MIXUP else (name,))})
+
+
+def published_cells(dataset: str, metric: str) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of all published results on a dataset; four columns are left-aligned."""
+    results = published_results(dataset=dataset, metric=metric)
+    splits = list(dict.fromkeys(split for result in results for split in result.scores))
+    rows = [
+        [r.row, r.source, r.trained_on, r.modality, *(str(r.scores.get(split, "")) for split in splits)]
+        for r in results
+    ]
+    return ["result", "source", "trained on", "modality", *splits], rows
+
+
 def published_table(comparison: Comparison, datasets: Iterable[str], format: str = "text") -> str:
     """The runs of a comparison, then all published results of its metric, one table per dataset.
 
@@ -80,25 +96,20 @@ def published_table(comparison: Comparison, datasets: Iterable[str], format: str
         format: one of :data:`rgbtvg.evaluation.table.FORMATS`.
     """
     parts = []
-    names = {part for name in datasets for part in (MIXUP_SOURCES if name == MIXUP else (name,))}
-    for dataset in sorted(names):
-        results = published_results(dataset=dataset, metric=comparison.metric)
-        if not results:
+    for dataset in published_datasets(datasets):
+        headers, published = published_cells(dataset, comparison.metric)
+        if not published:
             parts.append(f"No {comparison.metric} on {dataset} is published.")
             continue
-        splits = list(dict.fromkeys(split for result in results for split in result.scores))
+        splits = headers[4:]
         scores, counts = _measured(comparison, dataset)
         rows = [
             [name, "this comparison", "", "", *(f"{100 * values[s]:.2f}" if s in values else "" for s in splits)]
             for name, values in scores.items()
         ]
-        rows += [
-            [r.row, r.source, r.trained_on, r.modality, *(str(r.scores.get(split, "")) for split in splits)]
-            for r in results
-        ]
-        headers = ["result", "source", "trained on", "modality", *splits]
-        parts += [f"{dataset}, {comparison.metric}, per cent", formatted_table(format, headers, rows, left=4)]
-        parts += [f"{source}: {SOURCES[source]}" for source in dict.fromkeys(result.source for result in results)]
+        table = formatted_table(format, headers, [*rows, *published], left=4)
+        parts += [f"{dataset}, {comparison.metric}, per cent", table]
+        parts += [f"{source}: {SOURCES[source]}" for source in dict.fromkeys(row[1] for row in published)]
         parts += filter(None, (mismatch(dataset, split, count) for split, count in counts.items()))
     return "\n".join(parts)
 

@@ -83,6 +83,19 @@ class EvaluationResult:
                 values |= {f"{result.group.split}/{name}": e.value for name, e in result.scores.items()}
         return values | {name: estimate.value for name, estimate in self.overall.scores.items()}
 
+    def cells(self, brief: bool = False) -> tuple[list[str], list[list[str]]]:
+        """Headers and rows of the table, in per cent with 95 % intervals; two columns are left-aligned.
+
+        Args:
+            brief: whole splits only.
+        """
+        rows = [
+            [*result.group.labels, str(result.count), *(e.percent() for e in result.scores.values())]
+            for result in in_reading_order(self.groups)
+            if not (brief and result.group.by)
+        ]
+        return ["split", "group", "count", *self.overall.scores], rows
+
     def table(self, brief: bool = False) -> str:
         """Aligned text of at most 120 columns, in per cent with 95 % intervals, headed by the first metric per split.
 
@@ -91,16 +104,7 @@ class EvaluationResult:
         """
         headline = next(iter(self.overall.scores))
         by_split = ", ".join(f"{r.group.split} {r.scores[headline].percent()} of {r.count}" for r in self.splits)
-        rows = [result for result in in_reading_order(self.groups) if not (brief and result.group.by)]
-        text = text_table(
-            ["split", "group", "count", *self.overall.scores],
-            [
-                [*result.group.labels, str(result.count), *(e.percent() for e in result.scores.values())]
-                for result in rows
-            ],
-            left=2,
-            width=TABLE_WIDTH,
-        )
+        text = text_table(*self.cells(brief), left=2, width=TABLE_WIDTH)
         lists = [
             listed(self.errors, "could not be read and count as wrong"),
             listed(self.invalid, "have no valid prediction and count as wrong"),

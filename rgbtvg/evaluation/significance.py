@@ -23,7 +23,7 @@ def sign_flip(differences: NDArray[np.float64], images: NDArray[np.int64], denom
     """Exact two-sided p value of the paired sign-flip test with images as units.
 
     If neither run is better, the summed difference of an image is as likely to have the opposite sign. The p value is
-    the share of all sign patterns whose total is at least as far from 0. With one sentence per image and hits of
+    the share of all sign patterns whose total is at least as far from 0. With one expression per image and hits of
     single runs it is McNemar's exact test.
 
     Args:

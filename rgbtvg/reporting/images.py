@@ -28,7 +28,7 @@ class Picture:
 
 def figure_of_curves(runs: Sequence[Run]) -> str:
     """Loss and validation score of the runs whose training is known, as SVG; empty for none."""
-    folders = {run.name: run.folder for run in runs if run.scalars}
+    folders = {run.name: run.folder for run in runs if run.has_curves}
     return svg(draw_curves(folders, smooth=10)) if folders else ""
 
 

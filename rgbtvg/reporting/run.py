@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rgbtvg.errors import DataError
-from rgbtvg.evaluation.plots import read_scalars
+from rgbtvg.evaluation.plots import SCALARS
 from rgbtvg.evaluation.predictions import Rows, find_predictions, fingerprint, read_predictions
 from rgbtvg.evaluation.result import EvaluationResult
 
@@ -30,7 +30,7 @@ class Run:
         fingerprint: SHA-256 of what the model was asked.
         training: provenance of the training, or of the test where the training's is unknown.
         config: the resolved config as text, empty where it is unknown.
-        scalars: name -> step -> value of the training, empty where it is unknown.
+        has_curves: the folder has the scalars that a training logs.
         analyses: name in :data:`ANALYSES` -> content of its file.
         checkpoint: the best checkpoint below the folder, if there is one.
     """
@@ -43,7 +43,7 @@ class Run:
     fingerprint: str
     training: dict[str, Any]
     config: str = ""
-    scalars: dict[str, dict[int, float]] = field(default_factory=dict)
+    has_curves: bool = False
     analyses: dict[str, dict[str, Any]] = field(default_factory=dict)
     checkpoint: Path | None = None
 
@@ -67,7 +67,6 @@ def load_run(argument: str) -> Run:
         file for file in (folder / "provenance.json", predictions.parent / "provenance.json") if file.is_file()
     ]
     configs = sorted(folder.glob("*_resolved.txt"))
-    has_scalars = any(folder.glob("*/vis_data/scalars.json"))
     return Run(
         name=name or folder.name,
         folder=folder,
@@ -77,7 +76,7 @@ def load_run(argument: str) -> Run:
         fingerprint=fingerprint(rows.values()),
         training=_read_json(provenance[0]) if provenance else {},
         config=configs[0].read_text(encoding="utf-8") if configs else "",
-        scalars=read_scalars(folder) if has_scalars else {},
+        has_curves=any(folder.glob(f"*/{SCALARS}")),
         analyses=_analyses(folder),
         checkpoint=next((file for file in (folder / "best.pth", folder.parent / "best.pth") if file.is_file()), None),
     )

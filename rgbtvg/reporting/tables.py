@@ -12,9 +12,9 @@ import numpy as np
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation.calibration import area_under_risk_coverage, expected_calibration_error, scores_and_hits
 from rgbtvg.evaluation.comparison import SAMPLE_SCORES, compare_runs
-from rgbtvg.evaluation.groups import in_reading_order
-from rgbtvg.evaluation.intervals import Estimate, image_codes, minimum_detectable_difference
-from rgbtvg.evaluation.published import published_results
+from rgbtvg.evaluation.external import detectable_by_split
+from rgbtvg.evaluation.intervals import TOO_SMALL, Estimate
+from rgbtvg.evaluation.published import published_cells, published_datasets
 from rgbtvg.evaluation.table import formatted_table
 from rgbtvg.reporting.run import Run
 
@@ -78,23 +78,16 @@ def _by_split(run: Run, figure: str, score: Any) -> dict[str, float]:
 
 def split_table(run: Run) -> Table:
     """Every split and condition of a run, with 95 % intervals by images."""
-    names = list(run.result.overall.scores)
-    rows = [
-        [*one.group.labels, str(one.count), *(one.scores[name].percent() for name in names)]
-        for one in in_reading_order(run.result.groups)
-    ]
-    return Table(f"{slug(run)}_conditions", "By split and condition", ["split", "group", "count", *names], rows, 2)
+    return Table(f"{slug(run)}_conditions", "By split and condition", *run.result.cells(), 2)
 
 
 def detectable_table(run: Run) -> Table:
     """The smallest difference between two models that each split can show."""
-    rows = []
-    for one in run.result.splits:
-        members = [row for row in run.rows.values() if row["split"] == one.group.split and "iou" in row]
-        hits = np.array([row["iou"] >= 0.5 for row in members])
-        least = minimum_detectable_difference(hits, image_codes(members)) if members else None
-        rows.append([one.group.split, str(one.count), "-" if least is None else f"{100 * least:.1f}"])
-    headers = ["split", "count", "smallest difference that 80 % of tests would show (points)"]
+    rows = [
+        [split, TOO_SMALL if least is None else f"{100 * least:.1f}"]
+        for split, least in detectable_by_split(list(run.rows.values())).items()
+    ]
+    headers = ["split", "smallest difference that 80 % of tests would show (points)"]
     return Table(f"{slug(run)}_detectable", "What a split can show", headers, rows)
 
 
@@ -110,33 +103,20 @@ def comparison_tables(runs: Sequence[Run], metric: str = "acc@0.5") -> list[Tabl
     if not same or "iou" not in next(iter(first.rows.values())):
         return [Table("comparison", f"Differences to {first.name}", ["model"], [], note=note)] if different else []
     comparison = compare_runs({run.name: [run.rows] for run in [first, *same]}, metric)
-    headers = ["split", "group", "count", first.name, *(f"{run.name} - {first.name}" for run in same)]
-    rows, tests = [], []
-    for one in in_reading_order(comparison.groups):
-        cells = [one.differences[run.name].points() for run in same]
-        rows.append([*one.group.labels, str(one.count), f"{100 * one.means[first.name]:.2f}", *cells])
-        if not one.group.by:
-            for name, found in one.differences.items():
-                counts = [str(found.better), str(found.worse), f"{found.p_mcnemar:.2g}"]
-                tests.append([one.group.labels[0], name, *counts, f"{found.p:.2g}", f"{found.p_holm:.2g}"])
     title = f"Differences to {first.name}: {metric}, points with paired 95 % intervals over test images"
-    test_headers = ["split", "model", "better", "worse", "McNemar p", "p by images", "p, Holm"]
     return [
-        Table("comparison", title, headers, rows, 2, note),
-        Table("comparison_tests", f"Tests against {first.name}", test_headers, tests, 2),
+        Table("comparison", title, *comparison.cells(), 2, note),
+        Table("comparison_tests", f"Tests against {first.name}", *comparison.test_cells(), 2),
     ]
 
 
 def published_tables(runs: Sequence[Run], metric: str = "acc@0.5") -> list[Table]:
     """Published results on the data sets of the runs."""
     tables = []
-    for dataset in sorted({row["dataset"] for run in runs for row in run.rows.values()}):
-        results = published_results(dataset=dataset, metric=metric)
-        splits = list(dict.fromkeys(split for result in results for split in result.scores))
-        rows = [[r.row, r.source, r.modality, *(str(r.scores.get(split, "")) for split in splits)] for r in results]
+    for dataset in published_datasets(row["dataset"] for run in runs for row in run.rows.values()):
+        headers, rows = published_cells(dataset, metric)
         if rows:
-            headers = ["result", "source", "modality", *splits]
-            tables.append(Table(f"published_{dataset}", f"Published {metric} on {dataset}, per cent", headers, rows, 3))
+            tables.append(Table(f"published_{dataset}", f"Published {metric} on {dataset}, per cent", headers, rows, 4))
     return tables
 
 
