@@ -167,7 +167,7 @@ class LocalServer(ThreadingHTTPServer):
 
 
 class LocalHandler(BaseHTTPRequestHandler):
-    """Answers the requests that :class:`SenderCheck` accepts. An error is ``{"error": expression}``."""
+    """Answers the requests that :class:`SenderCheck` accepts. An error is ``{"error": message}``."""
 
     server: LocalServer
     protocol_version = "HTTP/1.1"

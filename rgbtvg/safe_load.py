@@ -73,7 +73,7 @@ def load_file(path: str | Path, map_location: Any = "cpu") -> Any:
     except Exception as error:
         # Damaged or hostile bytes make the readers fail in any way; nothing of the file has been executed.
         raise CheckpointError(
-            f"{path} cannot be read: it is damaged or not a file of torch.save ({_line(error)})"
+            f"{path} cannot be read: it is damaged or not a file of torch.save ({first_line(error)})"
         ) from None
 
 
@@ -94,12 +94,12 @@ def load_pickle(path: str | Path) -> Any:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from None
     except Exception as error:
         raise CheckpointError(
-            f"{path} is refused: it is damaged or holds more than plain data ({_line(error)})"
+            f"{path} is refused: it is damaged or holds more than plain data ({first_line(error)})"
         ) from None
 
 
-def _line(error: Exception) -> str:
-    """The first expression of an error, on one line."""
+def first_line(error: Exception) -> str:
+    """The first sentence of an error, on one line."""
     return " ".join(str(error).split()).split(". ")[0] or type(error).__name__
 
 

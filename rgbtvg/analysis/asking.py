@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from rgbtvg.analysis.subject import Subject
 from rgbtvg.datasets.corruptions import Images
 from rgbtvg.datasets.image_files import read_image
 from rgbtvg.errors import DataError
+from rgbtvg.evaluation.groups import LENGTH, WHOLE, Group, bucket
 from rgbtvg.evaluation.intervals import image_codes
 from rgbtvg.evaluation.sample_metric import as_boxes, make_row
 from rgbtvg.structures.boxes import aligned_iou
@@ -60,6 +62,13 @@ class Answers:
     boxes: dict[str, NDArray[np.float64]]
     asked: dict[str, NDArray[np.bool_]]
     unreadable: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def groups(self) -> dict[Group, NDArray[np.int64]]:
+        """Group -> indices of its rows: the split as a whole, its subsets and its conditions."""
+        rows = [{**row, "index": index} for index, row in enumerate(self.rows)]
+        found = {group: np.array([row["index"] for row in members]) for group, members in bucket(rows).items()}
+        return {group: places for group, places in found.items() if group.split != WHOLE and group.by != LENGTH}
 
     def ious(self, name: str, truths: Sequence[Sequence[Sequence[float]]] | None = None) -> NDArray[np.float64]:
         """(N,) IoU of the boxes of a question with the true boxes; 0 where nothing was predicted or asked.

@@ -10,7 +10,7 @@ from rgbtvg.analysis.asking import CLEAN, Answers, Question, ask
 from rgbtvg.analysis.audit import Audit, estimate
 from rgbtvg.analysis.changes import Change, Corrupted, Swapped, Without
 from rgbtvg.analysis.subject import Subject
-from rgbtvg.analysis.tables import difference, groups_of, line, share
+from rgbtvg.analysis.tables import difference, line, share
 from rgbtvg.errors import ConfigError
 
 SHIFT_SEVERITY = 4
@@ -37,7 +37,7 @@ def audit_cameras(subject: Subject, progress: bool = True) -> Audit:
     hits = {name: answers.ious(name) >= 0.5 for name in changes}
     of_rgb, of_thermal = shapley(hits["none"], hits["rgb"], hits["thermal"], hits[CLEAN])
     records = []
-    for group, places in groups_of(answers).items():
+    for group, places in answers.groups.items():
         scores: dict[str, Any] = {
             name: share(hits[kind], answers, places)
             for name, kind in (("both", CLEAN), ("rgb", "rgb"), ("thermal", "thermal"), ("none", "none"))
@@ -113,7 +113,7 @@ def audit_controls(subject: Subject, progress: bool = True) -> Audit:
     base = hits["absent"]
     records = []
     for name in changes:
-        for group, places in groups_of(answers).items():
+        for group, places in answers.groups.items():
             scores = {
                 "acc@0.5": share(hits[name], answers, places),
                 "rescued": share(hits[name] & ~base, answers, places),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,9 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from rgbtvg.datasets.corruptions import Images, corrupt, fill_stream
+from rgbtvg.datasets.corruptions.base import Means
 from rgbtvg.datasets.transforms.base import resize_image
-
-Means = Mapping[str, Sequence[float]]
 
 
 class Change(Protocol):

@@ -14,6 +14,8 @@ from rgbtvg.analysis.changes import generator, pair_key
 from rgbtvg.datasets.synthetic import read_extras
 from rgbtvg.datasets.synthetic.exchange import VALUES, exchanges, reworded
 from rgbtvg.datasets.transforms.directions import mirror_expression
+from rgbtvg.evaluation.sample_metric import as_boxes
+from rgbtvg.structures.boxes import pairwise_iou
 
 COLOURS = ("red", "blue", "green", "yellow", "white", "black", "brown", "grey", "gray", "silver", "orange", "purple")
 CATEGORIES = ("car", "truck", "bus", "van", "person", "pedestrian", "man", "woman", "bicycle", "motorcycle", "dog")
@@ -78,7 +80,7 @@ def _general(record: Mapping[str, Any]) -> Iterator[Edit]:
 def _of_same_image(record: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> Iterator[Edit]:
     """The first sentence about the same image that means another object."""
     for other in others:
-        if all(_overlap(mine, box) < FAR for mine in record["boxes"] for box in other["boxes"]):
+        if (pairwise_iou(as_boxes(record["boxes"]), as_boxes(other["boxes"])) < FAR).all():
             yield Edit("other sentence", other["expression"], "change", other["boxes"])
             return
 
@@ -112,15 +114,6 @@ def _exchange_word(text: str, values: Sequence[str], rng: np.random.Generator) -
     old = found[0].lower()
     others = [one for one in values if one != old and one not in text.lower() and not {one, old} <= PEOPLE]
     return f"{text[: found.start()]}{others[rng.integers(len(others))]}{text[found.end() :]}"
-
-
-def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
-    """IoU of two boxes xyxy."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    common = max(width, 0.0) * max(height, 0.0)
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common
-    return common / union if union > 0 else 0.0
 
 
 def _synthetic_extras(records: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

@@ -12,7 +12,7 @@ import numpy as np
 from rgbtvg.analysis.asking import CLEAN, Answers, Question, ask
 from rgbtvg.analysis.changes import Corrupted
 from rgbtvg.analysis.subject import Subject
-from rgbtvg.analysis.tables import difference, groups_of, line, percent, share, write_results
+from rgbtvg.analysis.tables import difference, line, percent, share, write_results
 from rgbtvg.datasets.corruptions import FAMILIES, SEVERITIES, get_corruption, names_of
 from rgbtvg.errors import ConfigError
 from rgbtvg.evaluation.table import text_table
@@ -134,7 +134,7 @@ def _records(answers: Answers, cases: Sequence[tuple[str, int | None]]) -> list[
         corruption = None if kind == CLEAN else get_corruption(kind)
         found = ious[kind, severity]
         change = (found >= 0.5).astype(float) - (clean >= 0.5)
-        for group, places in groups_of(answers).items():
+        for group, places in answers.groups.items():
             places = places[answers.asked[_label(kind, severity)][places]]
             scores = {
                 "acc@0.5": share(found >= 0.5, answers, places),

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.config import Config
 
 from rgbtvg.analysis.changes import pair_key
@@ -62,10 +61,7 @@ class Subject:
         tokenize = self.find.tokenize
         if tokenize is not None:
             ids = tokenize.tokenizer("")["input_ids"] or [tokenize.tokenizer.unk_token_id or 0]
-            token_ids = torch.full((tokenize.max_length,), tokenize.pad_id, dtype=torch.int64)
-            token_ids[: len(ids)] = torch.tensor(ids)
-            sample["data_samples"].token_ids = token_ids
-            sample["data_samples"].token_padding_mask = torch.arange(tokenize.max_length) >= len(ids)
+            sample["data_samples"].token_ids, sample["data_samples"].token_padding_mask = tokenize.padded(ids)
         return sample
 
 

@@ -12,18 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rgbtvg.analysis.asking import Answers
-from rgbtvg.evaluation.groups import LENGTH, WHOLE, Group, bucket
+from rgbtvg.evaluation.groups import Group
 from rgbtvg.evaluation.intervals import Estimate, mean, proportion
 from rgbtvg.files import replacing
-
-Groups = dict[Group, NDArray[np.int64]]
-
-
-def groups_of(answers: Answers) -> Groups:
-    """Group -> indices of its rows: the split as a whole, its subsets and its conditions."""
-    rows = [{**row, "index": index} for index, row in enumerate(answers.rows)]
-    found = {group: np.array([row["index"] for row in members]) for group, members in bucket(rows).items()}
-    return {group: places for group, places in found.items() if group.split != WHOLE and group.by != LENGTH}
 
 
 def share(hits: NDArray[np.bool_], answers: Answers, places: NDArray[np.int64]) -> Estimate:

@@ -10,7 +10,7 @@ from rgbtvg.analysis.asking import CLEAN, Answers, Question, ask
 from rgbtvg.analysis.audit import Audit, estimate
 from rgbtvg.analysis.edits import FAR, Edit, edits_of
 from rgbtvg.analysis.subject import Subject
-from rgbtvg.analysis.tables import groups_of, line, share
+from rgbtvg.analysis.tables import line, share
 from rgbtvg.errors import DataError
 
 
@@ -54,7 +54,7 @@ def _records(name: str, edits: dict[int, Edit], answers: Answers) -> list[dict[s
     truths = [edits[i].truth or [] if i in edits else [] for i in range(len(answers.rows))]
     after = answers.ious(name, truths) >= 0.5
     records = []
-    for group, places in groups_of(answers).items():
+    for group, places in answers.groups.items():
         places = np.array([place for place in places if place in edits], dtype=np.int64)
         if not len(places):
             continue

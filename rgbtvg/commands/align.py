@@ -67,7 +67,8 @@ def main() -> None:
 
 
 def pairs_of(rgb: Path, thermal: Path) -> list[tuple[Path, Path]]:
-    """Files of equal names up to the suffix, sorted."""
+    """Images of equal names up to the suffix, sorted."""
+    from rgbtvg.datasets.conversion.detection import by_stem
     from rgbtvg.errors import DataError
 
     for path in (rgb, thermal):
@@ -77,10 +78,7 @@ def pairs_of(rgb: Path, thermal: Path) -> list[tuple[Path, Path]]:
         return [(rgb, thermal)]
     if not (rgb.is_dir() and thermal.is_dir()):
         raise DataError("RGB and THERMAL must be two images or two folders")
-    colour, warm = (
-        {path.stem: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")}
-        for folder in (rgb, thermal)
-    )
+    colour, warm = by_stem(rgb), by_stem(thermal)
     names = sorted(colour.keys() & warm.keys())
     if not names:
         raise DataError(f"no image of {rgb} has one of the same name in {thermal}")

@@ -56,6 +56,10 @@ def _encode_rle(annotation: Mapping[str, Any], height: int, width: int) -> Mappi
     return {"size": size, "counts": counts}
 
 
+LONGEST_RUN = 8
+"""Groups of five bits of one run; seven are enough for any image."""
+
+
 def covers_image(rle: Mapping[str, Any]) -> bool:
     """True if the text counts of a COCO RLE are one of its size; pycocotools decodes others to chance memory."""
     counts, (height, width) = rle["counts"], rle["size"]
@@ -67,23 +71,19 @@ def _covered_by(counts: bytes) -> int | None:
 
     Each run is written in groups of five bits with a sign, from the third on as the difference to the last but one.
     """
-    runs: list[int] = []
-    value = shift = 0
-    for byte in counts:
-        group = byte - 48
-        if not 0 <= group < 64 or shift > 35:
-            return None
-        value |= (group & 31) << shift
-        shift += 5
-        if group & 32:
-            continue
-        if group & 16:
-            value -= 1 << shift
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
-        if runs[-1] < 0:
-            return None
-        value = shift = 0
-    return sum(runs) if shift == 0 else None
+    groups = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
+    last = np.flatnonzero(groups & 32 == 0)  # of each run
+    if not len(groups) or groups.min() < 0 or groups.max() > 63 or not len(last) or last[-1] != len(groups) - 1:
+        return None
+    first = np.concatenate([[0], last[:-1] + 1])
+    lengths = last - first + 1
+    if lengths.max() > LONGEST_RUN:
+        return None
+    shifts = 5 * (np.arange(len(groups)) - np.repeat(first, lengths))
+    values = np.add.reduceat((groups & 31) << shifts, first)
+    values -= np.where(groups[last] & 16, 1 << 5 * lengths, 0)
+    runs = np.concatenate([values[:1], np.cumsum(values[1::2]), np.cumsum(values[2::2])])
+    return None if runs.min() < 0 else int(runs.sum())
 
 
 def _polygons(annotation: Any) -> list[list[float]]:

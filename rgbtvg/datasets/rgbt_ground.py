@@ -173,7 +173,7 @@ class RGBTGround(GroundingDataset):
         return rows
 
     def compare_subsets(self) -> list[str]:
-        """An expression for every file of a test subset that holds other rows than the labels of `test` say."""
+        """A message for every file of a test subset that holds other rows than the labels of `test` say."""
         test = self._rows(self.dataset, "test")
         messages = []
         for split in (*TEST_SUBSETS, *(f"test_{tag}" for tag in TAGS)):

@@ -20,7 +20,7 @@ from PIL import Image
 from rgbtvg.datasets.transforms.loading import to_rgb, to_thermal
 from rgbtvg.errors import DataError
 from rgbtvg.files import replacing
-from rgbtvg.inspection.registration import estimate_shift
+from rgbtvg.inspection.registration import edge_magnitude, estimate_shift
 
 Size = tuple[int, int]
 COLUMNS = ("rgb_x", "rgb_y", "thermal_x", "thermal_y")
@@ -212,10 +212,8 @@ def _with_edges(colour: NDArray[Any], warm: NDArray[Any], width: int) -> NDArray
 
 
 def _edges(grey: NDArray[Any]) -> NDArray[np.float32]:
-    """Gradient magnitude (H, W), compressed so that no single edge rules."""
-    smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 1.0)
-    magnitude = np.sqrt(np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)))
-    return cv2.GaussianBlur(magnitude, (0, 0), 1.5).astype(np.float32)
+    """Gradient magnitude (H, W), blurred so that near edges attract each other."""
+    return cv2.GaussianBlur(edge_magnitude(grey), (0, 0), 1.5).astype(np.float32)
 
 
 def _plain(matrix: NDArray[Any]) -> tuple[tuple[float, ...], ...]:

@@ -60,11 +60,15 @@ def estimate_shift(colour: np.ndarray, thermal: np.ndarray) -> Shift | None:
     return Shift(dx * width / size[0], dy * height / size[1], value, relative)
 
 
-def _edges(grey: np.ndarray) -> np.ndarray:
-    """Gradient magnitude (H, W), compressed so that no single edge rules, without its slow part."""
+def edge_magnitude(grey: np.ndarray) -> np.ndarray:
+    """Gradient magnitude (H, W), compressed so that no single edge rules."""
     smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 1.0)
-    gradient = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
-    magnitude = np.sqrt(gradient)
+    return np.sqrt(np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)))
+
+
+def _edges(grey: np.ndarray) -> np.ndarray:
+    """Gradient magnitude (H, W) without its slow part."""
+    magnitude = edge_magnitude(grey)
     return magnitude - cv2.GaussianBlur(magnitude, (0, 0), 12.0)
 
 

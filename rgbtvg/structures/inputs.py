@@ -9,7 +9,7 @@ from torch import Tensor
 MODALITY_STREAMS = {"rgb": ("rgb",), "ir": ("ir",), "rgbt": ("rgb", "ir")}
 """Image streams that each value of a config's `modality` reads."""
 STREAM_TITLES = {"rgb": "RGB", "ir": "thermal"}
-"""Streams as messages and pictures name them."""
+"""Names of the streams in messages and drawings."""
 
 
 @dataclass

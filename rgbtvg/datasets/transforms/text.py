@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,15 @@ class Tokenize(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         ids, warnings = self._encode(results["expression"])
         results["warnings"] = [*results.get("warnings", ()), *warnings]
+        results["token_ids"], results["token_padding_mask"] = self.padded(ids)
+        return results
+
+    def padded(self, ids: Sequence[int] | np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids of an expression with padding behind them, and True where padded; both (max_length,)."""
         token_ids = np.full(self.max_length, self.pad_id, dtype=np.int64)
         token_ids[: len(ids)] = ids
-        results["token_ids"] = torch.from_numpy(token_ids)
-        padded = token_ids == self.pad_id if self.mask_pad_id else np.arange(self.max_length) >= len(ids)
-        results["token_padding_mask"] = torch.from_numpy(padded)
-        return results
+        mask = token_ids == self.pad_id if self.mask_pad_id else np.arange(self.max_length) >= len(ids)
+        return torch.from_numpy(token_ids), torch.from_numpy(mask)
 
     def tokens(self, ids: list[int]) -> list[str]:
         """The pieces of text that ids stand for, as the tokenizer writes them."""

@@ -14,7 +14,7 @@ def _faults(survey: Survey, kind: str) -> Iterator[Finding]:
     return (Finding(fault.message) for fault in survey.faults if fault.kind == kind)
 
 
-@survey_check("error", "Set the option that the expression names, or correct the files; then check again.", level="set")
+@survey_check("error", "Set the option that the message names, or correct the files; then check again.", level="set")
 def impossible_set(survey: Survey) -> Iterator[Finding]:
     """The set as a whole cannot be right"""
     return _faults(survey, "set")
@@ -26,7 +26,7 @@ def repaired_rows(survey: Survey) -> Iterator[Finding]:
     return _faults(survey, "repair")
 
 
-@survey_check("error", "Put the file there, or correct what the expression names.", level="file")
+@survey_check("error", "Put the file there, or correct what the message names.", level="file")
 def unreadable_annotation(survey: Survey) -> Iterator[Finding]:
     """An annotation file or a loader of the config cannot be read"""
     return _faults(survey, "file")

@@ -45,7 +45,7 @@ class Check:
 
     Args:
         name: of the function.
-        title: what is wrong, as an expression without full stop: the function's docstring.
+        title: what is wrong, as a sentence without full stop: the function's docstring.
         severity: one of :data:`SEVERITIES`.
         advice: what to do.
         find: gives the findings.

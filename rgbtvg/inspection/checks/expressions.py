@@ -17,10 +17,10 @@ LONGEST = 60
 """Words; annotators are asked for one sentence."""
 TOOL_LANGUAGE = re.compile(
     r"\b(bounding[ -]?box(es)?|bbox(es)?|coordinates?|annotat(ed|ion|ions)|ground[ -]truth|"
-    r"(the|this|provided|given) (picture|image|photo) (shows|depicts|contains)|as an ai\b|language model|"
+    r"(the|this|provided|given) (image|picture|photo) (shows|depicts|contains)|as an ai\b|language model|"
     r"i('m| am)? (sorry|cannot|can't|unable)|(red|green|blue|yellow) (box|rectangle) (drawn|marked|highlighted)|"
     r"(specified|designated|given|target) (region|area|category|object)|x ?= ?\d+|"
-    r"here is (a|the) (description|expression))"
+    r"here is (a|the) (description|sentence|expression))"
     r"|[\[(] ?\d+(\.\d+)?( ?, ?\d+(\.\d+)?){3} ?[\])]|</?(box|ref|think|img)>",
     re.IGNORECASE,
 )
