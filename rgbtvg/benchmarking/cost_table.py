@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from multiprocessing import get_context
-from pathlib import Path
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 METHODS = (
     "faoa/faoa_bert",
     "faoa/faoa_lstm",
@@ -68,7 +66,7 @@ def cost_table(
     figures = {}
     for name in methods:
         with get_context("spawn").Pool(1) as pool:  # a process of its own: memory counts from nothing
-            side, row = pool.apply(_measure, (str(CONFIGS / f"{name}.py"), list(options), threads, rounds))
+            side, row = pool.apply(_measure, (name, list(options), threads, rounds))
         figures[name] = row
         cells = [format(row[key], form) if key in row else "" for key, (_, form) in COLUMNS.items()]
         report(f"| {name} | {side} | {' | '.join(cells)} |")

@@ -25,10 +25,10 @@ from rgbtvg.benchmarking.loading_benchmark import LoadingDataset
 from rgbtvg.datasets.collate import collate_grounding
 from rgbtvg.engine.acceleration import accelerate, prefer_fused
 from rgbtvg.engine.config import load_config
+from rgbtvg.engine.config_files import shipped_configs
 from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import MODELS, OPTIM_WRAPPERS
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 FULL = ("rgbt_vgnet_b16", "hivg_b16", "clip_vg_b16", "transvg_r50", "oneref_b16", "simvg_b32")
 TINY = ("rgbt_vgnet_tiny", "hivg_tiny", "clip_vg_tiny", "transvg_tiny", "oneref_tiny", "simvg_tiny")
 MODES = ("fp32", "bf16", "bf16 + compile")
@@ -90,7 +90,7 @@ class Check:
     def speed(self, name: str, mode: str) -> dict[str, float]:
         """Pairs per second and peak memory of training and inference, and of a plain CLIP beside it."""
         torch._dynamo.reset()
-        config = find_config(name)
+        config = load_config(name)
         model, trained = self.trained(config)
         inputs = random_inputs(model, config.image_size, config.max_length, self.batch, self.device)
         samples = random_samples(inputs)
@@ -133,6 +133,7 @@ class Check:
         """A model with random weights and every layer open, and its optimizer, as a run builds them."""
         torch.manual_seed(0)
         model: BaseGrounder = MODELS.build(copy.deepcopy(config.model)).to(self.device)
+        torch.set_float32_matmul_precision("high")
         accelerate(model)
         if hasattr(model, "unfreeze_layers"):
             model.unfreeze_layers(1.0)
@@ -160,7 +161,7 @@ class Check:
         """Largest difference between the boxes of the CPU and of this device in float32 without TF32."""
         before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("highest")
-        config = find_config(name)
+        config = load_config(name)
         torch.manual_seed(0)
         model: BaseGrounder = MODELS.build(copy.deepcopy(config.model)).eval()
         boxes = []
@@ -174,7 +175,7 @@ class Check:
         """Pairs per second of the training pipeline on all cores, files of 1280 x 960 and 1024 x 768 mixed."""
         workers = (os.cpu_count() or 1) if self.full else 0
         with tempfile.TemporaryDirectory(prefix="rgbtvg_gpu_check_") as folder:
-            pairs = LoadingDataset(find_config(self.names[0]), Path(folder), LOADED_PAIRS if self.full else 4)
+            pairs = LoadingDataset(load_config(self.names[0]), Path(folder), LOADED_PAIRS if self.full else 4)
             loader = DataLoader(pairs, self.batch, num_workers=workers, collate_fn=collate_grounding)
             list(loader)  # starts the workers and fills the file cache
             begin = time.perf_counter()
@@ -186,7 +187,7 @@ class Check:
         steps = CURVE_STEPS if self.full else 3
         curves = {}
         for mode in (MODES[0], MODES[-1]):
-            config = find_config("rgbt_vgnet_tiny")
+            config = load_config("rgbt_vgnet_tiny")
             model, optimizer = self.trained(config)
             if mode.endswith("compile"):
                 torch._dynamo.reset()
@@ -206,13 +207,7 @@ class Check:
 
 def tiny_configs() -> list[str]:
     """Names of the tiny configs, one per method."""
-    return sorted(path.stem for path in CONFIGS.glob("*/*_tiny.py") if path.stem == f"{path.parent.name}_tiny")
-
-
-def find_config(name: str) -> Config:
-    """The config file of this name."""
-    (path,) = CONFIGS.glob(f"*/{name}.py")
-    return load_config(path)
+    return [name for name, path in shipped_configs().items() if name == f"{path.parent.name}_tiny"]
 
 
 def table(figures: dict[str, Any]) -> str:

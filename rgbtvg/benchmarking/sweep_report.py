@@ -31,7 +31,7 @@ class SweepLine:
         accuracy: mean Acc@0.5 of the test split, in [0, 1].
         accuracy_70: mean Acc@0.7.
         seeds: Acc@0.5 of every seed.
-        subsets: subset of the test split -> mean Acc@0.5 and Acc@0.7.
+        scores: split or subset -> mean Acc@0.5 and Acc@0.7.
         baseline: name of the line that it is compared with.
         difference: to the baseline, with its paired 95 % interval.
         parameters: number of parameters that are trained at the end.
@@ -45,7 +45,7 @@ class SweepLine:
     accuracy: float
     accuracy_70: float
     seeds: list[float]
-    subsets: dict[str, Accuracies]
+    scores: dict[str, Accuracies]
     baseline: str | None
     difference: dict[str, Any] | None
     parameters: int
@@ -79,7 +79,7 @@ def sweep_lines(table: SweepTable, runs: Iterable[SweepRun]) -> list[SweepLine]:
                 *key,
                 *scores["test"],
                 comparison.seeds[name],
-                {g.group.value: scores[g.group.value] for g in comparison.groups if g.group.by == "subset"},
+                scores,
                 label(baseline) if baseline in predictions else None,
                 asdict(whole.differences[name]) if name in whole.differences else None,
                 records[0]["parameters"],
@@ -155,7 +155,7 @@ def markdown(lines: Sequence[SweepLine]) -> str:
     from rgbtvg.evaluation.comparison import Difference
     from rgbtvg.evaluation.table import text_table
 
-    subsets = list(dict.fromkeys(name for line in lines for name in line.subsets))
+    subsets = list(dict.fromkeys(name for line in lines for name in line.scores if name not in ("val", "test")))
     rows = [
         [
             " ".join(part for part in (line.row, line.dataset) if part),
@@ -164,7 +164,7 @@ def markdown(lines: Sequence[SweepLine]) -> str:
             both((line.accuracy, line.accuracy_70)),
             Difference(**line.difference).points() if line.difference else "",
             ", ".join(f"{100 * value:.1f}" for value in line.seeds),
-            *(both(line.subsets[name]) if name in line.subsets else "" for name in subsets),
+            *(both(line.scores[name]) if name in line.scores else "" for name in subsets),
             f"{line.parameters / 1e6:.2f} M",
             str(line.steps),
             "" if line.cpu_seconds is None else f"{line.cpu_seconds:.0f}",
@@ -175,14 +175,11 @@ def markdown(lines: Sequence[SweepLine]) -> str:
     return text_table([*headers, "learn", "steps", "CPU s"], rows, left=3)
 
 
-def paper_table(table: SweepTable, runs: Iterable[SweepRun]) -> str:
+def paper_table(table: SweepTable, lines: Iterable[SweepLine]) -> str:
     """The benchmark's layout: a line per method and modality, the splits of every dataset as columns."""
     from rgbtvg.evaluation.table import text_table
 
-    seeds: dict[tuple[str, str, str], list[dict[str, Accuracies]]] = {}
-    for run in runs:
-        seeds.setdefault(run.key, []).append(split_scores(predicted_rows(run).values()))
-    scores = {key: mean_scores(found) for key, found in seeds.items()}
+    scores = {(line.row, line.modality, line.dataset): line.scores for line in lines}
     columns = [(dataset, split) for dataset in table.datasets for split in SUBSETS]
     rows = []
     for row in table.rows:

@@ -16,18 +16,14 @@ from rgbtvg.registry import OPTIMIZERS
 CONVOLUTIONAL = (ResNetTrunk, Darknet53, ConvEncoder)
 
 
-def accelerate(model: nn.Module, tf32: bool = True) -> None:
-    """On a GPU, lay out convolutional encoders as its kernels want them, and set the float32 matrix products.
+def accelerate(model: nn.Module) -> None:
+    """On a GPU, lay out convolutional encoders as its kernels want them.
 
     Args:
         model: before DDP wraps it, whose buckets follow the layout of the parameters.
-        tf32: TensorFloat-32 in float32 matrix products.
     """
-    if not torch.cuda.is_available():
-        return
-    torch.set_float32_matmul_precision("high" if tf32 else "highest")
     for part in model.modules():
-        if isinstance(part, CONVOLUTIONAL):
+        if torch.cuda.is_available() and isinstance(part, CONVOLUTIONAL):
             part.to(memory_format=torch.channels_last)
 
 

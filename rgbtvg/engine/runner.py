@@ -96,7 +96,7 @@ class GroundingRunner(WritesConfig, LogsAsConfigured, ResumesOrSaysWhy, Runner):
     def build_model(self, model: nn.Module | dict) -> nn.Module:
         """MMEngine's entry, called before the model is wrapped."""
         built = super().build_model(model)
-        accelerate(built, self.cfg.get("tf32", True))
+        accelerate(built)
         return built
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
@@ -283,6 +283,7 @@ def build_runner(config: Config, training: bool = True) -> Runner:
             raise ConfigError("EMAHook is not supported with FSDPStrategy (sharded parameters)")
     else:
         config = _for_test(config, distributed)
+    torch.set_float32_matmul_precision("high" if config.get("tf32", True) else "highest")
     with building(config, config.get("load_from")):
         runner = (GroundingFlexibleRunner if config.get("strategy") else GroundingRunner).from_cfg(config)
         if not training and not config.get("strategy"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Resources(Hook):
 
     def after_train_epoch(self, runner: Runner) -> None:
         pages = int((PROCESS / "statm").read_text().split()[1])
-        children = sum(len((task / "children").read_text().split()) for task in (PROCESS / "task").iterdir())
+        children = len(multiprocessing.active_children())
         files = len(list((PROCESS / "fd").iterdir()))
         Resources.seen.append((files, pages * os.sysconf("SC_PAGESIZE"), children))
 

@@ -12,6 +12,12 @@ from torch import Tensor
 from rgbtvg.registry import HOOKS
 
 
+def log_is_due(runner: Runner, batch_idx: int) -> bool:
+    """True in the steps whose values the logger writes: at its interval, and at the end of an epoch."""
+    interval = next((hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)), 1)
+    return (batch_idx + 1) % interval == 0 or batch_idx + 1 == len(runner.train_dataloader)
+
+
 @HOOKS.register_module()
 class DeferredScalarsHook(RuntimeInfoHook):
     """``RuntimeInfoHook`` that never waits for the device between two lines of the log.
@@ -21,13 +27,7 @@ class DeferredScalarsHook(RuntimeInfoHook):
     """
 
     def __init__(self) -> None:
-        self.interval = 1
         self.pending: list[tuple[str, Tensor]] = []
-
-    def before_train(self, runner: Runner) -> None:
-        """Note the interval of the logger."""
-        super().before_train(runner)
-        self.interval = next((hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)), 1)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Tensor] | None = None
@@ -36,7 +36,7 @@ class DeferredScalarsHook(RuntimeInfoHook):
         norm = getattr(runner.optim_wrapper, "grad_norm", None)
         scalars = {**({} if norm is None else {"grad_norm": norm}), **(outputs or {})}
         self.pending += [(f"train/{name}", torch.as_tensor(value).detach()) for name, value in scalars.items()]
-        if self.every_n_inner_iters(batch_idx, self.interval) or self.end_of_epoch(runner.train_dataloader, batch_idx):
+        if log_is_due(runner, batch_idx):
             self.before_gather_checkpoint(runner)
 
     def before_gather_checkpoint(self, runner: Runner) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_gather_object
-from mmengine.hooks import Hook, LoggerHook
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
+from rgbtvg.engine.hooks.deferred_scalars_hook import log_is_due
 from rgbtvg.errors import TrainingError
 from rgbtvg.registry import HOOKS
 
@@ -31,13 +32,11 @@ class NonFiniteLossHook(Hook):
     def __init__(self, max_in_a_row: int = 10) -> None:
         self.max_in_a_row = max_in_a_row
         self.in_a_row = 0
-        self.interval = 1
         self.pending: list[tuple[int, Tensor, list[str]]] = []  # step, whether it was dropped, its samples
 
     def before_train(self, runner: Runner) -> None:
         """Continue the count of the checkpoint."""
         self.in_a_row = runner.message_hub.get_info("non_finite_in_a_row", 0)
-        self.interval = next((hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)), 1)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Note the step."""
@@ -45,7 +44,7 @@ class NonFiniteLossHook(Hook):
         if skipped is None:
             return
         self.pending.append((runner.iter + 1, skipped, [sample.sample_id for sample in data_batch["data_samples"]]))
-        if self.every_n_inner_iters(batch_idx, self.interval) or self.end_of_epoch(runner.train_dataloader, batch_idx):
+        if log_is_due(runner, batch_idx):
             self.before_gather_checkpoint(runner)
 
     def before_gather_checkpoint(self, runner: Runner) -> None:

@@ -193,7 +193,7 @@ class AdaLoRA(LoRA):
         """``loss_orthogonality``, averaged over the trainable updates."""
         learning = [update for update in adaptive_updates(model) if update.up.requires_grad and not update.detached]
         terms = [update.orthogonality() for update in learning]
-        mean = torch.stack(terms).mean() if terms else torch.zeros(())
+        mean = torch.stack(terms).mean() if terms else next(model.parameters()).new_zeros(())
         return {"loss_orthogonality": ORTHOGONALITY_WEIGHT * mean}
 
 

@@ -39,7 +39,7 @@ class LSTMEncoder(BaseModule):
         """
         lengths = (~padding_mask).sum(1)
         words = self.proj(self.dropout(self.embedding(token_ids))).relu()
-        if torch.compiler.is_compiling():  # lengths have no values in a traced program, so that nothing can be packed
+        if torch.compiler.is_compiling() or token_ids.is_meta:  # lengths without values cannot be packed
             tokens = self._padded(words, lengths)
         else:
             packed = pack_padded_sequence(words, lengths.cpu(), batch_first=True, enforce_sorted=False)

@@ -10,7 +10,6 @@ import torch
 from mmengine.model import BaseModule
 from PIL import Image
 from torch import Tensor
-from torchvision.ops import nms
 
 from rgbtvg.models.general.folder import folder_identity
 
@@ -95,5 +94,7 @@ def best_boxes(boxes_xyxy: Tensor, scores: Tensor, size: tuple[int, int]) -> Loc
     boxes = boxes_xyxy.float()
     limit = boxes.new_tensor([*size, *size])
     boxes = torch.minimum(boxes.clamp(min=0), limit)
+    from torchvision.ops import nms  # takes seconds to import, and few runs need it
+
     kept = nms(boxes, scores.float(), MAX_OVERLAP)[:MAX_BOXES]
     return Located(boxes[kept].cpu(), scores[kept].float().cpu())

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rgbtvg.errors import CheckpointError
+from rgbtvg.safe_load import first_line
 
 ATTENTION = (None, "eager", "sdpa")
 """Implementations of attention that are part of PyTorch and `transformers`; others are downloaded and run."""
@@ -55,12 +56,12 @@ def load_folder(path: str | Path, model_class: str, processor_class: str, parts:
                 folder, dtype="auto", use_safetensors=True, output_loading_info=True, **local
             )
         except Exception as error:  # damaged files make transformers fail in any way
-            reason = _line(error).replace(folder, str(path))
+            reason = first_line(error)[:200].replace(folder, str(path))
             raise CheckpointError(f"{path} cannot be read as {model_class}: {reason}") from error
         try:
             processor = getattr(transformers, processor_class).from_pretrained(folder, **local)
         except Exception as error:
-            reason = _line(error).replace(folder, str(path))
+            reason = first_line(error)[:200].replace(folder, str(path))
             raise CheckpointError(
                 f"{path} has no readable processor of {processor_class} (preprocessor_config.json or "
                 f"processor_config.json, tokenizer.json, tokenizer_config.json): {reason}"
@@ -120,7 +121,9 @@ def _checked_configuration(path: Path, what: str, kind: str, parts: tuple[str, .
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
         found = config["model_type"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} has no readable config.json with a model_type ({_line(error)})") from None
+        raise CheckpointError(
+            f"{path} has no readable config.json with a model_type ({first_line(error)[:200]})"
+        ) from None
     if found != kind:
         raise CheckpointError(f"{path} holds a model of type {found!r}, and {what} is of type {kind!r}")
     for key, value in _settings(config):
@@ -166,7 +169,3 @@ def _quiet() -> Iterator[None]:
         transformers_logging.set_verbosity(level)
         if bars:
             transformers_logging.enable_progress_bar()
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()).split(". ")[0][:200] or type(error).__name__

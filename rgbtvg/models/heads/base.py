@@ -24,7 +24,7 @@ class Head(nn.Module):
         """Loss terms by name.
 
         Args:
-            outputs: what ``Grounder.encode`` returned.
+            outputs: what ``BaseGrounder.encode`` returned.
             targets: what :meth:`targets` returned.
         """
         raise NotImplementedError

@@ -128,14 +128,17 @@ class SetCriterion:
         labels = torch.ones(logits.shape[:2], dtype=torch.long, device=logits.device)
         labels[match.sample, match.query] = 0
         logits = full_precision(logits)
-        class_weights = torch.cat((logits.new_ones(1), logits.new_full((1,), self.empty_weight)))
-        entropy = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), class_weights)
+        entropy = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), self._class_weights(logits))
         l1, giou = self.box_terms(boxes, match)
         return {
             "class": self.class_weight * entropy,
             "bbox": self.l1_weight * l1.sum() / match.count,
             "giou": self.giou_weight * giou.sum() / match.count,
         }
+
+    def _class_weights(self, logits: Tensor) -> Tensor:
+        """(2,) weights of a target and of none; made on the device, without a copy from the host."""
+        return torch.cat((logits.new_ones(1), logits.new_full((1,), self.empty_weight)))
 
     def box_terms(self, boxes: Tensor, match: Match) -> tuple[Tensor, Tensor]:
         """L1 distance and 1 - GIoU (M,) of the assigned pairs, unweighted."""
@@ -157,8 +160,7 @@ class SetCriterion:
         logits = full_precision(logits)
         query_weights = torch.full(logits.shape[:2], self.empty_weight, device=logits.device)
         query_weights[match.sample, match.target if index_by_target else match.query] = 1.0
-        class_weights = torch.cat((logits.new_ones(1), logits.new_full((1,), self.empty_weight)))
-        entropy = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), class_weights, reduction="none")
+        entropy = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), self._class_weights(logits), reduction="none")
         l1, giou = self.box_terms(boxes, match)
         return {
             "class": self.class_weight * (entropy.view(labels.shape) * query_weights).mean(1).sum(),
