@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,7 +19,8 @@ LEAST_FILLED = 0.97
 """Part of its convex hull that the valid region of a warped image fills."""
 LEAST_AREA = 0.005
 """Part of an image that borders take; less is a dark corner."""
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[Any]
+"""uint8 (H, W) of grey levels."""
 
 
 class Border(NamedTuple):
