@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters import LoRA, adapted_linears
+from rgbtvg.models.backbones.clip import CLIPVisionEncoder
 from rgbtvg.models.heads.base import Head
+from rgbtvg.models.layers.padding import left_out_patches, with_prefix, without
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import (
     MODALITY_STREAMS,
@@ -22,6 +24,7 @@ from rgbtvg.structures import (
     ImageFeatures,
     Prediction,
     TextFeatures,
+    split_streams,
 )
 from rgbtvg.structures.boxes import cxcywh_to_xyxy
 from rgbtvg.structures.frame import denormalise_boxes
@@ -189,7 +192,11 @@ class BaseGrounder(BaseModel):
         mask = inputs.padding_mask.repeat(len(self.streams), 1, 1)
         if language is not None:
             language = repeat_text(language, len(self.streams))
-        joined = encoder(images, mask, language)
+        if isinstance(encoder, CLIPVisionEncoder):
+            left_out = left_out_patches(inputs, self.streams, encoder.grid_of(inputs.input_shape))
+            joined = encoder(images, mask, language, left_out=left_out)
+        else:
+            joined = mark_left_out(encoder(images, mask, language), inputs, self.streams)
         return dict(zip(self.streams, split_streams(joined, len(self.streams)), strict=True))
 
 
@@ -215,6 +222,15 @@ class TwoEncoderGrounder(BaseGrounder):
         self.neck = MODELS.build(neck or dict(type=self.default_neck))
 
 
+def mark_left_out(features: ImageFeatures, inputs: GroundingInputs, streams: Sequence[str]) -> ImageFeatures:
+    """Features (S*B, ...) of stacked streams whose thermal patches that show nothing are zero and masked."""
+    left_out = with_prefix(left_out_patches(inputs, streams, features.grid), features.num_prefix)
+    if left_out is None or left_out.shape != features.padding_mask.shape:  # tokens of several levels
+        return features
+    tokens, padded = without(features.tokens, left_out), features.padding_mask | left_out
+    return replace(features, tokens=tokens, padding_mask=padded, left_out=left_out)
+
+
 def cell_maps(name: str, cells: Tensor, streams: dict[str, ImageFeatures]) -> dict[str, Tensor]:
     """Values of the cells behind a neck, (B, N), as maps (B, h, w): one per stream where they stand side by side.
 
@@ -238,19 +254,6 @@ def repeat_text(text: TextFeatures, count: int) -> TextFeatures:
         tuple(level.repeat(count, 1, 1) for level in text.levels),
         None if text.pooled is None else text.pooled.repeat(count, 1),
     )
-
-
-def split_streams(features: ImageFeatures, count: int) -> list[ImageFeatures]:
-    """Features of `count` streams stacked along the batch, taken apart again."""
-    tokens, masks = features.tokens.chunk(count), features.padding_mask.chunk(count)
-    levels = [level.chunk(count) for level in features.levels]
-    pooled = [None] * count if features.pooled is None else features.pooled.chunk(count)
-    return [
-        ImageFeatures(
-            tokens[i], masks[i], features.grid, features.num_prefix, tuple(level[i] for level in levels), pooled[i]
-        )
-        for i in range(count)
-    ]
 
 
 def on_host(predictions: list[Prediction]) -> list[Prediction]:

@@ -58,15 +58,18 @@ class OneRef(BaseGrounder):
         vision = torch.cat([image.tokens[:, :1] for image in images] + [patches], dim=1)  # (B, S + S*N, D)
         text = next(iter(streams.values())).text
         outputs = {"streams": streams, "vision": vision, "text": text, "grid": images[0].grid}
-        outputs.update(self.head(vision, len(images), text.tokens))
+        left_out = None
+        if images[0].left_out is not None:
+            left_out = torch.cat([image.left_out[:, 1:] for image in images], dim=1)  # (B, S*N)
+        outputs.update(self.head(vision, len(images), text.tokens, left_out))
         if self.mask_head is not None:
-            outputs["mask_logits"] = self.mask_head(patches, images[0].grid, outputs["sentence_embedding"])
+            outputs["mask_logits"] = self.mask_head(patches, images[0].grid, outputs["sentence_embedding"], left_out)
         return outputs
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
         """Shares of the patches in the pooled vector that the box is read from."""
         images = {name: stream.images[0] for name, stream in outputs["streams"].items()}
-        return cell_maps("likeness to the sentence", outputs["similarity"].softmax(-1), images)
+        return cell_maps("likeness to the sentence", outputs["share"], images)
 
     def loss_heads(self) -> list[Head]:
         return [*super().loss_heads(), *([] if self.mask_head is None else [self.mask_head])]

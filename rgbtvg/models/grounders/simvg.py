@@ -79,7 +79,9 @@ class SimVG(BaseGrounder):
         patches = self.image_proj(patch_map(image)).flatten(2).transpose(1, 2)  # (B, N, D)
         words = self.text_proj(text.tokens)  # (B, L, D)
         patch_padding = image.padding_mask[:, image.num_prefix :]
-        positions = self.image_positions(patch_padding.unflatten(1, image.grid)).flatten(2).transpose(1, 2)  # (B, N, D)
+        # Places are measured from the image's border, whether thermal shows something there or not.
+        outside = patch_padding if image.left_out is None else patch_padding & ~image.left_out[:, image.num_prefix :]
+        positions = self.image_positions(outside.unflatten(1, image.grid)).flatten(2).transpose(1, 2)  # (B, N, D)
         queries, sentence = self.queries(words, text.padding_mask)
         return {
             "image": image,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,11 @@ from rgbtvg.structures import GroundingInputs, ImageFeatures
 class PairNeck(nn.Module):
     """Two streams of (B, P + N, D) in, one of the same shape out; a single stream passes unchanged.
 
-    Mask, grid and levels are the first stream's: the pair is aligned.
+    Mask, grid and levels are the first stream's: the pair is aligned. Thermal tokens that are left out are zero; with
+    `rgb_stands_in` the RGB token of the place takes their part, so that a mean or a weighted share of both is RGB.
     """
+
+    rgb_stands_in: ClassVar[bool] = False
 
     def num_tokens(self, num_grid: int, num_prefix: int, num_streams: int) -> int:
         """Tokens that come out for streams of `num_prefix` + `num_grid` tokens."""
@@ -30,7 +34,15 @@ class PairNeck(nn.Module):
 
     def forward(self, features: dict[str, ImageFeatures], inputs: GroundingInputs) -> ImageFeatures:
         first, *others = features.values()
-        return replace(first, tokens=self.fuse(first, others[0], inputs)) if others else first
+        if not others:
+            return first
+        thermal = others[0]
+        if self.rgb_stands_in and thermal.left_out is not None:
+            prefix = thermal.num_prefix
+            nothing = thermal.padding_mask[:, prefix:].all(1, keepdim=True)  # (B, 1), its class token says nothing
+            absent = torch.cat((nothing.expand(-1, prefix), thermal.left_out[:, prefix:]), dim=1)
+            thermal = replace(thermal, tokens=torch.where(absent[..., None], first.tokens, thermal.tokens))
+        return replace(first, tokens=self.fuse(first, thermal, inputs), left_out=None)
 
     @abstractmethod
     def fuse(self, rgb: ImageFeatures, thermal: ImageFeatures, inputs: GroundingInputs) -> Tensor:
@@ -48,6 +60,8 @@ class AddStreams(PairNeck):
 @MODELS.register_module()
 class AverageStreams(PairNeck):
     """Mean of the streams."""
+
+    rgb_stands_in = True
 
     def fuse(self, rgb: ImageFeatures, thermal: ImageFeatures, inputs: GroundingInputs) -> Tensor:
         return (rgb.tokens + thermal.tokens) / 2
@@ -80,6 +94,8 @@ class CrossFormer(PairNeck):
             thousands of times larger than the tokens: False for its checkpoints.
     """
 
+    rgb_stands_in = True
+
     def __init__(self, width: int, num_heads: int = 8, residual: bool = True, softmax: bool = True) -> None:
         super().__init__()
         self.attention = (CLIPAttention if softmax else RawAttention)(width, num_heads)
@@ -91,9 +107,11 @@ class CrossFormer(PairNeck):
 
 
 class RawAttention(CLIPAttention):
-    """Attention without a softmax: scaled products weigh the values as they are."""
+    """Attention without a softmax: scaled products weigh the values as they are. It knows no masks."""
 
-    def mix(self, query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
+    def mix(
+        self, query: Tensor, key: Tensor, value: Tensor, causal: bool, attention_mask: Tensor | None = None
+    ) -> Tensor:
         return query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1) @ value
 
 
@@ -105,6 +123,8 @@ class IlluminationWeighted(PairNeck):
         num_levels: classes of lighting, of which a softmax is taken. The reference builds one class, whose softmax is
             always 1: the RGB stream passes as it is and thermal is thrown away. 1 for its checkpoints.
     """
+
+    rgb_stands_in = True
 
     def __init__(self, num_levels: int = 5) -> None:
         super().__init__()
@@ -140,6 +160,8 @@ class TriPrior(PairNeck):
     Args:
         width: channels.
     """
+
+    rgb_stands_in = True
 
     def __init__(self, width: int) -> None:
         super().__init__()
