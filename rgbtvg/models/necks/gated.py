@@ -84,9 +84,8 @@ def pair_quality(inputs: GroundingInputs) -> Tensor:
     rgb, thermal = (F.avg_pool2d(inputs.images[name].mean(1, keepdim=True), CELL) for name in ("rgb", "ir"))
     both = F.avg_pool2d(valid, CELL) == 1  # whole cells
     brightness, contrast = _mean_and_deviation(rgb, F.avg_pool2d(seen, CELL) == 1)
-    edges = [_edges(image) for image in (rgb, thermal)]
     inner = both[..., 1:, 1:] & both[..., :-1, 1:] & both[..., 1:, :-1]
-    likeness = _correlation(*edges, inner)
+    likeness = _correlation(_edges(rgb), _edges(thermal), inner)
     share = valid.sum((1, 2, 3)) / seen.sum((1, 2, 3)).clamp(min=1)
     return torch.stack((brightness, contrast, _mean_and_deviation(thermal, both)[1], likeness, share), dim=1)
 
