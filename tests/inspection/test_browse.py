@@ -202,7 +202,7 @@ def test_a_source_without_a_record_gives_the_reason(tmp_path):
     tables = {"instances": {"images": [image], "annotations": [box], "categories": categories}, "refs": [sentence]}
     for name, content in tables.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    with pytest.raises(DataError, match=r"there is no folder of rgb images under .*; looked for rgb"):
+    with pytest.raises(DataError, match="there is no folder of rgb images under "):
         write_sheet(tmp_path, tmp_path / "none.png")
 
 
