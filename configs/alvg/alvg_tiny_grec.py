@@ -9,6 +9,7 @@ single = False
 mask = True
 train_pipeline = [
     "$load_images",
+    "$thermal_validity",
     dict(type="CheckBoxes"),
     dict(type="LoadMasks"),
     dict(type="LargeScaleJitter", size="$image_size", factors="$zoom"),

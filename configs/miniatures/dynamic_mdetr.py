@@ -12,12 +12,12 @@ split_root = "data/synthetic/splits"
 tokenizer = "pretrain_weights/miniature/tokenizer"
 image_size = 128
 max_length = 24
-batch_size = 32
+batch_size = 16
 num_workers = 1
 random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
-max_epochs = 8
-lr_drop = 6
+max_epochs = 6
+lr_drop = 5
 lr = 1e-3
 
 model = dict(

@@ -8,7 +8,7 @@ split_root = "data/synthetic/splits"
 tokenizer = "pretrain_weights/miniature/tokenizer"
 image_size = 64
 max_length = 24
-batch_size = 32
+batch_size = 16
 num_workers = 1
 random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")

@@ -8,14 +8,14 @@ split_root = "data/synthetic/splits"
 tokenizer = "pretrain_weights/miniature/tokenizer"
 image_size = 96
 max_length = 24
-batch_size = 32
+batch_size = 16
 num_workers = 1
 random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
 pad_id = 0
 beit3 = "pretrain_weights/miniature/beit3.safetensors"
 arch = "$beit3_arch"
-max_epochs = 8
+max_epochs = 6
 lr = 1e-3
 model = dict(
     backbone=dict(patch_size=12, vocab_size=2000, max_words=32, drop_path_rate=0.0),

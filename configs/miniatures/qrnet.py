@@ -8,11 +8,11 @@ split_root = "data/synthetic/splits"
 tokenizer = "pretrain_weights/miniature/tokenizer"
 image_size = 192
 max_length = 24
-batch_size = 32
+batch_size = 16
 num_workers = 1
 random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
-max_epochs = 8
+max_epochs = 6
 lr = 1e-3
 param_scheduler = [dict(type="MultiStepLR", by_epoch=True, milestones=[5, 7], gamma=0.1)]
 model = dict(

@@ -6,13 +6,13 @@ dataset = "rgbtvg_synthetic"
 data_root = "data/synthetic"
 split_root = "data/synthetic/splits"
 tokenizer = "pretrain_weights/miniature/tokenizer"
-image_size = 96
+image_size = 64
 max_length = 24
-batch_size = 32
+batch_size = 16
 num_workers = 1
 random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
-max_epochs = 8
+max_epochs = 6
 lr = 1e-3
 model = dict(
     image_encoder=dict(width=5, blocks=(1, 1, 2, 2, 1), pretrained="$darknet"),

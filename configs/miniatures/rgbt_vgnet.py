@@ -8,17 +8,12 @@ split_root = "data/synthetic/splits"
 tokenizer = "pretrain_weights/miniature/tokenizer"
 image_size = 64
 max_length = 24
-batch_size = 32
+batch_size = 16
 num_workers = 1
 random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
-stages = [
-    dict(epochs=4, lr=1e-3, max_layer=0),
-    dict(epochs=2, lr=8e-4, max_layer=1, text_max_layer=2),
-    dict(epochs=1, lr=5e-4, max_layer=2, text_max_layer=2),
-    dict(epochs=1, lr=2e-4, max_layer=3),
-]
-stage_mode = "in_process"
+stages = [dict(epochs=1, lr=8e-4, max_layer=0), dict(epochs=5, lr=8e-4, max_layer=3)]
+stage_mode = "one_schedule"
 
 clip = "pretrain_weights/miniature/clip.safetensors"
 load_from = None
@@ -27,12 +22,9 @@ model = dict(
     image_encoder=dict(arch="$clip_image_arch", stem_widths="$clip_stem", out_levels=(1, 2, 3), pretrained="$clip"),
     text_encoder=dict(arch="$clip_text_arch", pretrained="$clip"),
     guides=dict(layers=(0, 1, 2)),
-    fusion=dict(width=64, depth=2, num_heads=4, ffn_width=128, dropout=0.0),
-    head=dict(width=64),
-    auxiliary_heads=[
-        dict(type="ContrastiveHead"),
-        dict(type="TokenAlignmentHead", width=64, mlp_width=128),
-        dict(type="SentenceMaskHead", width=64),
-    ],
+    patch_choice=dict(type="PatchChoice"),
+    fusion=dict(width=64, depth=2, num_heads=4, ffn_width=128, dropout=0.0, position_start="sine"),
+    head=dict(width=64, l1_weight=4.0, giou_weight=4.0),
+    auxiliary_heads=[dict(type="PatchChoiceHead", loss_weight=2.0)],
 )
 optim_wrapper = dict(clip_grad=dict(max_norm=1.0))

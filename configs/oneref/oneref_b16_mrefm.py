@@ -23,6 +23,7 @@ find_unused_parameters = True
 random_resize = dict(scale_steps=6)
 train_pipeline = [
     "$load_images",
+    "$thermal_validity",
     dict(type="CheckBoxes"),
     "$random_crop",
     "$random_resize",

@@ -20,6 +20,7 @@ region_weight = 0.0
 find_unused_parameters = True
 train_pipeline = [
     "$load_images",
+    "$thermal_validity",
     dict(type="CheckBoxes"),
     dict(type="LoadMasks"),
     "$random_crop",

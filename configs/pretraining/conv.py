@@ -2,7 +2,7 @@
 
 _base_ = ["../_base_/loaders/pretraining.py", "../_base_/runtime/default.py"]
 
-max_epochs = 6
+max_epochs = 4
 lr = 2e-3
 model = dict(
     type="DetectionPretraining",

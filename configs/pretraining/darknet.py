@@ -3,8 +3,8 @@
 _base_ = ["../_base_/loaders/pretraining.py", "../_base_/miniatures/darknet.py", "../_base_/runtime/default.py"]
 
 darknet = None
-image_size = 96
-max_epochs = 12
+image_size = 64
+max_epochs = 4
 lr = 2e-3
 model = dict(
     type="DetectionPretraining",

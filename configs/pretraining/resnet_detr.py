@@ -4,7 +4,7 @@ _base_ = ["../_base_/loaders/pretraining.py", "../_base_/miniatures/resnet_detr.
 
 resnet_detr = None
 image_size = 128
-max_epochs = 12
+max_epochs = 5
 lr = 2e-3
 model = dict(
     type="DetectionPretraining",
@@ -12,5 +12,7 @@ model = dict(
     image_encoder="$resnet_image",
     num_categories=7,
     num_colours=7,
+    hidden_width=96,
+    absolute=True,
 )
 default_hooks = dict(checkpoint=dict(save_best=None))

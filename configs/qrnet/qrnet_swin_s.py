@@ -12,6 +12,7 @@ batch_size = 8
 random_resize = dict(scale_divisor=20, exact=True)  # down to 448 px
 train_pipeline = [
     "$load_images",
+    "$thermal_validity",
     dict(type="CheckBoxes"),
     "$random_crop",
     "$random_resize",

@@ -18,6 +18,7 @@ image_size = 64
 max_length = 24
 batch_size = 64
 num_workers = 1
+thermal_validity = dict(source="borders")
 
 width = 48
 model = dict(
@@ -34,6 +35,7 @@ model = dict(
 
 train_pipeline = [
     "$load_images",
+    "$thermal_validity",
     dict(type="ResizeLongSide", size="$image_size"),
     dict(type="HorizontalFlip"),
     "$random_pad",

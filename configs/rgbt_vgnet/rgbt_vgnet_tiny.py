@@ -23,12 +23,14 @@ image_size = 64
 max_length = 24
 batch_size = 32
 num_workers = 1
+thermal_validity = dict(source="borders")
 find_unused_parameters = True  # without a contrastive loss nothing reads CLIP's own projection of the image
 stages = [dict(epochs=12, lr=1e-3, max_layer=3)]  # 2e-3 diverges in the third epoch
 weight_decay = 0.01
 
 train_pipeline = [
     "$load_images",
+    "$thermal_validity",
     dict(type="ResizeLongSide", size="$image_size"),
     dict(type="HorizontalFlip"),
     dict(type="PadToSquare", size="$image_size", random=True),

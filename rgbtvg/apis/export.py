@@ -13,7 +13,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from rgbtvg.apis.calibrated import write_calibration
-from rgbtvg.apis.exported import INPUTS, KEY, SUFFIXES, network_inputs
+from rgbtvg.apis.exported import KEY, SUFFIXES, network_inputs
 from rgbtvg.apis.inferencer import GroundingInferencer
 from rgbtvg.errors import ConfigError
 from rgbtvg.structures import GroundingInputs
@@ -32,7 +32,12 @@ class ExportedGrounder(nn.Module):
         self.model = model
 
     def forward(
-        self, images: dict[str, Tensor], padding_mask: Tensor, token_ids: Tensor, token_padding_mask: Tensor
+        self,
+        images: dict[str, Tensor],
+        padding_mask: Tensor,
+        token_ids: Tensor,
+        token_padding_mask: Tensor,
+        thermal_valid: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Boxes (B, Q, 4) xyxy in [0, 1] of the padded input, and scores (B, Q).
 
@@ -41,14 +46,13 @@ class ExportedGrounder(nn.Module):
             padding_mask: (B, H, W) bool, True where padded.
             token_ids: (B, L) int64.
             token_padding_mask: (B, L) bool, True where padded.
+            thermal_valid: (B, H, W) bool, True where thermal shows something, for models that were trained with it.
         """
         from rgbtvg.models.heads.set_head import SetHead
 
         model: Any = self.model
-        normalised = {
-            stream: model.data_preprocessor._normalise(stream, image, padding_mask) for stream, image in images.items()
-        }
-        outputs = model.encode(GroundingInputs(normalised, padding_mask, token_ids, token_padding_mask))
+        normalised = model.data_preprocessor.normalised(images, padding_mask, thermal_valid)
+        outputs = model.encode(GroundingInputs(normalised, padding_mask, token_ids, token_padding_mask, thermal_valid))
         if isinstance(model.head, SetHead):
             logits, boxes = model.head.answers(outputs)
             scores, boxes = logits.float().softmax(-1)[..., 0], model.head.input_boxes(outputs, boxes)
@@ -106,9 +110,9 @@ def export_model(model: Any, batch: Mapping[str, Any], target: Path, facts: Mapp
         model.merge_adapters()
     inputs = network_inputs(batch, model.streams)
     images = {stream: inputs[stream] for stream in model.streams}
-    arguments = (images, *(inputs[name] for name in INPUTS))
+    others = [inputs[name] for name in inputs if name not in images]
     free = {0: torch.export.Dim.DYNAMIC}
-    shapes = (dict.fromkeys(images, free), *(free for _ in INPUTS))
+    arguments, shapes = (images, *others), (dict.fromkeys(images, free), *(free for _ in others))
     program = torch.export.export(ExportedGrounder(model).eval(), arguments, dynamic_shapes=shapes, strict=False)
     if target.suffix == ".pt2":
         torch.export.save(program, target, extra_files={KEY: json.dumps(facts)})

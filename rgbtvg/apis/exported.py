@@ -92,7 +92,8 @@ class ExportedModel:
 
 def network_inputs(batch: Mapping[str, Any], streams: Sequence[str]) -> dict[str, Tensor]:
     """The tensors that an exported network takes, by name, from a batch of `collate_grounding`."""
-    return {**{stream: batch["inputs"][stream] for stream in streams}, **{name: batch[name] for name in INPUTS}}
+    names = [*INPUTS, *(["thermal_valid"] if "thermal_valid" in batch else [])]
+    return {**{stream: batch["inputs"][stream] for stream in streams}, **{name: batch[name] for name in names}}
 
 
 def _open_onnx(path: Path) -> tuple[Any, str | None]:

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from rgbtvg.checkpoints.converters import get_converter
+from rgbtvg.checkpoints.frozen import complete
 from rgbtvg.checkpoints.rules import ONE_STREAM, Converted, unwrap
 from rgbtvg.errors import CheckpointError
 from rgbtvg.registry import MODELS
@@ -55,7 +56,7 @@ def restore_file(method: str, source: str | Path, target: str | Path) -> None:
 
 def tensors_of(checkpoint: Any, source: str | Path) -> dict[str, Tensor]:
     """The state dict inside a loaded file, floats in float32 (some authors store half precision)."""
-    state = unwrap(checkpoint) if isinstance(checkpoint, Mapping) else {}
+    state = unwrap(complete(checkpoint, source)) if isinstance(checkpoint, Mapping) else {}
     if not state:
         raise CheckpointError(f"{source} holds no weights")
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}

@@ -14,11 +14,17 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import get_torchvision_models
 
+from rgbtvg import safe_load
+from rgbtvg.checkpoints.frozen import complete
 from rgbtvg.checkpoints.rules import strip_wrappers
 from rgbtvg.errors import CheckpointError
-from rgbtvg.safe_load import load_file, load_pickle
 
-__all__ = ["load_file", "load_pickle"]
+__all__ = ["load_file"]
+
+
+def load_file(path: str | Path, map_location: Any = "cpu") -> Any:
+    """:func:`rgbtvg.safe_load.load_file`, with the frozen weights that a checkpoint of ours leaves out."""
+    return complete(safe_load.load_file(path, map_location), path)
 
 
 @CheckpointLoader.register_scheme(prefixes="", force=True)

@@ -91,12 +91,12 @@ def read_dataset(args: argparse.Namespace) -> tuple[list[dict], Path]:
     from rgbtvg.inspection.sources import read_source
 
     source = read_source(args.source, args.image_root, parse_options(args.cfg_options))
-    wrong_set = [fault for fault in source.faults if fault.kind == "set"]
-    if wrong_set:
-        raise DataError(wrong_set[0].message)
-    faults = [fault for fault in source.faults if fault.kind in ("file", "row", "subset")]
+    faults = source.errors
+    if faults and faults[0].kind == "set":
+        raise DataError(faults[0].message)
     if faults and not args.skip_broken:
         raise DataError(f"{faults[0].message} ({len(faults)} faults; --skip-broken leaves them out)")
+    source.require_records()
     show("left out", Counter(fault.kind for fault in faults))
     for fault in source.faults:
         if fault.kind in ("left_out", "repair"):

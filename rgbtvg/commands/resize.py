@@ -34,9 +34,8 @@ def main() -> None:
     from rgbtvg.inspection.sources import read_source
 
     source = read_source(args.source, args.image_root, parse_options(args.cfg_options))
-    faults = [fault for fault in source.faults if fault.kind in ("set", "file", "row", "subset")]
-    if faults:
-        raise DataError(f"{faults[0].message} ({len(faults)} faults; tools/data/check.py lists them)")
+    if source.errors:
+        raise DataError(f"{source.errors[0].message} ({len(source.errors)} faults; tools/data/check.py lists them)")
     is_canonical = Path(args.source).suffix == ".jsonl"
     root = args.image_root or (Path(args.source).parent if is_canonical else source.image_root)
     total = len({tuple(sorted(record["image_paths"].items())) for record in source.records})

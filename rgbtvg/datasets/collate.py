@@ -28,10 +28,12 @@ def collate_grounding(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     what stays on the host travels as NumPy arrays in the samples. The preprocessor gives the samples their rows back.
 
     Args:
-        samples: ``dict(inputs={stream: uint8 (C, h, w)}, data_samples=GroundingSample)`` each.
+        samples: ``dict(inputs={stream: uint8 (C, h, w)}, data_samples=GroundingSample)`` each, where
+            :class:`ThermalValidity` found out with ``thermal_valid`` (h, w) bool.
 
     Returns:
         - ``inputs`` {stream: uint8 (B, C, H, W)} and ``padding_mask`` (B, H, W) bool, True where padded;
+        - ``thermal_valid`` (B, H, W) bool, False on padding, where the samples have it;
         - ``token_ids`` (B, L) int64 and ``token_padding_mask`` (B, L) bool; L is 0 where the pipeline has no tokenizer;
         - ``rows`` {name in `JOINED`: the samples' rows, one after another} and ``counts`` {name: rows of each sample,
           None for one without the field};
@@ -47,6 +49,8 @@ def collate_grounding(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     inputs, padding_mask = _pasted(samples, shapes.pop())
 
     batch: dict[str, Any] = dict(inputs=inputs, padding_mask=padding_mask, data_samples=data_samples)
+    if "thermal_valid" in samples[0]:
+        batch["thermal_valid"] = _pasted_validity(samples, padding_mask)
     for name in ("token_ids", "token_padding_mask"):
         dtype = torch.int64 if name == "token_ids" else torch.bool
         empty = torch.zeros(0, dtype=dtype)
@@ -79,3 +83,12 @@ def _pasted(samples: Sequence[dict[str, Any]], shape: tuple[int, int]) -> tuple[
             inputs[stream][index, :, top : top + height, left : left + width] = image
         padding_mask[index, top : top + height, left : left + width] = False
     return inputs, padding_mask
+
+
+def _pasted_validity(samples: Sequence[dict[str, Any]], padding_mask: Tensor) -> Tensor:
+    valid = ~padding_mask
+    for index, sample in enumerate(samples):
+        left, top = sample["data_samples"].pad_offset
+        height, width = sample["thermal_valid"].shape
+        valid[index, top : top + height, left : left + width] &= sample["thermal_valid"]
+    return valid

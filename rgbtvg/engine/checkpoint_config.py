@@ -17,6 +17,7 @@ import torch
 from mmengine.registry import Registry
 
 from rgbtvg.checkpoints import load_file
+from rgbtvg.checkpoints.frozen import look_at
 from rgbtvg.engine.allocation import limited_allocation
 from rgbtvg.engine.arguments import own_arguments, typed_parts
 from rgbtvg.engine.config import RunConfig, finish, load_config, with_overrides
@@ -177,6 +178,7 @@ def building(config: Any, path: str | Path) -> Iterator[None]:
     """
     weights = getattr(config, "weights", None)
     if weights is None:
+        look_at(config.get("model") or {})
         yield
         return
     try:

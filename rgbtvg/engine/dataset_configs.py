@@ -9,11 +9,13 @@ from typing import Any
 
 from mmengine.config import Config
 
+from rgbtvg.engine.config_files import CONFIGS
 from rgbtvg.errors import ConfigError
 
 BEFORE = "before_data"
 """Key of a config with a dataset put into it: the values that the dataset has replaced, for another `data` later."""
-SHARED = Path("configs", "_base_", "datasets")
+SHARED = CONFIGS / "_base_" / "datasets"
+"""Folder of the shipped dataset configs."""
 
 
 def put_dataset(values: dict[str, Any], data: str, path: Path | None, own: bool) -> dict[str, Any]:
@@ -22,8 +24,8 @@ def put_dataset(values: dict[str, Any], data: str, path: Path | None, own: bool)
     Args:
         values: of a config.
         data: name of a file in ``_base_/datasets`` without its suffix, or the path of a ``.py`` file.
-        path: the config's file; ``_base_/datasets`` is looked for in its parent folders, then in ``configs``. None
-            looks in ``configs`` only.
+        path: the config's file; ``_base_/datasets`` is looked for in its parent folders, then among the shipped
+            configs. None looks among those only.
         own: the file at `path` names the dataset itself, so what it assigns wins over the dataset's values.
 
     Raises:

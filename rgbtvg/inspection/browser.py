@@ -41,6 +41,7 @@ def browse(
         DataError: nothing in it can be read.
     """
     source = read_source(path, data_root, options)
+    source.require_records()
     view = _augmentation(path, options, seed) if augmented else None
     return BrowseServer(source.records, source.name, view, port)
 
@@ -82,6 +83,7 @@ def write_sheet(
         if "=" not in condition:
             raise ConfigError(f"--where takes CONDITION=VALUE, got {condition!r}")
     source = read_source(path, data_root, options)
+    source.require_records()
     found = Index(source.records).require(text, split, dict(condition.split("=", 1) for condition in where))
     chosen = sorted(random.Random(seed).sample(found, min(num, len(found))))
     view = _augmentation(path, options, seed) if augmented else raw_view

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from rgbtvg.datasets.image_files import read_image
+from rgbtvg.datasets.thermal_borders import Border, find_borders
 from rgbtvg.errors import DataError
 from rgbtvg.inspection.registration import Shift, estimate_shift
 from rgbtvg.visualization.drawing import displayed
@@ -21,24 +21,8 @@ MINIATURE = 32
 """Side of the grey image that near-duplicates are compared by."""
 HASH_SIDE = 8
 """Lowest frequencies per axis of the perceptual hash: 64 bits."""
-BLACK = 6
-"""Grey level up to which a pixel of a border is black; compression leaves a few levels."""
-BORDER_JITTER = 2.0
-"""Pixels by which the edge of a border may leave a straight line."""
-BORDER_COVERAGE = 0.2
-"""Part of a side that a border must take."""
 COLOURED = 2.0
 """Mean difference of channels from which an image has colours; compression leaves a level or two."""
-
-
-class Border(NamedTuple):
-    """A black wedge or bar along one side, as registration leaves it."""
-
-    side: str
-    depth: float
-    """Mean depth in pixels where it is."""
-    coverage: float
-    """Part of the side that it takes."""
 
 
 @dataclass(frozen=True)
@@ -162,37 +146,3 @@ def _depth_range(image: Image.Image) -> tuple[float, float] | None:
         return None
     pixels = np.asarray(image)
     return float(pixels.min()), float(pixels.max())
-
-
-def find_borders(grey: np.ndarray) -> list[Border]:
-    """Black bars or wedges (H, W) along a side whose inner edge is straight.
-
-    A clipped cold sky touches the top as well; its edge follows the roofs, and it is left alone.
-    """
-    if grey.max() <= BLACK:
-        return []
-    bright = grey > BLACK
-    borders = []
-    for side, view in (("top", bright), ("bottom", bright[::-1]), ("left", bright.T), ("right", bright.T[::-1])):
-        # How deep the black run is that begins at the side; all of it where nothing is bright.
-        depth = np.where(view.any(axis=0), view.argmax(axis=0), len(view))  # (length of the side,)
-        border = _straight_border(side, depth, len(view))
-        if border is not None:
-            borders.append(border)
-    return borders
-
-
-def _straight_border(side: str, depth: np.ndarray, height: int) -> Border | None:
-    # A column that is black to the other end belongs to the border of another side.
-    places = np.flatnonzero((depth > 0) & (depth < height))
-    if len(places) < max(8, BORDER_COVERAGE * len(depth)):
-        return None
-    values = depth[places].astype(np.float64)
-    if values.mean() < 1.5:
-        return None
-    slope, start = np.polyfit(places, values, 1)
-    distance = np.abs(values - (slope * places + start))
-    # The corners of two borders bend the line: a tenth of the columns may lie elsewhere.
-    if np.quantile(distance, 0.9) > BORDER_JITTER:
-        return None
-    return Border(side, round(float(values.mean()), 1), round(len(places) / len(depth), 2))

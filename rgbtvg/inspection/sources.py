@@ -58,6 +58,21 @@ class Source:
         }
         return Path(os.path.commonpath(folders)) if folders else Path()
 
+    @property
+    def errors(self) -> list[Fault]:
+        """Faults that make results wrong, those of the whole set first."""
+        faults = [fault for fault in self.faults if fault.kind in ("set", "file", "row", "subset")]
+        return sorted(faults, key=lambda fault: fault.kind != "set")
+
+    def require_records(self) -> None:
+        """Refuse a source without any record.
+
+        Raises:
+            DataError: there is none, with the first reason.
+        """
+        if not self.records:
+            raise DataError(self.errors[0].message if self.errors else f"{self.name} has no records")
+
 
 def read_source(
     path: str | Path, data_root: str | Path | None = None, options: Mapping[str, Any] | None = None

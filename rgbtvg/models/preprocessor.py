@@ -18,7 +18,7 @@ from rgbtvg.structures import MODALITY_STREAMS, GroundingInputs, GroundingSample
 
 @MODELS.register_module()
 class GroundingPreprocessor(BaseDataPreprocessor):
-    """Move to the device, normalise per stream, pad with zeros, stack.
+    """Move to the device, normalise per stream, pad with zeros, stack. Thermal is zero too where it is not valid.
 
     Images are pasted at the ``pad_offset`` of their sample and may differ in size; the padding is zero after
     normalising, which is the mean colour.
@@ -67,8 +67,10 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         if "padding_mask" not in data:
             data = collate_grounding(
                 [
-                    {"inputs": dict(zip(data["inputs"], images, strict=True)), "data_samples": sample}
-                    for *images, sample in zip(*data["inputs"].values(), data["data_samples"], strict=True)
+                    {"inputs": dict(zip(data["inputs"], images, strict=True)), "data_samples": sample, **more}
+                    for *images, sample, more in zip(
+                        *data["inputs"].values(), data["data_samples"], validity(data), strict=True
+                    )
                 ]
             )
         missing = [stream for stream in self.streams if stream not in data["inputs"]]
@@ -79,7 +81,10 @@ class GroundingPreprocessor(BaseDataPreprocessor):
             self._check_normalisation(data["data_samples"])
 
         padding_mask = self.cast_data(data["padding_mask"])
-        images = {stream: self._normalise(stream, data["inputs"][stream], padding_mask) for stream in self.streams}
+        thermal_valid = None
+        if "ir" in self.streams and "thermal_valid" in data:
+            thermal_valid = self.cast_data(data["thermal_valid"])
+        images = self.normalised(data["inputs"], padding_mask, thermal_valid)
         tokens = self.cast_data(data["token_ids"]), self.cast_data(data["token_padding_mask"])
         for sample in data["data_samples"]:
             for name, value in sample.items():
@@ -90,7 +95,25 @@ class GroundingPreprocessor(BaseDataPreprocessor):
             for sample, count in zip(data["data_samples"], counts, strict=True):
                 if count is not None:
                     setattr(sample, name, next(parts))
-        return {"inputs": GroundingInputs(images, padding_mask, *tokens), "data_samples": data["data_samples"]}
+        return {
+            "inputs": GroundingInputs(images, padding_mask, *tokens, thermal_valid),
+            "data_samples": data["data_samples"],
+        }
+
+    def normalised(
+        self, images: Mapping[str, Tensor], padding_mask: Tensor, thermal_valid: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Stream -> float32 (B, C, H, W) on the device, zero where padded and where thermal is not valid.
+
+        Args:
+            images: stream -> uint8 (B, C', H, W).
+            padding_mask: (B, H, W) bool, True where padded.
+            thermal_valid: (B, H, W) bool, False on padding; None where all of thermal is valid.
+        """
+        hidden = {"ir": padding_mask if thermal_valid is None else ~thermal_valid}
+        return {
+            stream: self._normalise(stream, images[stream], hidden.get(stream, padding_mask)) for stream in self.streams
+        }
 
     def _normalise(self, stream: str, batch: Tensor, padding_mask: Tensor) -> Tensor:
         """uint8 (B, C', H, W) to float32 (B, C, H, W) on the device, zero where padded."""
@@ -108,6 +131,13 @@ class GroundingPreprocessor(BaseDataPreprocessor):
                     f"thermal was loaded with the normalisation {loaded!r}, but the model expects "
                     f"{self.thermal_normalisation!r}: give LoadImages(thermal_normalisation=...) the model's"
                 )
+
+
+def validity(data: Mapping[str, Any]) -> list[dict[str, Tensor]]:
+    """``thermal_valid`` of each sample of MMEngine's `pseudo_collate`, where they have it."""
+    if "thermal_valid" not in data:
+        return [{} for _ in data["data_samples"]]
+    return [{"thermal_valid": valid} for valid in data["thermal_valid"]]
 
 
 def _per_channel(statistics: PixelStatistics, channels: int) -> tuple[Tensor, Tensor]:

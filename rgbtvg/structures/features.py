@@ -18,6 +18,9 @@ class ImageFeatures:
         num_prefix: P.
         levels: outputs of the layers that were asked for, each (B, P + h*w, D) or (B, D, h, w), early to late.
         pooled: (B, D') image vector in the image-text space, where the encoder has one.
+        left_out: (B, P + h*w) bool, True at thermal patches that show nothing. They are zero, no keys of attention, and
+            True in `padding_mask` too. None where nothing is left out.
+        gate: (B,) scale of thermal in a stream that :class:`ZeroGatedFusion` joined.
     """
 
     tokens: Tensor
@@ -26,6 +29,8 @@ class ImageFeatures:
     num_prefix: int = 0
     levels: tuple[Tensor, ...] = ()
     pooled: Tensor | None = None
+    left_out: Tensor | None = None
+    gate: Tensor | None = None
 
 
 @dataclass
@@ -58,3 +63,23 @@ class Prediction:
     boxes_cxcywh: Tensor
     scores: Tensor
     mask: Tensor | None = None
+
+
+def split_streams(features: ImageFeatures, count: int) -> list[ImageFeatures]:
+    """Features of `count` streams stacked along the batch, taken apart again."""
+    tokens, masks = features.tokens.chunk(count), features.padding_mask.chunk(count)
+    levels = [level.chunk(count) for level in features.levels]
+    pooled = [None] * count if features.pooled is None else features.pooled.chunk(count)
+    left_out = [None] * count if features.left_out is None else features.left_out.chunk(count)
+    return [
+        ImageFeatures(
+            tokens[i],
+            masks[i],
+            features.grid,
+            features.num_prefix,
+            tuple(level[i] for level in levels),
+            pooled[i],
+            left_out[i],
+        )
+        for i in range(count)
+    ]

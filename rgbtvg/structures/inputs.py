@@ -22,12 +22,14 @@ class GroundingInputs:
         padding_mask: (B, H, W) bool, True where padded.
         token_ids: (B, L) int64.
         token_padding_mask: (B, L) bool, True where padded.
+        thermal_valid: (B, H, W) bool, True where thermal shows something, False on padding; None where all of it does.
     """
 
     images: dict[str, Tensor]
     padding_mask: Tensor
     token_ids: Tensor
     token_padding_mask: Tensor
+    thermal_valid: Tensor | None = None
 
     @property
     def batch_size(self) -> int:

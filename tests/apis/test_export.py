@@ -73,8 +73,12 @@ def test_files_that_are_not_exported_models_are_one_sentence(exported, tmp_path,
     assert "must end in .onnx" in capsys.readouterr().err
 
 
-def check_export(method, modality, suffix, folder):
+def check_export(method, modality, suffix, folder, masked=False):
     """Export a tiny model from a batch of two and compare it at a batch of three."""
+
+    def collated(modality, size):
+        return collated_with(modality, size, masked)
+
     model = build(method, modality).eval()
     for name, parameter in model.named_parameters():
         if name.endswith(".up"):
@@ -87,8 +91,9 @@ def check_export(method, modality, suffix, folder):
     if suffix == ".pt2":
         inputs = network_inputs(collated(modality, 3), model.streams)
         images = {stream: inputs[stream] for stream in model.streams}
-        boxes, _ = torch.export.load(path).module()(images, *(inputs[name] for name in INPUTS))
-        wanted, _ = ExportedGrounder(model)(images, *(inputs[name] for name in INPUTS))
+        others = [inputs[name] for name in (*INPUTS, "thermal_valid") if name in inputs]
+        boxes, _ = torch.export.load(path).module()(images, *others)
+        wanted, _ = ExportedGrounder(model)(images, *others)
         torch.testing.assert_close(boxes, wanted, atol=1e-4, rtol=0)
         return
     for sample, wanted in zip(ExportedModel(path).test_step(collated(modality, 3)), expected, strict=True):
@@ -121,12 +126,16 @@ def test_metadata_of_an_onnx_file_is_data(exported, tmp_path, monkeypatch, chang
     assert [path.name for path in tmp_path.iterdir()] == ["hostile.onnx"]
 
 
-def collated(modality, size):
+def collated_with(modality, size, masked=False):
+    """A batch, with the left half of thermal invalid if `masked`."""
     batch = collated_batch(modality, size)
+    valid = torch.ones(60, 64, dtype=torch.bool)
+    valid[:, :32] = False
+    more = {"thermal_valid": valid} if masked else {}
     rows = zip(*batch["inputs"].values(), batch["data_samples"], strict=True)
     return collate_grounding(
         [
-            {"inputs": dict(zip(batch["inputs"], images, strict=True)), "data_samples": sample}
+            {"inputs": dict(zip(batch["inputs"], images, strict=True)), "data_samples": sample, **more}
             for *images, sample in rows
         ]
     )
@@ -142,3 +151,11 @@ def test_low_rank_updates_are_merged_in_a_program_of_torch(tmp_path):
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_exports(method, modality, suffix, tmp_path):
     check_export(method, modality, suffix, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "suffix"), [("clip_vg", ".onnx"), ("rgbt_vgnet", ".pt2"), ("fsvg", ".pt2"), ("alvg", ".onnx")]
+)
+def test_masks_of_thermal_are_an_input_of_the_file(method, suffix, tmp_path):
+    check_export(method, "rgbt", suffix, tmp_path, masked=True)

@@ -7,14 +7,15 @@ import torch
 from mmengine.config import Config
 
 from rgbtvg.benchmarking.benchmark import measure
-from rgbtvg.benchmarking.cost_table import CONFIGS, METHODS
+from rgbtvg.benchmarking.cost_table import METHODS
+from rgbtvg.engine import load_config
 from tests.models.test_methods import build, grounder_files
 from tests.models.tiny import IMAGE_SIZE, MAX_LENGTH
 from tests.models.tiny.hivg import config
 
 
 def test_the_table_has_every_method():
-    measured = {Config.fromfile(CONFIGS / f"{name}.py").model.type for name in METHODS}
+    measured = {load_config(name).model.type for name in METHODS}
     missing = set(grounder_files()) - measured
     assert not missing, f"add configs of {', '.join(sorted(missing))} to METHODS in rgbtvg/benchmarking/cost_table.py"
 

@@ -95,6 +95,94 @@ def test_processes_share_an_epoch_between_them(root, monkeypatch, processes):
     assert together[:17] == drawn(dataset, dict(flickr=0.5))
 
 
+def labelled(tmp_path, lights: dict[str | None, int]):
+    """A data set of one source with so many rows of each lighting; every third row is a car, the others persons."""
+    lights = [light for light, count in lights.items() for _ in range(count)]
+    lines = [
+        dict(
+            id=f"mine/train/{index:06d}",
+            dataset="mine",
+            split="train",
+            expression="the car",
+            modalities=dict(rgb=dict(path="a.jpg")),
+            boxes=[[0, 0, 8, 8]],
+            size=[16, 16],
+            conditions={} if light is None else dict(lighting=light),
+            extra=dict(category="person" if index % 3 else "car"),
+        )
+        for index, light in enumerate(lights)
+    ]
+    (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    roots = dict(data_root=tmp_path, split_root=tmp_path, serialize_data=False)
+    return DATASETS.build(dict(type="JSONLinesDataset", dataset="mine", split="train", modality="rgb", **roots))
+
+
+def per_light(dataset, order):
+    records = [dataset.get_data_info(index) for index in order]
+    return dict(Counter(record["conditions"].get("lighting", "unknown") for record in records))
+
+
+LIGHTS = {"normal": 64, "weak": 16, "no light": 4, None: 1}
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        (None, {"normal": 64, "weak": 16, "no light": 4, "unknown": 1}),
+        ("equal", {"normal": 22, "weak": 21, "no light": 21, "unknown": 21}),
+        ("sqrt", {"normal": 45, "weak": 23, "no light": 11, "unknown": 6}),  # 85 rows as 8 : 4 : 2 : 1
+        ({"no light": 5, "normal": 0.25, "unknown": 0}, {"normal": 16, "weak": 16, "no light": 20}),
+    ],
+)
+def test_conditions_are_balanced_exactly(tmp_path, weights, expected):
+    dataset = labelled(tmp_path, LIGHTS)
+    for epoch in (0, 1):
+        sampler = MixtureSampler(dataset, weights, by="lighting")
+        sampler.set_epoch(epoch)
+        order = list(sampler)
+        assert per_light(dataset, order) == expected
+        dark = Counter(index for index in order if 80 <= index < 84)
+        assert max(dark.values()) - min(dark.values()) <= 1, "all rows of a group come before one comes again"
+
+
+def test_categories_and_sources_are_balanced_too(tmp_path, root):
+    dataset = labelled(tmp_path, {"weak": 30})
+    order = list(MixtureSampler(dataset, "equal", by="category"))
+    assert Counter(dataset.get_data_info(index)["extra"]["category"] for index in order) == {"car": 15, "person": 15}
+    assert per_source(mixture(root), drawn(mixture(root), "equal")) == {"unc": 7, "referit": 7, "flickr": 6}
+    with pytest.raises(ConfigError, match="cannot balance by 'weather', which no row has: they have lighting"):
+        MixtureSampler(dataset, "equal", by="weather")
+    with pytest.raises(ConfigError, match="a weight names 'dark', but the values of lighting are weak"):
+        MixtureSampler(dataset, dict(dark=2), by="lighting")
+    with pytest.raises(ConfigError, match="'equal', 'sqrt'; got 'even'"):
+        MixtureSampler(dataset, "even", by="lighting")
+
+
+def test_what_an_epoch_draws_is_logged(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr("rgbtvg.datasets.mixture.print_log", lambda text, **kwargs: said.append(text))
+    dataset = labelled(tmp_path, {"normal": 9, "weak": 1})
+    MixtureSampler(dataset, by="lighting")
+    MixtureSampler(dataset, "sqrt", by="lighting")
+    assert said == ["an epoch draws by lighting: normal 8 of 9 rows, weak 2 of 1 rows; 10 in all"]
+
+
+def test_a_balanced_epoch_is_the_same_on_any_number_of_processes_and_resumes(tmp_path, monkeypatch):
+    dataset = labelled(tmp_path, LIGHTS)
+    whole = list(MixtureSampler(dataset, "sqrt", by="lighting", seed=5))
+    shares = []
+    for rank in range(2):
+        monkeypatch.setattr("rgbtvg.datasets.mixture.get_dist_info", lambda rank=rank: (rank, 2))
+        shares.append(list(MixtureSampler(dataset, "sqrt", by="lighting", seed=5)))
+    assert [index for turn in zip(*shares, strict=True) for index in turn][: len(whole)] == whole
+    monkeypatch.setattr("rgbtvg.datasets.mixture.get_dist_info", lambda: (0, 1))
+    sampler = DrawSampler(dataset, dict(type="MixtureSampler", weights="sqrt", by="lighting"), seed=5)
+    draws = list(sampler)
+    sampler.skip(30)
+    assert [draw.index for draw in draws] == whole
+    assert list(sampler) == draws[30:]
+
+
 def test_an_epoch_can_be_left_and_taken_up(root):
     config = dict(
         type="DatasetMixture",

@@ -44,6 +44,7 @@ def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     (folder / "configs").symlink_to(ROOT / "configs")
     (folder / "tools").symlink_to(ROOT / "tools")
+    (folder / "pretrain_weights").symlink_to(ROOT / "pretrain_weights")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         sizes = ("--train", 32, "--val", 8, "--test", 16, "--workers", 1)

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from rgbtvg.engine import config_from_checkpoint, load_config, parse_options
 from rgbtvg.engine.checkpoint_config import TEST_RUNTIME
 from rgbtvg.engine.config import override, unresolved
+from rgbtvg.engine.config_files import CONFIGS
 from rgbtvg.engine.config_text import format_config, parse_config_text
 from rgbtvg.engine.references import resolve_references
 from rgbtvg.errors import CheckpointError, ConfigError
@@ -231,8 +232,8 @@ REFUSED = {
     "+model.fusion.num_round=4": "SubQueryFusion does not take 'num_round'",
     "train_dataloader.dataset.indice=4": "did you mean indices",
     "randomness.sed=1": "unknown option randomness.sed: randomness has no 'sed'; did you mean seed",
-    "train_pipeline.9.type=X": "train_pipeline is a list of 6",
-    "train_pipeline.x=X": "train_pipeline is a list of 6",
+    "train_pipeline.9.type=X": "train_pipeline is a list of 7",
+    "train_pipeline.x=X": "train_pipeline is a list of 7",
     "model=ReSC": "model is a dict: override one of its keys, such as model.type=",
     "model.type=Resc": "unknown type 'Resc'; did you mean ReSC",
     "default_scope=os": "default_scope",
@@ -314,3 +315,10 @@ def test_options_of_every_run_have_a_default():
             }
         elif key != "init_weights_for_test_or_val":
             assert base[key] == value, key
+
+
+def test_shipped_datasets_are_found_from_any_folder(tmp_path, monkeypatch):
+    config = tmp_path / "mine.py"
+    config.write_text(f"_base_ = [{str(CONFIGS / 'quickstart/quickstart.py')!r}]\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_config(config, {"data": "own_coco"}).train_dataloader["dataset"]["type"] == "COCORefs"

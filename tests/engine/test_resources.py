@@ -49,6 +49,7 @@ def test_memory_and_open_files_stay_from_the_second_epoch_on(tmp_path, persisten
         "num_workers": 2,
         "persistent_workers": persistent,
         "max_epochs": 4,
+        "train_cfg.val_interval": 1,  # workers of the validation start after the first epoch
         "custom_hooks": [dict(type="Resources")],
     }
     train(load_config(QUICKSTART, options, tmp_path / "run"))

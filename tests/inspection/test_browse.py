@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import json
 import time
 from urllib.parse import quote
 
@@ -159,6 +160,18 @@ def test_contact_sheet_of_augmented_pairs_repeats_itself(pristine, tmp_path):
 def test_contact_sheet_of_nothing_says_what_there_is(pristine, tmp_path):
     with pytest.raises(DataError, match="lighting: "):
         write_sheet(pristine, tmp_path / "none.png", text="no such expression anywhere")
+
+
+def test_a_source_without_a_record_gives_the_reason(tmp_path):
+    image = {"id": 1, "file_name": "1.png", "height": 48, "width": 64}
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [5, 6, 20, 20]}
+    sentence = {"split": "train", "image_id": 1, "ann_id": 1, "sentences": [{"sent": "the red car"}]}
+    categories = [{"id": 1, "name": "car"}]
+    tables = {"instances": {"images": [image], "annotations": [box], "categories": categories}, "refs": [sentence]}
+    for name, content in tables.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="there is no folder of rgb images under "):
+        write_sheet(tmp_path, tmp_path / "none.png")
 
 
 def test_what_cannot_be_read_is_said(browser, spoilable):

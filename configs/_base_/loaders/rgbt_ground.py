@@ -39,6 +39,7 @@ load_images_exactly = dict(
     thermal_normalisation="$thermal_normalisation",
     thermal_range="$thermal_range",
 )
+thermal_validity = dict(type="ThermalValidity", source=None)  # "borders", "constant", "file": docs/thermal.md
 
 rows = dict(
     type="RGBTGround",

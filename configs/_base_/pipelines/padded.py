@@ -13,6 +13,7 @@ tokenize = dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length
 
 train_pipeline = [
     "$load_images",
+    "$thermal_validity",
     dict(type="CheckBoxes"),
     "$random_crop",
     "$random_resize",
@@ -23,6 +24,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     "$load_images_exactly",
+    "$thermal_validity",
     dict(type="ResizeLongSide", size="$image_size", rgbt_resize="$rgbt_resize"),
     dict(type="PadToSquare", size="$image_size"),
     "$tokenize",

@@ -10,6 +10,7 @@ tokenize = dict(type="Tokenize", tokenizer="$tokenizer", max_length="$max_length
 
 train_pipeline = [
     "$load_images",
+    "$thermal_validity",
     dict(type="CheckBoxes"),
     dict(type="LoadMasks"),
     dict(type="LargeScaleJitter", size="$image_size", factors="$zoom"),
@@ -20,6 +21,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     "$load_images_exactly",
+    "$thermal_validity",
     dict(type="StretchToSquare", size="$image_size"),
     dict(type="CleanExpression"),
     "$tokenize",

@@ -10,6 +10,7 @@ default_hooks = dict(
         type="DurableCheckpointHook",
         interval=1,  # epochs
         interval_iters=None,  # also save every so many steps
+        smallest_left_out=2**22,  # bytes of frozen weights that stay in their initial file; None writes them in
         max_keep_ckpts=2,
         save_best="grounding/acc@0.5",
         rule="greater",

@@ -3,6 +3,7 @@
 _base_ = ["../rgbt_vgnet_b16.py"]
 
 load_from = None
+thermal_validity = dict(source="borders")
 stages = [
     dict(epochs=60, lr=2.5e-4, max_layer=0),
     dict(epochs=20, lr=1e-4, max_layer=5),

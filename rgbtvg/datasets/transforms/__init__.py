@@ -22,6 +22,7 @@ from rgbtvg.datasets.transforms.large_scale_jitter import LargeScaleJitter, Stre
 from rgbtvg.datasets.transforms.loading import LoadImages, LoadMasks
 from rgbtvg.datasets.transforms.photometric import ColorJitter, GaussianBlur, PolarityFlip, ThermalNoise
 from rgbtvg.datasets.transforms.text import Tokenize
+from rgbtvg.datasets.transforms.validity import ThermalValidity
 
 __all__ = [
     "CameraDropout",
@@ -45,6 +46,7 @@ __all__ = [
     "ResizeLongSide",
     "StretchToSquare",
     "ThermalNoise",
+    "ThermalValidity",
     "Tokenize",
     "build_transforms",
     "clean_expression",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,6 +40,14 @@ def resize_image(image: np.ndarray, width: int, height: int, exact: bool = True)
         channels_first = torch.from_numpy(np.ascontiguousarray(np.atleast_3d(image))).permute(2, 0, 1)[None]
     resized = F.interpolate(channels_first, (height, width), mode="bilinear", antialias=True)[0]
     return resized.permute(1, 2, 0).reshape(height, width, *image.shape[2:]).numpy()
+
+
+def change_masks(results: dict[str, Any], change: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Apply a change of places, of masks (N, H, W), to the targets' masks and to where thermal is valid."""
+    if "masks" in results:
+        results["masks"] = change(results["masks"])
+    if "thermal_valid" in results:
+        results["thermal_valid"] = change(results["thermal_valid"][None])[0]
 
 
 def resize_mask(masks: np.ndarray, width: int, height: int) -> np.ndarray:

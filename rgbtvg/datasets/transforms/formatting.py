@@ -35,7 +35,8 @@ META_KEYS = (
 
 @TRANSFORMS.register_module()
 class PackGroundingInputs(BaseTransform):
-    """Make the sample: ``dict(inputs={stream: uint8 (C, h, w)}, data_samples=GroundingSample)``.
+    """Make the sample: ``dict(inputs={stream: uint8 (C, h, w)}, data_samples=GroundingSample)``, and ``thermal_valid``
+    (h, w) bool where the results have it.
 
     Args:
         meta_keys: what of the results goes into the sample's meta information, as far as it is there.
@@ -69,7 +70,8 @@ class PackGroundingInputs(BaseTransform):
         if "masks" in results:
             sample.gt_masks = _pad(results["masks"], left, top, input_shape)
         inputs = {stream: _to_tensor(image) for stream, image in results["images"].items()}
-        return {"inputs": inputs, "data_samples": sample}
+        valid = {"thermal_valid": _to_tensor(results["thermal_valid"])[0]} if "thermal_valid" in results else {}
+        return {"inputs": inputs, "data_samples": sample, **valid}
 
 
 def rectangles(boxes_xyxy: Tensor, shape: tuple[int, int]) -> Tensor:

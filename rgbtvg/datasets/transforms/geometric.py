@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from rgbtvg.datasets.transforms.base import build_transforms, resize_image, resize_mask, scaled_size
+from rgbtvg.datasets.transforms.base import build_transforms, change_masks, resize_image, resize_mask, scaled_size
 from rgbtvg.datasets.transforms.directions import has_direction, mirror_expression
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import TRANSFORMS
@@ -101,8 +101,7 @@ class ResizeLongSide(BaseTransform):
             results["images"] = {
                 stream: resize_image(image, new_width, new_height, self.exact) for stream, image in images.items()
             }
-        if "masks" in results:
-            results["masks"] = resize_mask(results["masks"], new_width, new_height)
+        change_masks(results, lambda masks: resize_mask(masks, new_width, new_height))
         if results.get("boxes") is not None:
             results["boxes"] = results["boxes"] * np.float32(ratio)
         results["frame"] = results["frame"].scaled(ratio, ratio)
@@ -200,8 +199,7 @@ class CropAroundTarget(BaseTransform):
 def crop(results: dict[str, Any], x0: int, y0: int, x1: int, y1: int) -> dict[str, Any]:
     """Cut all images to [x0, x1) x [y0, y1); boxes are shifted and limited to the cut."""
     results["images"] = {stream: image[y0:y1, x0:x1] for stream, image in results["images"].items()}
-    if "masks" in results:
-        results["masks"] = results["masks"][:, y0:y1, x0:x1]
+    change_masks(results, lambda masks: masks[:, y0:y1, x0:x1])
     limits = np.array([x1 - x0, y1 - y0] * 2, dtype=np.float32)
     shift = np.array([x0, y0] * 2, dtype=np.float32)
     if results.get("boxes") is not None:
@@ -256,8 +254,7 @@ class HorizontalFlip(BaseTransform):
             return results
         _, width = current_size(results)
         results["images"] = {stream: image[:, ::-1] for stream, image in results["images"].items()}
-        if "masks" in results:
-            results["masks"] = results["masks"][:, :, ::-1]
+        change_masks(results, lambda masks: masks[:, :, ::-1])
         if results.get("boxes") is not None:
             x0, y0, x1, y1 = results["boxes"].T
             results["boxes"] = np.stack((width - x1, y0, width - x0, y1), axis=1)

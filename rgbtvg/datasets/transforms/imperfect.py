@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from rgbtvg.datasets.pixel_statistics import Statistics, get_statistics
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import TRANSFORMS
 
+LEFT_OUT = "left_out"
+
 
 @TRANSFORMS.register_module()
 class CameraDropout(BaseTransform):
@@ -22,7 +24,8 @@ class CameraDropout(BaseTransform):
     Args:
         rgb: probability that RGB is replaced.
         thermal: probability that thermal is replaced.
-        fill: what takes its place, see :data:`rgbtvg.datasets.corruptions.FILLS`.
+        fill: what takes its place, see :data:`rgbtvg.datasets.corruptions.FILLS`; or ``'left_out'``, as ``'mean'``, and
+            none of the thermal image is valid (:class:`ThermalValidity`): attention does without it.
         statistics: name or values of the pixel statistics, for ``fill='mean'``: ``'$statistics'`` in a config. With
             them a replaced image is zero after normalisation, as padding is. None: the mean of the image.
 
@@ -35,15 +38,18 @@ class CameraDropout(BaseTransform):
     ) -> None:
         if rgb < 0 or thermal < 0 or rgb + thermal > 1:
             raise ConfigError(f"CameraDropout's probabilities must not be negative or exceed 1: {rgb} + {thermal}")
-        if fill not in FILLS:
-            raise ConfigError(f"CameraDropout's fill must be one of {', '.join(FILLS)}, got {fill!r}")
+        if fill not in (*FILLS, LEFT_OUT):
+            raise ConfigError(f"CameraDropout's fill must be one of {', '.join((*FILLS, LEFT_OUT))}, got {fill!r}")
         self.probs = {"rgb": rgb, "ir": thermal}
-        self.fill = fill
+        self.leaves_out = fill == LEFT_OUT
+        self.fill = "mean" if self.leaves_out else fill
         self.statistics = statistics
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         drawn = np.random.random()
         images = results["images"]
+        if self.leaves_out and "ir" in images:  # in every sample, since a batch has masks or has none
+            results.setdefault("thermal_valid", np.ones(images["ir"].shape, dtype=bool))
         if images.keys() != self.probs.keys() or drawn >= sum(self.probs.values()):
             return results
         stream = "rgb" if drawn < self.probs["rgb"] else "ir"
@@ -51,6 +57,8 @@ class CameraDropout(BaseTransform):
         if self.statistics is not None:
             mean = get_statistics(self.statistics, stream, results.get("thermal_normalisation", "dataset")).mean
         results["images"] = {**images, stream: fill_stream(images, stream, self.fill, generator(), mean)}
+        if self.leaves_out and stream == "ir":
+            results["thermal_valid"] = np.zeros_like(results["thermal_valid"])
         return results
 
 
@@ -58,7 +66,8 @@ class CameraDropout(BaseTransform):
 class MisalignThermal(BaseTransform):
     """Move thermal alone: shift, rotation, scale, shear and parallax, each drawn uniformly from 0 up to its limit.
 
-    Boxes and masks stay in the frame of RGB. Uncovered pixels are black. Does nothing without both streams.
+    Boxes and masks stay in the frame of RGB. Uncovered pixels are black, and invalid where ``thermal_valid`` is there.
+    Does nothing without both streams.
 
     Args:
         prob: probability.
@@ -90,13 +99,17 @@ class MisalignThermal(BaseTransform):
             return results
         x, y, rotation, scale, shear, parallax = np.random.uniform(-1, 1, 6)
         thermal = results["images"]["ir"]
-        length = self.shift * max(thermal.shape)
-        moved = move(
-            thermal, (x * length, y * length), rotation * self.rotation, 1 + scale * self.scale, shear * self.shear
-        )
-        if self.parallax:
-            moved = shift_rows(moved, parallax * self.parallax * max(thermal.shape))
-        results["images"] = {**results["images"], "ir": moved}
+        long_side = max(thermal.shape)
+        length = self.shift * long_side
+
+        def moved(image: np.ndarray) -> np.ndarray:
+            image = move(
+                image, (x * length, y * length), rotation * self.rotation, 1 + scale * self.scale, shear * self.shear
+            )
+            return shift_rows(image, parallax * self.parallax * long_side) if self.parallax else image
+
+        results["images"] = {**results["images"], "ir": moved(thermal)}
+        move_validity(results, moved)
         return results
 
 
@@ -144,9 +157,22 @@ class Corrupt(BaseTransform):
         means = {}
         if self.statistics is not None:
             means = {stream: get_statistics(self.statistics, stream, normalisation).mean for stream in images}
-        graded = get_corruption(name).graded
-        results["images"] = corrupt(images, name, int(severity) if graded else None, generator(), means)
+        kind = get_corruption(name)
+        level = int(severity) if kind.graded else None
+        seed = np.random.randint(2**31)
+        results["images"] = corrupt(images, name, level, np.random.default_rng(seed), means)
+        if kind.family == "misalignment":
+            move_validity(
+                results,
+                lambda mask: corrupt({"ir": mask}, name, level, np.random.default_rng(seed))["ir"],
+            )
         return results
+
+
+def move_validity(results: dict[str, Any], move: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Warp ``thermal_valid`` like the thermal image; pixels between valid and invalid ones are invalid."""
+    if "thermal_valid" in results:
+        results["thermal_valid"] = move(results["thermal_valid"].astype(np.uint8) * 255) == 255
 
 
 def generator() -> np.random.Generator:

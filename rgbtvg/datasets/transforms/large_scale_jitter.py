@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from rgbtvg.datasets.transforms.base import resize_image, resize_mask
+from rgbtvg.datasets.transforms.base import change_masks, resize_image, resize_mask
 from rgbtvg.datasets.transforms.geometric import boxes_of, crop, current_size
 from rgbtvg.registry import TRANSFORMS
 
@@ -21,8 +21,7 @@ def resize_results(results: dict[str, Any], width: int, height: int) -> dict[str
     old_height, old_width = current_size(results)
     ratio_x, ratio_y = width / old_width, height / old_height
     results["images"] = {stream: resize_image(image, width, height) for stream, image in results["images"].items()}
-    if "masks" in results:
-        results["masks"] = resize_mask(results["masks"], width, height)
+    change_masks(results, lambda masks: resize_mask(masks, width, height))
     if results.get("boxes") is not None:
         results["boxes"] = results["boxes"] * np.array([ratio_x, ratio_y] * 2, dtype=np.float32)
     results["frame"] = results["frame"].scaled(ratio_x, ratio_y)

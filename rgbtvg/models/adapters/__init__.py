@@ -3,6 +3,7 @@
 from rgbtvg.models.adapters.adalora import AdaLoRA
 from rgbtvg.models.adapters.clip_adapter import CLIPAdapter
 from rgbtvg.models.adapters.conditional import ConditionalMap, ConditionalTokens, ConditionGate
+from rgbtvg.models.adapters.foreign import adapt_linears
 from rgbtvg.models.adapters.guides import CrossModalBridge, Guides, TextGuidedBlock
 from rgbtvg.models.adapters.lora import AdaptedLinear, LoRA, LowRank, adapted_linears
 from rgbtvg.models.adapters.per_stream import PerStream
@@ -23,6 +24,7 @@ __all__ = [
     "PerStream",
     "QueryModulation",
     "TextGuidedBlock",
+    "adapt_linears",
     "adapted_linears",
     "unfreeze_layers",
 ]

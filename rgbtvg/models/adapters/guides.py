@@ -83,8 +83,10 @@ class CrossModalBridge(nn.Module):
         self.cross_attn = CLIPAttention(width, num_heads)
         self.cross_mlp = CLIPMLP(width, mlp_width)
 
-    def forward(self, x: Tensor, language: TextFeatures, groups: Groups = ()) -> Tensor:
-        """x (S*B, N, D) -> the same shape."""
+    def forward(
+        self, x: Tensor, language: TextFeatures, groups: Groups = (), attention_mask: Tensor | None = None
+    ) -> Tensor:
+        """x (S*B, N, D) -> the same shape; `attention_mask` is not needed, since words are the keys."""
         words = language.tokens if self.gate is None else self.gate(language.levels)
         if self.interleave_text:
             words = interleave(words)
@@ -95,12 +97,17 @@ class CrossModalBridge(nn.Module):
 class TextGuidedAttention(CLIPAttention):
     """Text-to-image attention whose transposed weights scatter the values back to the image (LAVS, RGBT-VGNet)."""
 
-    def forward(self, x: Tensor, words: Tensor, groups: Groups = ()) -> Tensor:  # type: ignore[override]
-        """x (B, N, D), words (B, L, D) -> (B, N, D)."""
+    def forward(  # type: ignore[override]
+        self, x: Tensor, words: Tensor, groups: Groups = (), attention_mask: Tensor | None = None
+    ) -> Tensor:
+        """x (B, N, D), words (B, L, D) and the attention_mask (B, 1, 1, N) of x -> (B, N, D)."""
         query = self.split_heads(self.q_proj(words, groups))
         key = self.split_heads(self.k_proj(x, groups))
         value = self.split_heads(self.v_proj(x, groups))
-        weights = (query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1)).softmax(-1)  # (B, heads, L, N)
+        scores = query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1)  # (B, heads, L, N)
+        if attention_mask is not None:
+            scores = scores.masked_fill(~attention_mask, -torch.inf)
+        weights = scores.softmax(-1)
         scattered = weights.transpose(-2, -1) @ (weights @ value)  # (B, heads, N, D / heads)
         return self.out_proj(scattered.transpose(1, 2).flatten(2), groups)
 
@@ -121,11 +128,14 @@ class TextGuidedBlock(nn.Module):
         self.cross_attn = TextGuidedAttention(width, num_heads)
         self.cross_mlp = CLIPMLP(width, mlp_width)
 
-    def forward(self, x: Tensor, language: TextFeatures, groups: Groups = ()) -> Tensor:
+    def forward(
+        self, x: Tensor, language: TextFeatures, groups: Groups = (), attention_mask: Tensor | None = None
+    ) -> Tensor:
         """x (S*B, N, D) -> the same shape."""
         words = interleave(language.tokens) if self.interleave_text else language.tokens
         words = words.repeat(x.shape[0] // words.shape[0], 1, 1)  # (S*B, L, D)
-        return x + self.cross_mlp(self.cross_attn(self.cross_norm(x), words, groups=groups), groups)
+        read = self.cross_attn(self.cross_norm(x), words, groups, attention_mask)
+        return x + self.cross_mlp(read, groups)
 
 
 @dataclass

@@ -19,9 +19,9 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.beit3_weights import load_beit3_weights, resize_positions
 from rgbtvg.models.layers import Slots
 from rgbtvg.models.layers.linear import Groups, Linear
-from rgbtvg.models.layers.padding import nearest_padding
+from rgbtvg.models.layers.padding import left_out_patches, nearest_padding, with_prefix, without
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures, split_streams
 from rgbtvg.structures.grid_tables import resize_grid_table
 
 ARCHS = {
@@ -132,8 +132,8 @@ class BEiT3(BaseModule):
     """BEiT-3 over any number of image streams, extra tokens and a sentence.
 
     The sequence is ``[class | patches]`` of every image stream, then the extra tokens (all of them with the vision
-    weights), then the words. Every image stream reads the same position table. Padded words are no keys; padded pixels
-    are, as in the references.
+    weights), then the words. Every image stream reads the same position table. Padded words are no keys, nor are
+    thermal patches that show nothing; padded pixels are, as in the references.
 
     Args:
         arch: ``'base'``, ``'large'``, or a dict of `width`, `layers`, `heads` and `ffn_width`.
@@ -233,6 +233,7 @@ class BEiT3(BaseModule):
         extra_tokens: Tensor | None = None,
         masked_patches: Tensor | None = None,
         groups: Groups = (),
+        left_out: Tensor | None = None,
     ) -> BEiT3Features:
         """Encode together.
 
@@ -243,6 +244,7 @@ class BEiT3(BaseModule):
             extra_tokens: (B, E, D), put between images and words with the vision weights; positions are the caller's.
             masked_patches: (B, h*w) bool, patches of every stream that the mask token replaces.
             groups: streams that the equal parts of the batch belong to, for adapters.
+            left_out: (B, h*w) bool, patches of every stream that no token attends to; their outputs are zero.
         """
         parts = [self.embed_image(image, masked_patches) for image in images]
         if extra_tokens is not None:
@@ -252,9 +254,15 @@ class BEiT3(BaseModule):
         if token_ids is not None and token_padding_mask is not None:
             parts.append(self.embed_text(token_ids, token_padding_mask))
             attention_mask = ~F.pad(token_padding_mask, (split, 0), value=False)[:, None, None]  # (B, 1, 1, L)
+        unseen = with_prefix(left_out)
+        if unseen is not None:
+            length = sum(part.shape[1] for part in parts)
+            hidden = unseen.repeat(1, len(images))
+            seen = ~F.pad(hidden, (0, length - hidden.shape[1]), value=False)[:, None, None]
+            attention_mask = seen if attention_mask is None else attention_mask & seen
         x = self.encode(torch.cat(parts, dim=1), split, attention_mask, groups)
         return self._take_apart(
-            x, [part.shape[1] for part in parts], images, padding_mask, token_padding_mask, extra_tokens
+            x, [part.shape[1] for part in parts], images, padding_mask, token_padding_mask, extra_tokens, unseen
         )
 
     def encode_streams(
@@ -266,6 +274,8 @@ class BEiT3(BaseModule):
             masked_patches: (B, h*w) bool, as in :meth:`forward`.
         """
         count = len(streams)
+        height, width = inputs.input_shape
+        left_out = left_out_patches(inputs, streams, (height // self.patch_size, width // self.patch_size))
         joined = self(
             [torch.cat([inputs.images[stream] for stream in streams])],
             inputs.padding_mask.repeat(count, 1, 1),
@@ -273,20 +283,13 @@ class BEiT3(BaseModule):
             inputs.token_padding_mask.repeat(count, 1),
             masked_patches=None if masked_patches is None else masked_patches.repeat(count, 1),
             groups=tuple(streams),
+            left_out=left_out,
         )
-        image, text = joined.images[0], joined.text
+        text = joined.text
+        words = zip(text.tokens.chunk(count), text.padding_mask.chunk(count), strict=True)
         return {
-            stream: BEiT3Features(
-                (ImageFeatures(tokens, padded, image.grid, image.num_prefix),), TextFeatures(words, words_padded), None
-            )
-            for stream, tokens, padded, words, words_padded in zip(
-                streams,
-                image.tokens.chunk(count),
-                image.padding_mask.chunk(count),
-                text.tokens.chunk(count),
-                text.padding_mask.chunk(count),
-                strict=True,
-            )
+            stream: BEiT3Features((image,), TextFeatures(*of_stream), None)
+            for stream, image, of_stream in zip(streams, split_streams(joined.images[0], count), words, strict=True)
         }
 
     def embed_image(self, image: Tensor, masked_patches: Tensor | None = None) -> Tensor:
@@ -326,6 +329,7 @@ class BEiT3(BaseModule):
         padding_mask: Tensor | None,
         token_padding_mask: Tensor | None,
         extra_tokens: Tensor | None,
+        unseen: Tensor | None,
     ) -> BEiT3Features:
         pieces = list(x.split(sizes, dim=1))
         text = None if token_padding_mask is None else TextFeatures(pieces.pop(), token_padding_mask)
@@ -333,7 +337,9 @@ class BEiT3(BaseModule):
         streams = []
         for image, tokens in zip(images, pieces, strict=True):
             grid = (image.shape[-2] // self.patch_size, image.shape[-1] // self.patch_size)
-            streams.append(ImageFeatures(tokens, self._patch_padding(tokens, padding_mask, grid), grid, num_prefix=1))
+            padded = self._patch_padding(tokens, padding_mask, grid)
+            padded = padded if unseen is None else padded | unseen
+            streams.append(ImageFeatures(without(tokens, unseen), padded, grid, num_prefix=1, left_out=unseen))
         return BEiT3Features(tuple(streams), text, extra)
 
     @staticmethod

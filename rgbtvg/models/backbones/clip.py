@@ -18,7 +18,7 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.clip_weights import load_clip_weights
 from rgbtvg.models.layers.clip_layers import CLIPLayer
 from rgbtvg.models.layers.linear import Groups, Linear
-from rgbtvg.models.layers.padding import patch_mask
+from rgbtvg.models.layers.padding import key_mask, patch_mask, with_prefix, without
 from rgbtvg.models.layers.positions import POSITION_STARTS, sine_grid
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
@@ -81,12 +81,17 @@ class CLIPTower(BaseModule):
         )
 
     def run_layers(
-        self, x: Tensor, language: TextFeatures | None = None, groups: Groups = (), causal: bool = False
+        self,
+        x: Tensor,
+        language: TextFeatures | None = None,
+        groups: Groups = (),
+        causal: bool = False,
+        attention_mask: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """x (B, N, D) -> the last hidden state and those of `out_levels`."""
         hidden = {0: x}
         for index, layer in enumerate(self.layers, start=1):
-            x = layer(x, language, groups, causal)
+            x = layer(x, language, groups, causal, attention_mask)
             if index in self.out_levels:
                 hidden[index] = x
         return x, tuple(hidden[level] for level in self.out_levels)
@@ -118,7 +123,8 @@ class CLIPVisionEncoder(CLIPTower):
     """CLIP's vision Transformer.
 
     Any image size works: the position table is resampled to the patch grid at every forward pass (bicubic,
-    antialiased, class row kept). CLIP itself sees padded pixels; the mask is for what comes after it.
+    antialiased, class row kept). CLIP itself sees padded pixels; the mask is for what comes after it. Thermal patches
+    that show nothing are left out of its attention.
 
     Args:
         arch: ``'B/16'``, ``'B/32'``, ``'L/14'``, ``'L/14-336'``, or a dict of `width`, `layers`, `heads`, `mlp_width`,
@@ -203,7 +209,12 @@ class CLIPVisionEncoder(CLIPTower):
         return resize_grid_table(self.position_embedding, grid, num_prefix=1)
 
     def forward(
-        self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None, groups: Groups = ()
+        self,
+        images: Tensor,
+        padding_mask: Tensor,
+        language: TextFeatures | None = None,
+        groups: Groups = (),
+        left_out: Tensor | None = None,
     ) -> ImageFeatures:
         """Encode images.
 
@@ -212,16 +223,23 @@ class CLIPVisionEncoder(CLIPTower):
             padding_mask: (B, H, W) bool, True where padded.
             language: passed to the modules in the layers' slots.
             groups: streams that the equal parts of the batch belong to, for adapters: ``('rgb', 'ir')``.
+            left_out: (B, h*w) bool, True at patches that no token attends to; their outputs are zero.
         """
+        unseen = with_prefix(left_out)
         grid = self.grid_of((images.shape[-2], images.shape[-1]))
-        last, levels = self.run_layers(self.pre_layernorm(self.embed(images)), language, groups)
+        last, levels = self.run_layers(
+            self.pre_layernorm(self.embed(images)), language, groups, attention_mask=key_mask(unseen)
+        )
         if self.project_tokens:
             tokens = self.projection(self.post_layernorm(last), groups)
             pooled = tokens[:, 0]
         else:
             tokens, pooled = last, self.projection(self.post_layernorm(last[:, 0]), groups)
         token_padding = F.pad(patch_mask(padding_mask, grid), (1, 0), value=False)
-        return ImageFeatures(tokens, token_padding, grid, num_prefix=1, levels=levels, pooled=pooled)
+        if unseen is not None:
+            token_padding = token_padding | unseen
+        levels = tuple(without(level, unseen) for level in levels)
+        return ImageFeatures(without(tokens, unseen), token_padding, grid, 1, levels, pooled, unseen)
 
 
 @MODELS.register_module()

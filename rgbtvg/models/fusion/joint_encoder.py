@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.layers import TransformerEncoder
+from rgbtvg.models.layers.padding import without
 from rgbtvg.models.layers.positions import POSITION_STARTS, sine_grid, sine_sequence
 from rgbtvg.models.layers.transformer import TransformerEncoderLayer
 from rgbtvg.registry import MODELS
@@ -25,7 +26,7 @@ class JointFeatures:
 
     Args:
         regression: (B, D), the output of the regression token, where there is one.
-        image: (B, N, D) in the order of the image features that went in.
+        image: (B, N, D) in the order of the image features that went in; zero where those are left out.
         text: (B, L, D).
         inputs, sequence, padding_mask: the whole input and output (B, 1 + N + L, D) and their padding (B, 1 + N + L).
         attention: (depth, B, V) of the regression token over the V image cells, summing to 1, where it was requested;
@@ -131,7 +132,8 @@ class JointEncoder(nn.Module):
         if logits is not None:
             cells = dict(zip(parts, logits.split(sizes, dim=-1), strict=True))["image"][..., image.num_prefix :]
             attention = cells.softmax(-1)
-        return JointFeatures(regression, out["image"], out["text"], sequence, fused, padding_mask, attention)
+        image_out = without(out["image"], image.left_out)
+        return JointFeatures(regression, image_out, out["text"], sequence, fused, padding_mask, attention)
 
     def answer_attention(self, joint: JointFeatures) -> Tensor:
         """Attention (B, N) of the regression token to each image token in the last layer, averaged over heads."""

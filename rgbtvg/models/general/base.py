@@ -11,7 +11,7 @@ from mmengine.model import BaseModule
 from PIL import Image
 from torch import Tensor
 
-from rgbtvg.models.general.folder import folder_identity
+from rgbtvg.models.general.folder import find_folder, folder_identity
 
 MAX_BOXES = 10
 """Boxes that are kept of one image, best first."""
@@ -69,12 +69,12 @@ class FolderModel(GeneralModel):
     """A model from a folder of Hugging Face's layout; nothing is downloaded.
 
     Args:
-        weights: the folder.
+        weights: the folder, or what :func:`find_folder` looks for.
     """
 
     def __init__(self, weights: str) -> None:
         super().__init__()
-        self.weights = weights
+        self.weights = find_folder(weights)
         self._identity: dict[str, str] | None = None
 
     def identity(self) -> dict[str, str]:

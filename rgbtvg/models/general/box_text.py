@@ -6,7 +6,9 @@ All functions are pure. Boxes are xyxy in pixels of the image that the model was
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
@@ -45,6 +47,8 @@ class BoxText:
     Args:
         pattern: regular expression with four groups, the coordinates.
         template: one box with the fields ``c0`` to ``c3``, for the answers that a model is trained on.
+        frame: what stands around all boxes of an answer, and between two of them.
+        empty: the answer that there is no box.
         unit: what the width and the height of the image are in this form; None for pixels of the image as the
             model's processor has resized it.
         rows_first: the order is y0, x0, y1, x1.
@@ -58,6 +62,8 @@ class BoxText:
     rows_first: bool = False
     bins: bool = False
     offset: float = 0.0
+    frame: tuple[str, str, str] = ("", "", "")
+    empty: str = "none"
 
     def read(self, answer: str, size: Size, resized: Size | None = None) -> list[TextBox]:
         """The boxes of an answer, in its order; text around them is ignored.
@@ -90,13 +96,19 @@ class BoxText:
             raise UnreadableAnswer(f"the answer has no box: {shortened(answer)!r}")
         return boxes
 
-    def write(self, box_xyxy: tuple[float, ...], size: Size, resized: Size | None = None) -> str:
-        """A box in this form, the inverse of :meth:`read` up to rounding.
+    def write(self, boxes_xyxy: Sequence[Sequence[float]], size: Size, resized: Size | None = None) -> str:
+        """An answer with these boxes, the inverse of :meth:`read` up to rounding.
 
         Args:
-            box_xyxy: corners in pixels of the image.
+            boxes_xyxy: corners in pixels of the image; no box gives `empty`.
             size, resized: as in :meth:`read`.
         """
+        if not boxes_xyxy:
+            return self.empty
+        begin, between, end = self.frame
+        return begin + between.join(self._written(box, size, resized) for box in boxes_xyxy) + end
+
+    def _written(self, box_xyxy: Sequence[float], size: Size, resized: Size | None) -> str:
         height, width = size
         unit_y, unit_x = self._units(resized)
         x0, y0, x1, y1 = box_xyxy
@@ -117,14 +129,15 @@ class BoxText:
         return float(resized[0]), float(resized[1])
 
 
-JSON_BOX = '[{{"bbox_2d": [{c0}, {c1}, {c2}, {c3}]}}]'
-THOUSANDTHS = BoxText(BRACKETS, JSON_BOX, 1000)
+JSON_BOX = '{{"bbox_2d": [{c0}, {c1}, {c2}, {c3}]}}'
+JSON: dict[str, Any] = dict(frame=("[", ", ", "]"), empty="[]")
+THOUSANDTHS = BoxText(BRACKETS, JSON_BOX, 1000, **JSON)
 """Qwen3-VL (and InternVL, CogVLM): 0 to 1000 of width and height, in JSON or plain brackets."""
-RESIZED_PIXELS = BoxText(BRACKETS, JSON_BOX, None)
+RESIZED_PIXELS = BoxText(BRACKETS, JSON_BOX, None, **JSON)
 """Qwen2.5-VL: pixels of the image after its processor's resizing, in JSON."""
-FRACTIONS = BoxText(BRACKETS, JSON_BOX, 1)
+FRACTIONS = BoxText(BRACKETS, JSON_BOX, 1, **JSON)
 """0 to 1 of width and height."""
-THOUSANDTHS_ROWS_FIRST = BoxText(BRACKETS, '[{{"box_2d": [{c0}, {c1}, {c2}, {c3}]}}]', 1000, rows_first=True)
+THOUSANDTHS_ROWS_FIRST = BoxText(BRACKETS, JSON_BOX.replace("bbox", "box"), 1000, rows_first=True, **JSON)
 """Gemini: y0, x0, y1, x1 in 0 to 1000, in JSON."""
 PALIGEMMA_LOCATIONS = BoxText(
     re.compile(r"<loc(\d{4})>" * 4),

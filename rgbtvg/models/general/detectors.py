@@ -32,7 +32,7 @@ class Detector(FolderModel):
 
     def __init__(self, weights: str) -> None:
         super().__init__(weights)
-        self.model, self.processor = load_folder(weights, self.model_class, self.processor_class, self.parts)
+        self.model, self.processor = load_folder(self.weights, self.model_class, self.processor_class, self.parts)
 
     def inputs(self, images: Sequence[Image.Image], expressions: Sequence[str]) -> Any:
         """The processor's batch."""

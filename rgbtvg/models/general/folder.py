@@ -6,6 +6,7 @@ a hub, a quantisation library, an adapter over another model. What is read here 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import logging
@@ -68,6 +69,40 @@ def load_folder(path: str | Path, model_class: str, processor_class: str, parts:
             ) from error
     _check_weights(path, model_class, model, report)
     return model.eval(), processor
+
+
+def find_folder(weights: str) -> str:
+    """The folder that a config names, or the one of its name below ``pretrain_weights``.
+
+    A checkpoint of another machine names a place of that machine.
+    """
+    nearby = Path("pretrain_weights", Path(weights).name)
+    return str(nearby) if not Path(weights).is_dir() and nearby.is_dir() else weights
+
+
+def blueprint(path: str | Path, model_class: str, parts: tuple[str, ...], arch: Mapping[str, Any] | None) -> Any:
+    """A model without weights, on the current default device.
+
+    Args:
+        path: folder whose ``config.json``, if there is one, says the sizes.
+        model_class, parts: see :func:`load_folder`.
+        arch: the sizes where there is none.
+
+    Raises:
+        CheckpointError: there are neither, or ``config.json`` is refused.
+    """
+    import transformers
+
+    built = getattr(transformers, model_class)
+    if Path(path, "config.json").is_file():
+        values = _checked_configuration(Path(path), model_class, built.config_class.model_type, parts)
+    elif arch is not None:
+        values = copy.deepcopy(dict(arch))
+    else:
+        raise CheckpointError(
+            f"the sizes of {model_class} are unknown: {path} has no config.json, and the config no arch"
+        )
+    return built(built.config_class.from_dict(values)).eval()
 
 
 def _check_weights(path: Path, what: str, model: Any, report: Mapping[str, Any]) -> None:

@@ -32,6 +32,10 @@ SCALES = {
 """What an unknown model is told about its coordinates, by the name of the form in `box_text.FORMS`."""
 
 SIDE_BY_SIDE = "The image shows the same scene twice: in colour on the left, in thermal infrared on the right. "
+BOTH_IMAGES = (
+    "The two images show the same scene from the same place: the first one in colour, the second one in thermal "
+    "infrared, where brighter is warmer. "
+)
 THERMAL = "The image was taken by a thermal infrared camera: brighter is warmer. "
 
 
@@ -75,5 +79,5 @@ def checked(template: str) -> str:
 
 
 def note(image: str) -> str:
-    """What a question says about the image: ``'rgb'``, ``'ir'`` or ``'side_by_side'``."""
-    return {"ir": THERMAL, "side_by_side": SIDE_BY_SIDE}.get(image, "")
+    """What a question says about the image: ``'rgb'``, ``'ir'``, ``'side_by_side'`` or ``'both_images'``."""
+    return {"ir": THERMAL, "side_by_side": SIDE_BY_SIDE, "both_images": BOTH_IMAGES}.get(image, "")

@@ -1,19 +1,23 @@
-"""Models of `transformers` that write boxes as text."""
+"""Models of `transformers` that write boxes as text: what they are asked, what they answer, what they are taught."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from rgbtvg.errors import CheckpointError
 from rgbtvg.models.general import prompts
+from rgbtvg.models.general.answers import IGNORED, padded, with_answers
 from rgbtvg.models.general.base import MAX_BOXES, FolderModel, Located, nothing
 from rgbtvg.models.general.box_text import FORMS, BoxText, UnreadableAnswer
-from rgbtvg.models.general.folder import load_folder
+from rgbtvg.models.general.constraint import BoxSyntax
+from rgbtvg.models.general.folder import blueprint, load_folder
 from rgbtvg.registry import MODELS
 
 MAX_TOKENS = 128
@@ -21,16 +25,21 @@ MAX_TOKENS = 128
 KEPT = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "forced_bos_token_id")
 """What is taken from the folder's ``generation_config.json``; the search is greedy for every model."""
 
+Pictures = Sequence[Image.Image]
+"""The images of one prompt, in their order; boxes are pixels of the first one."""
+
 
 class Writer(FolderModel):
-    """A model that generates its answer; a subclass names its classes, its question and its form of boxes.
+    """A model that generates its answer; a subclass names its classes, its parts, its question and its form of boxes.
 
-    The score of a box is the mean probability of its coordinate tokens.
+    The score of a box is the mean probability of its coordinate tokens. On the meta device nothing is read but a
+    ``config.json``, and the model has no processor.
 
     Args:
         weights: folder with ``config.json``, weights in safetensors, and the files of the processor and the tokenizer.
         prompt: question with ``{expression}``, and ``{note}`` where it can say something about the image. Default:
             `question` of the class.
+        arch: sizes, as ``config.json`` has them, to build the model on the meta device where there is no such file.
 
     Raises:
         CheckpointError: see :func:`load_folder`.
@@ -41,35 +50,115 @@ class Writer(FolderModel):
     parts: ClassVar[tuple[str, ...]]
     question: ClassVar[str]
     form: ClassVar[BoxText]
+    max_pictures: ClassVar[int] = 2
+    """Images that one prompt may have."""
+    tower: ClassVar[str] = "model.vision_tower"
+    """Name of the vision encoder."""
+    layers: ClassVar[str] = "blocks"
+    """Name of its layers inside it."""
+    projector: ClassVar[tuple[str, ...]] = ("model.multi_modal_projector",)
+    """Names of what stands between it and the language model; everything else is the language model's."""
 
-    def __init__(self, weights: str, prompt: str | None = None) -> None:
+    def __init__(self, weights: str, prompt: str | None = None, arch: dict | None = None) -> None:
         import transformers
 
         super().__init__(weights)
-        self.model, self.processor = load_folder(weights, self.model_class, self.processor_class, self.parts)
-        self.processor.tokenizer.padding_side = "left"
         self.prompt = prompts.checked(prompt or self.question)
+        self.processor: Any = None
+        if torch.get_default_device().type == "meta":
+            self.model = blueprint(self.weights, self.model_class, self.parts, arch)
+            return
+        # A bound on what the config of a checkpoint may allocate does not count the user's own files.
+        with torch.utils._python_dispatch._disable_current_modes():
+            self.model, self.processor = load_folder(self.weights, self.model_class, self.processor_class, self.parts)
+        # An encoder counts positions from the left end; what is generated stands behind a prompt without a gap.
+        self.processor.tokenizer.padding_side = "right" if self.model.config.is_encoder_decoder else "left"
         kept = {name: getattr(self.model.generation_config, name, None) for name in KEPT}
         self.model.generation_config = transformers.GenerationConfig(**kept)
 
-    def inputs(self, images: Sequence[Image.Image], questions: Sequence[str]) -> Any:
-        """The processor's batch; a prompt begins with the place of its image where the model has one."""
-        return self.processor(images=list(images), text=list(questions), padding=True, return_tensors="pt")
+    def inputs(self, pictures: Sequence[Pictures], questions: Sequence[str]) -> Any:
+        """The processor's batch, on the device and in the number format of the model.
+
+        A prompt begins with the places of its images where the model has them.
+        """
+        batch = self.processor(
+            images=[list(row) for row in pictures], text=list(questions), padding=True, return_tensors="pt"
+        )
+        return batch.to(self.model.device, self.model.dtype)
 
     def resized(self, batch: Any, index: int) -> tuple[int, int] | None:
-        """(height, width) of an image after the processor, for forms in its pixels."""
+        """(height, width) of an image after the processor, for forms in its pixels; images of all prompts count."""
         return None
 
-    @torch.no_grad()
+    def vision_inputs(self, batch: Any) -> dict[str, Any]:
+        """What the vision encoder reads of a batch of :meth:`inputs`."""
+        return dict(pixel_values=batch["pixel_values"])
+
+    def valid_tokens(self, valid: Sequence[Tensor], batch: Any, state: Tensor) -> Tensor:
+        """Which tokens of the vision encoder stand for valid pixels, at least half of them.
+
+        Args:
+            valid: bool (H, W) of every image.
+            batch: of :meth:`inputs`.
+            state: output of one of its layers, (B, N, C) or (B, C, h, w).
+
+        Returns:
+            Bool, of a shape that fits `state`.
+        """
+        if state.ndim == 4:
+            return torch.stack([_shares(mask, *state.shape[2:]) for mask in valid])[:, None] >= 0.5
+        side = round(state.shape[1] ** 0.5)
+        return torch.stack([_shares(mask, side, side).flatten() for mask in valid])[..., None] >= 0.5
+
+    def layer_widths(self) -> list[int]:
+        """Channels of the output of each layer of the vision encoder."""
+        vision = self.model.config.vision_config
+        return [vision.hidden_size] * vision.num_hidden_layers
+
+    def asked(self, expressions: Sequence[str], note: str) -> list[str]:
+        """The questions about expressions."""
+        return [prompts.filled(self.prompt, expression, note) for expression in expressions]
+
+    def encoded(self, answer: str) -> list[int]:
+        """Token ids of an answer, with the one that ends it."""
+        if self.model.config.is_encoder_decoder:
+            return self.processor.tokenizer(answer).input_ids
+        tokens = self.processor.tokenizer(answer, add_special_tokens=False).input_ids
+        end = self.model.generation_config.eos_token_id
+        return [*tokens, end[0] if isinstance(end, list) else end]
+
+    @cached_property
+    def syntax(self) -> BoxSyntax:
+        """What constrains generation to one box.
+
+        Raises:
+            ConfigError: see :class:`BoxSyntax`.
+        """
+        return BoxSyntax(self.processor.tokenizer, self.form, self.encoded)
+
     def locate(self, images: Sequence[Image.Image], expressions: Sequence[str], note: str = "") -> list[Located]:
         """See :class:`GeneralModel`."""
-        questions = [prompts.filled(self.prompt, expression, note) for expression in expressions]
-        batch = self.inputs(images, questions).to(self.model.device, self.model.dtype)
+        pictures = [(image,) for image in images]
+        return self.written(self.inputs(pictures, self.asked(expressions, note)), pictures)
+
+    @torch.no_grad()
+    def written(self, batch: Any, pictures: Sequence[Pictures], constrained: bool = False) -> list[Located]:
+        """Boxes in the greedy answers to a batch of :meth:`inputs`.
+
+        Args:
+            batch: the prompts.
+            pictures: their images.
+            constrained: only tokens that continue one box may follow.
+        """
+        constraint = [self.syntax] if constrained else []
+        for syntax in constraint:
+            syntax.start = None
         output = self.model.generate(
             **batch,
             max_new_tokens=MAX_TOKENS,
             do_sample=False,
             num_beams=1,
+            logits_processor=constraint,
             return_dict_in_generate=True,
             output_logits=True,
         )
@@ -82,8 +171,47 @@ class Writer(FolderModel):
             dim=1,
         )  # (B, L)
         return [
-            self._located(tokens[i], probabilities[i], image, self.resized(batch, i)) for i, image in enumerate(images)
+            self._located(tokens[i], probabilities[i], row[0], self.resized(batch, i * len(row)))
+            for i, row in enumerate(pictures)
         ]
+
+    def answer_loss(self, batch: Any, pictures: Sequence[Pictures], boxes_xyxy: Sequence[Tensor]) -> Tensor:
+        """Cross entropy of the tokens of the right answers, and of nothing else.
+
+        Args:
+            batch: the prompts, of :meth:`inputs`.
+            pictures: their images.
+            boxes_xyxy: (N_i, 4) in pixels of the first image of each prompt.
+        """
+        answers = []
+        for i, (row, boxes) in enumerate(zip(pictures, boxes_xyxy, strict=True)):
+            text = self.form.write(boxes.tolist(), row[0].size[::-1], self.resized(batch, i * len(row)))
+            answers.append(self.encoded(text))
+        if self.model.config.is_encoder_decoder:
+            rows = [torch.tensor(answer, device=self.model.device) for answer in answers]
+            labels = padded(rows, IGNORED)
+            logits = self.model(**batch, labels=labels).logits  # (B, L, V)
+        else:
+            batch, labels = with_answers(batch, answers, self.model.generation_config.pad_token_id or 0)
+            # The logits of prompts would take most of the memory.
+            first = int((labels != IGNORED).int().argmax(1).min())
+            labels = labels[:, first:]
+            logits = self.model(**batch, use_cache=False, logits_to_keep=labels.shape[1] + 1).logits[:, :-1]
+        return F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED)
+
+    def part_of(self, name: str) -> str:
+        """``'vision'``, ``'projector'`` or ``'language'``: the part that a parameter of `model` belongs to."""
+        if name.startswith(tuple(f"{prefix}." for prefix in self.projector)):
+            return "projector"
+        return "vision" if name.startswith(f"{self.tower}.") else "language"
+
+    def modules_of(self, part: str) -> list[nn.Module]:
+        """Modules whose Linears are those of a part; tables of tokens and the output layer are not among them."""
+        if part == "projector":
+            names = self.projector
+        else:
+            names = (f"{self.tower}.{self.layers}",) if part == "vision" else ("model.language_model",)
+        return [self.model.get_submodule(name) for name in names]
 
     def _located(
         self, tokens: Tensor, probabilities: Tensor, image: Image.Image, resized: tuple[int, int] | None
@@ -124,15 +252,32 @@ def score_of(pieces: Sequence[str], probabilities: Sequence[float], start: int, 
     return sum(chosen) / len(chosen) if chosen else 0.0
 
 
+def _shares(mask: Tensor, rows: int, columns: int) -> Tensor:
+    """Share of valid pixels in each cell of a grid over a mask (H, W)."""
+    return F.adaptive_avg_pool2d(mask[None].float(), (rows, columns))[0]
+
+
 @MODELS.register_module()
 class Florence2(Writer):
-    """Florence-2 (Xiao et al. 2023): open-vocabulary detection of the whole expression; boxes as location tokens."""
+    """Florence-2 (Xiao et al. 2023): open-vocabulary detection of the whole expression; boxes as location tokens.
+
+    A layer of its vision encoder is a stage. A prompt has one image.
+    """
 
     model_class = "Florence2ForConditionalGeneration"
     processor_class = "Florence2Processor"
     parts = ("florence_vision", "bart")
     question = prompts.FLORENCE
     form = FORMS["florence"]
+    max_pictures = 1
+
+    def layer_widths(self) -> list[int]:
+        """See :class:`Writer`."""
+        return list(self.model.config.vision_config.embed_dim)
+
+    def vision_inputs(self, batch: Any) -> dict[str, Any]:
+        """See :class:`Writer`."""
+        return dict(hidden_states=batch["pixel_values"])
 
 
 @MODELS.register_module()
@@ -144,37 +289,71 @@ class PaliGemma(Writer):
     parts = ("siglip_vision_model", "gemma", "gemma2")
     question = prompts.PALIGEMMA
     form = FORMS["paligemma"]
+    layers = "encoder.layers"
 
-    def inputs(self, images: Sequence[Image.Image], questions: Sequence[str]) -> Any:
+    def inputs(self, pictures: Sequence[Pictures], questions: Sequence[str]) -> Any:
         """See :class:`Writer`."""
-        batch = super().inputs(images, [f"<image>{question}" for question in questions])
+        marked = ["<image>" * len(row) + question for row, question in zip(pictures, questions, strict=True)]
+        batch = super().inputs(pictures, marked)
         batch.pop("labels", None)
         return batch
 
 
 class QwenVL(Writer):
-    """What both Qwen models share: the chat template of the folder, and JSON."""
+    """What both Qwen models share: the chat template of the folder, JSON, and images of any size.
+
+    Args:
+        weights, prompt, arch: see :class:`Writer`.
+        max_pixels: images with more are made smaller; None for the limit of the folder's processor.
+    """
 
     question = prompts.CHAT
+    tower = "model.visual"
 
-    def __init__(self, weights: str, prompt: str | None = None) -> None:
-        super().__init__(weights, prompt)
+    def __init__(
+        self, weights: str, prompt: str | None = None, arch: dict | None = None, max_pixels: int | None = None
+    ) -> None:
+        super().__init__(weights, prompt, arch)
+        self.max_pixels = max_pixels
+        if self.processor is None:
+            return
         if not self.processor.chat_template:
             raise CheckpointError(
-                f"{weights} has no chat template (chat_template.jinja); take an instruction-tuned model"
+                f"{self.weights} has no chat template (chat_template.jinja); take an instruction-tuned model"
             )
+        if max_pixels is not None:
+            size = self.processor.image_processor.size
+            least = min(size["shortest_edge"], max_pixels)
+            self.processor.image_processor.size = {"shortest_edge": least, "longest_edge": max_pixels}
 
-    def inputs(self, images: Sequence[Image.Image], questions: Sequence[str]) -> Any:
+    def inputs(self, pictures: Sequence[Pictures], questions: Sequence[str]) -> Any:
         """See :class:`Writer`."""
         texts = [
             self.processor.apply_chat_template(
-                [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}],
+                [{"role": "user", "content": [*[{"type": "image"}] * len(row), {"type": "text", "text": question}]}],
                 add_generation_prompt=True,
                 tokenize=False,
             )
-            for question in questions
+            for row, question in zip(pictures, questions, strict=True)
         ]
-        return super().inputs(images, texts)
+        return super().inputs(pictures, texts)
+
+    def vision_inputs(self, batch: Any) -> dict[str, Any]:
+        """See :class:`Writer`."""
+        return dict(hidden_states=batch["pixel_values"], grid_thw=batch["image_grid_thw"])
+
+    def valid_tokens(self, valid: Sequence[Tensor], batch: Any, state: Tensor) -> Tensor:
+        """See :class:`Writer`; tokens of all images stand behind each other, those that are merged side by side."""
+        merge = self.model.config.vision_config.spatial_merge_size
+        rows = []
+        for mask, (_, height, width) in zip(valid, batch["image_grid_thw"].tolist(), strict=True):
+            blocks = _shares(mask, height, width).reshape(height // merge, merge, width // merge, merge)
+            rows.append(blocks.transpose(1, 2).flatten())
+        return self.in_order(torch.cat(rows), batch)[:, None] >= 0.5
+
+    def in_order(self, tokens: Tensor, batch: Any) -> Tensor:
+        """A value per token (N,) in the order inside the encoder."""
+        return tokens
 
 
 @MODELS.register_module()
@@ -185,12 +364,22 @@ class Qwen2_5VL(QwenVL):
     processor_class = "Qwen2_5_VLProcessor"
     parts = ("qwen2_5_vl_text", "qwen2_5_vl_vision")
     form = FORMS["pixels"]
+    projector = ("model.visual.merger",)
 
     def resized(self, batch: Any, index: int) -> tuple[int, int]:
         """See :class:`Writer`."""
         _, rows, columns = batch["image_grid_thw"][index].tolist()
         patch = self.processor.image_processor.patch_size
         return rows * patch, columns * patch
+
+    def in_order(self, tokens: Tensor, batch: Any) -> Tensor:
+        """See :class:`QwenVL`: tokens of a window stand side by side."""
+        from transformers.vision_utils import get_vision_window_index
+
+        vision = self.model.config.vision_config
+        sizes = vision.spatial_merge_size, vision.window_size, vision.patch_size
+        index, _ = get_vision_window_index(batch["image_grid_thw"], *sizes)
+        return tokens.unflatten(0, (-1, vision.spatial_merge_size**2))[index.to(tokens.device)].flatten()
 
 
 @MODELS.register_module()
@@ -201,3 +390,4 @@ class Qwen3VL(QwenVL):
     processor_class = "Qwen3VLProcessor"
     parts = ("qwen3_vl_text", "qwen3_vl_vision")
     form = FORMS["thousandths"]
+    projector = ("model.visual.merger", "model.visual.deepstack_merger_list")

@@ -14,6 +14,7 @@ from rgbtvg.models.grounders.resc import ReSC
 from rgbtvg.models.grounders.rgbt_vgnet import RGBTVGNet
 from rgbtvg.models.grounders.simvg import SimVG
 from rgbtvg.models.grounders.transvg import TransVG
+from rgbtvg.models.grounders.vlm import VLMGrounder
 from rgbtvg.models.grounders.zero_shot import ZeroShotGrounder
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "ReSC",
     "SimVG",
     "TransVG",
+    "VLMGrounder",
     "ZeroShotGrounder",
 ]

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters import LoRA, adapted_linears
+from rgbtvg.models.backbones.clip import CLIPVisionEncoder
 from rgbtvg.models.heads.base import Head
+from rgbtvg.models.layers.padding import left_out_patches, with_prefix, without
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import (
     MODALITY_STREAMS,
@@ -22,6 +24,7 @@ from rgbtvg.structures import (
     ImageFeatures,
     Prediction,
     TextFeatures,
+    split_streams,
 )
 from rgbtvg.structures.boxes import cxcywh_to_xyxy
 from rgbtvg.structures.frame import denormalise_boxes
@@ -146,6 +149,9 @@ class BaseGrounder(BaseModel):
             losses.update(head.loss(outputs, target))
         if self.adapter is not None:
             losses.update(self.adapter.losses(self))
+        gate = thermal_gate(outputs)
+        if gate is not None:
+            losses["thermal_gate"] = gate.detach().mean()  # logged, no term of the loss
         return losses
 
     def predict(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> list[GroundingSample]:
@@ -155,6 +161,9 @@ class BaseGrounder(BaseModel):
     def predictions(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> list[GroundingSample]:
         """The same on given outputs of :meth:`encode`."""
         predictions = on_host(self.head.predict(outputs))
+        gate = thermal_gate(outputs)
+        for sample, value in zip(data_samples, [] if gate is None else gate.tolist(), strict=gate is not None):
+            sample.set_metainfo({"thermal_gate": value})
         # A comparison with NaN is False: without this check a diverged model would predict an empty mask.
         finite = [prediction.mask.isfinite().all() for prediction in predictions if prediction.mask is not None]
         has_mask = torch.stack(finite).tolist() if finite else [False] * len(predictions)
@@ -189,7 +198,11 @@ class BaseGrounder(BaseModel):
         mask = inputs.padding_mask.repeat(len(self.streams), 1, 1)
         if language is not None:
             language = repeat_text(language, len(self.streams))
-        joined = encoder(images, mask, language)
+        if isinstance(encoder, CLIPVisionEncoder):
+            left_out = left_out_patches(inputs, self.streams, encoder.grid_of(inputs.input_shape))
+            joined = encoder(images, mask, language, left_out=left_out)
+        else:
+            joined = mark_left_out(encoder(images, mask, language), inputs, self.streams)
         return dict(zip(self.streams, split_streams(joined, len(self.streams)), strict=True))
 
 
@@ -213,6 +226,23 @@ class TwoEncoderGrounder(BaseGrounder):
         self.image_encoder = MODELS.build(image_encoder)
         self.text_encoder = MODELS.build(text_encoder)
         self.neck = MODELS.build(neck or dict(type=self.default_neck))
+        if len(self.streams) == 1:  # the neck passes a single stream through unchanged
+            self.neck.requires_grad_(False)
+
+
+def thermal_gate(outputs: Mapping[str, Any]) -> Tensor | None:
+    """Scale (B,) of thermal in each sample, of methods whose neck has a gate."""
+    image = outputs.get("image")
+    return image.gate if isinstance(image, ImageFeatures) else None
+
+
+def mark_left_out(features: ImageFeatures, inputs: GroundingInputs, streams: Sequence[str]) -> ImageFeatures:
+    """Features (S*B, ...) of stacked streams whose thermal patches that show nothing are zero and masked."""
+    left_out = with_prefix(left_out_patches(inputs, streams, features.grid), features.num_prefix)
+    if left_out is None or left_out.shape != features.padding_mask.shape:  # tokens of several levels
+        return features
+    tokens, padded = without(features.tokens, left_out), features.padding_mask | left_out
+    return replace(features, tokens=tokens, padding_mask=padded, left_out=left_out)
 
 
 def cell_maps(name: str, cells: Tensor, streams: dict[str, ImageFeatures]) -> dict[str, Tensor]:
@@ -238,19 +268,6 @@ def repeat_text(text: TextFeatures, count: int) -> TextFeatures:
         tuple(level.repeat(count, 1, 1) for level in text.levels),
         None if text.pooled is None else text.pooled.repeat(count, 1),
     )
-
-
-def split_streams(features: ImageFeatures, count: int) -> list[ImageFeatures]:
-    """Features of `count` streams stacked along the batch, taken apart again."""
-    tokens, masks = features.tokens.chunk(count), features.padding_mask.chunk(count)
-    levels = [level.chunk(count) for level in features.levels]
-    pooled = [None] * count if features.pooled is None else features.pooled.chunk(count)
-    return [
-        ImageFeatures(
-            tokens[i], masks[i], features.grid, features.num_prefix, tuple(level[i] for level in levels), pooled[i]
-        )
-        for i in range(count)
-    ]
 
 
 def on_host(predictions: list[Prediction]) -> list[Prediction]:

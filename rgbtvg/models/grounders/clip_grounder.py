@@ -15,11 +15,12 @@ from rgbtvg.models.adapters import Guides, PerStream, unfreeze_layers
 from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
 from rgbtvg.models.backbones.text_cache import TextCache
 from rgbtvg.models.fusion.joint_encoder import JointFeatures
-from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_maps, split_streams
+from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_maps
 from rgbtvg.models.heads.sentence_heads import TokenAlignmentHead
 from rgbtvg.models.layers.linear import Linear
+from rgbtvg.models.layers.padding import left_out_patches, without
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures, split_streams
 from rgbtvg.structures.grid_tables import resize_grid_rows
 
 SENTENCE_TOKENS = ("end", "after_first_stream")
@@ -75,8 +76,6 @@ class CLIPGrounder(TwoEncoderGrounder):
         self.tuned_weights = tuned_weights
         self.text_cache = TextCache()
         self.register_load_state_dict_pre_hook(lambda model, *_: model.text_cache.clear())
-        if len(self.streams) == 1:  # the neck passes a single stream through unchanged
-            self.neck.requires_grad_(False)
         self.guides = Guides(**(guides or {}))
         self.guide_proj = self.guides.attach(self.image_encoder, self.text_encoder, self.streams)
         self.attach_adapter(adapter, {self.image_encoder: self.streams, self.text_encoder: ("text",)})
@@ -140,7 +139,7 @@ class CLIPGrounder(TwoEncoderGrounder):
         """Joint features, the box of the regression token, and the inputs of the auxiliary losses."""
         words = self.encode_text(inputs)
         streams = self.encode_images(inputs, words)
-        image = self.neck(streams, inputs)  # (B, 1 + S*h*w or 1 + h*w, D)
+        image = self.neck(streams, inputs, words)  # (B, 1 + S*h*w or 1 + h*w, D)
         text = self.project_text(words)  # (B, L, D)
         joint = self.fusion(image, text)
         num_patches = image.grid[0] * image.grid[1]
@@ -190,15 +189,17 @@ class CLIPGrounder(TwoEncoderGrounder):
         images = torch.cat([inputs.images[stream] for stream in self.streams])  # (S*B, C, H, W)
         mask = inputs.padding_mask.repeat(len(self.streams), 1, 1)
         language = words if self.guide_proj is None else replace(words, tokens=self.guide_proj(words.tokens))
-        features = self.image_encoder(images, mask, language, groups=self.streams)
-        levels = self.adapt_levels(features.levels)
+        left_out = left_out_patches(inputs, self.streams, self.image_encoder.grid_of(inputs.input_shape))
+        features = self.image_encoder(images, mask, language, groups=self.streams, left_out=left_out)
+        levels = self.adapt_levels(features)
         tokens = self.level_proj(torch.cat(levels, dim=-1), groups=self.streams)
-        features = replace(features, tokens=self.image_proj(tokens, groups=self.streams), levels=levels)
+        tokens = without(self.image_proj(tokens, groups=self.streams), features.left_out)
+        features = replace(features, tokens=tokens, levels=levels)
         return dict(zip(self.streams, split_streams(features, len(self.streams)), strict=True))
 
-    def adapt_levels(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def adapt_levels(self, features: ImageFeatures) -> tuple[Tensor, ...]:
         """Hook for subclasses: levels of the image encoder, each (S*B, 1 + h*w, width)."""
-        return levels
+        return features.levels
 
     def sentence_vector(self, joint: JointFeatures, inputs: GroundingInputs, num_patches: int) -> Tensor:
         """The fused token (B, D) that represents the sentence."""

@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from rgbtvg.models.grounders.base import BaseGrounder
-from rgbtvg.models.layers.padding import patch_mask
+from rgbtvg.models.layers.padding import key_mask, left_out_patches, patch_mask
 from rgbtvg.models.layers.patch_selection import PatchSelection, attend_and_score, attention_weights
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, TextFeatures
@@ -63,7 +64,9 @@ class FSVG(BaseGrounder):
         images = torch.cat([inputs.images[stream] for stream in self.streams])  # (S*B, C, H, W)
         grid = self.image_encoder.grid_of(inputs.input_shape)
         padded = patch_mask(inputs.padding_mask, grid).repeat(count, 1)  # (S*B, N)
-        tower = self.run_tower(images, text.repeat(count, 1, 1), self.word_weights(words).repeat(count, 1), padded)
+        left_out = left_out_patches(inputs, self.streams, grid)
+        weights = self.word_weights(words).repeat(count, 1)
+        tower = self.run_tower(images, text.repeat(count, 1, 1), weights, padded, left_out)
         classes = tower["sequence"][:, 0].chunk(count)  # S x (B, D)
         joined = self.stream_proj(torch.cat(classes, dim=-1))
         token = self.neck(joined)
@@ -87,7 +90,9 @@ class FSVG(BaseGrounder):
         padding = words.padding_mask
         return (~padding if self.selection.words_only else torch.ones_like(padding)).float()
 
-    def run_tower(self, images: Tensor, text: Tensor, word_weights: Tensor, padded: Tensor) -> dict[str, Any]:
+    def run_tower(
+        self, images: Tensor, text: Tensor, word_weights: Tensor, padded: Tensor, left_out: Tensor | None = None
+    ) -> dict[str, Any]:
         """Run the image tower over ``[class | patches | words]``.
 
         Args:
@@ -95,6 +100,7 @@ class FSVG(BaseGrounder):
             text: (B, L, D).
             word_weights: (B, L).
             padded: (B, N) bool, True where padded.
+            left_out: (B, N) bool, True at patches that no token attends to; they are dropped first.
 
         Returns:
             ``sequence`` (B, 1 + K + L, D), the last layer's ``last_input``, ``kept`` (B, K) the original indices of
@@ -111,10 +117,13 @@ class FSVG(BaseGrounder):
             last_input = x
             num_patches = kept.shape[1]
             num_kept = self.selection.num_kept(index, num_patches)
+            mask = None
+            if left_out is not None:  # class token and words are always attended to
+                mask = key_mask(F.pad(left_out.gather(1, kept), (1, text.shape[1]), value=False))
             if num_kept == num_patches:
-                x = layer(x)
+                x = layer(x, attention_mask=mask)
                 continue
-            x, scores = attend_and_score(layer, x, word_weights, slice(1, 1 + num_patches))
+            x, scores = attend_and_score(layer, x, word_weights, slice(1, 1 + num_patches), mask)
             chosen = self.selection(scores, num_kept, padded.gather(1, kept))  # (B, K)
             selections[index] = {"index": kept, "scores": scores}
             kept = kept.gather(1, chosen)

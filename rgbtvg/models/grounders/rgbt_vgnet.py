@@ -12,6 +12,7 @@ from rgbtvg.models.adapters import PerStream
 from rgbtvg.models.fusion.joint_encoder import JointFeatures
 from rgbtvg.models.grounders.clip_grounder import CLIPGrounder
 from rgbtvg.models.layers.clip_layers import CLIPAttention
+from rgbtvg.models.layers.padding import key_mask
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
 
@@ -28,12 +29,17 @@ class StreamExchange(nn.Module):
         self.rgb = nn.ModuleList(CLIPAttention(width, num_heads) for _ in range(num_levels))
         self.ir = nn.ModuleList(CLIPAttention(width, num_heads) for _ in range(num_levels))
 
-    def forward(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Levels (2*B, N, D), RGB then thermal, each plus its attention to the other stream."""
+    def forward(self, levels: tuple[Tensor, ...], left_out: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Levels (2*B, N, D), RGB then thermal, each plus its attention to the other stream.
+
+        Tokens that `left_out` (2*B, N) names are not attended to.
+        """
         exchanged = []
+        thermal_mask = None if left_out is None else key_mask(left_out.chunk(2)[1])
         for level, rgb_to_ir, ir_to_rgb in zip(levels, self.rgb, self.ir, strict=True):
             rgb, thermal = level.chunk(2)
-            exchanged.append(torch.cat((rgb + rgb_to_ir(rgb, thermal), thermal + ir_to_rgb(thermal, rgb))))
+            seen = rgb + rgb_to_ir(rgb, thermal, attention_mask=thermal_mask)
+            exchanged.append(torch.cat((seen, thermal + ir_to_rgb(thermal, rgb))))
         return tuple(exchanged)
 
 
@@ -81,12 +87,12 @@ class RGBTVGNet(CLIPGrounder):
             adapters = {stream: MODELS.build(dict(adapter, width=encoder.level_widths[0])) for stream in self.streams}
             self.level_adapters[str(index)] = PerStream(adapters)
 
-    def adapt_levels(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def adapt_levels(self, features: ImageFeatures) -> tuple[Tensor, ...]:
         levels = tuple(
             self.level_adapters[str(index)](level, groups=self.streams) if str(index) in self.level_adapters else level
-            for index, level in enumerate(levels)
+            for index, level in enumerate(features.levels)
         )
-        return levels if self.stream_exchange is None else self.stream_exchange(levels)
+        return levels if self.stream_exchange is None else self.stream_exchange(levels, features.left_out)
 
     def locate(
         self, image: ImageFeatures, words: TextFeatures, joint: JointFeatures, sentence: Tensor

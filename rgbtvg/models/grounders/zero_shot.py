@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from mmengine.logging import print_log
-from mmengine.model import BaseModel
 from PIL import Image
 from torch import Tensor
 
 from rgbtvg.errors import ConfigError
-from rgbtvg.models.general.base import GeneralModel, Located
+from rgbtvg.models.general.base import Located
 from rgbtvg.models.general.prompts import note
+from rgbtvg.models.grounders.general import GeneralGrounder, images_of
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import MODALITY_STREAMS, GroundingSample
+from rgbtvg.structures import GroundingSample
 
 PAIRS = ("both_in_turn", "side_by_side")
-SHOWN_ANSWERS = 3
-"""Samples without a prediction whose reason is logged; all of them are in the predictions file."""
 
 
 @MODELS.register_module()
-class ZeroShotGrounder(BaseModel):
+class ZeroShotGrounder(GeneralGrounder):
     """Asks a general model about the images of a sample; there is nothing to train.
-
-    The model sees whole images in 8 bits, before any resizing, thermal as three equal channels.
 
     Args:
         general: config of the model (`rgbtvg/models/general/`).
@@ -42,25 +35,15 @@ class ZeroShotGrounder(BaseModel):
     """The runner loads no checkpoint into such a model."""
 
     def __init__(self, general: dict, modality: str = "rgbt", pair: str = "both_in_turn") -> None:
-        super().__init__()
-        if modality not in MODALITY_STREAMS:
-            raise ConfigError(f"modality must be one of {', '.join(MODALITY_STREAMS)}, got {modality!r}")
+        super().__init__(general, modality)
         if pair not in PAIRS:
             raise ConfigError(f"pair must be one of {', '.join(PAIRS)}, got {pair!r}")
-        self.general: GeneralModel = MODELS.build(general)
         if modality == "rgbt" and pair == "both_in_turn" and not self.general.has_scores:
             raise ConfigError(
                 f"pair=both_in_turn compares scores, and {type(self.general).__name__} gives none: set "
                 "pair=side_by_side, modality=rgb or modality=ir"
             )
-        self.modality = modality
-        self.streams = MODALITY_STREAMS[modality]
         self.pair = pair
-        self.num_unanswered = 0
-
-    def identity(self) -> dict[str, str]:
-        """``path`` and ``sha256`` of the weights, for the provenance of a result."""
-        return self.general.identity()
 
     def forward(
         self,
@@ -80,19 +63,10 @@ class ZeroShotGrounder(BaseModel):
         """
         if mode != "predict" or data_samples is None:
             raise ConfigError(f"{type(self).__name__} is only tested: use tools/test.py")
-        images = {stream: [to_image(tensor) for tensor in inputs[stream]] for stream in self.streams}
+        images = images_of(inputs, self.streams)
         expressions = [sample.expression for sample in data_samples]
-        for sample, located in zip(data_samples, self._located(images, expressions), strict=True):
-            self._add(sample, located)
+        self.add_located(data_samples, self._located(images, expressions))
         return data_samples
-
-    def compile_graphs(self, **kwargs: Any) -> None:
-        """Refuse ``compile=True``.
-
-        Raises:
-            ConfigError: always.
-        """
-        raise ConfigError(f"{type(self).__name__} is not compiled: leave out compile=True")
 
     def _located(self, images: Mapping[str, Sequence[Image.Image]], expressions: Sequence[str]) -> list[Located]:
         if self.modality == "rgbt" and self.pair == "side_by_side":
@@ -101,22 +75,6 @@ class ZeroShotGrounder(BaseModel):
             return [from_side_by_side(one, pair[0].width) for one, pair in zip(found, pairs, strict=True)]
         in_turn = [self.general.locate(images[stream], expressions, note(stream)) for stream in self.streams]
         return [max(answers, key=lambda answer: answer.best) for answers in zip(*in_turn, strict=True)]
-
-    def _add(self, sample: GroundingSample, located: Located) -> None:
-        """Put an answer into its sample, in pixels of the original image."""
-        if located.problem is not None:
-            sample.set_metainfo(dict(no_prediction=located.problem))
-            self.num_unanswered += 1
-            if self.num_unanswered <= SHOWN_ANSWERS:
-                print_log(f"{sample.sample_id}: no prediction: {located.problem}", "current", logging.WARNING)
-            return
-        sample.pred_boxes_xyxy = sample.frame.to_image(located.boxes)
-        sample.pred_scores = located.scores
-
-
-def to_image(tensor: Tensor) -> Image.Image:
-    """uint8 (1, H, W) or (3, H, W) as an RGB image."""
-    return Image.fromarray(tensor.expand(3, -1, -1).permute(1, 2, 0).contiguous().cpu().numpy())
 
 
 def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:

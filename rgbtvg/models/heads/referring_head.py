@@ -51,25 +51,33 @@ class ReferringHead(Head):
         for head in (self.vision_head, self.language_head):
             nn.init.trunc_normal_(head.weight, std=0.02, a=-0.02, b=0.02)
 
-    def forward(self, vision: Tensor, num_prefix: int, text: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, vision: Tensor, num_prefix: int, text: Tensor, left_out: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Compare, pool, regress.
 
         Args:
             vision: (B, P + N, D), P class tokens and the patches of all streams.
             num_prefix: P.
             text: (B, L, D), words; the first token stands for the sentence.
+            left_out: (B, N) bool, True at patches that have no share in the result; they are zero.
         """
         seen = F.normalize(self.vision_head(vision), dim=-1)  # (B, P + N, D)
         words = F.normalize(self.language_head(text), dim=-1)  # (B, L, D)
         meant = words[:, 0]
         similarity = torch.einsum("bnd,bd->bn", seen[:, num_prefix:], meant)
-        pooled = torch.einsum("bn,bnd->bd", similarity.softmax(-1), self.visual_proj(vision[:, num_prefix:]))
+        logits = similarity
+        if left_out is not None:  # a finite value: thermal alone may have nothing else
+            logits = similarity.masked_fill(left_out, torch.finfo(similarity.dtype).min)
+        share = logits.softmax(-1)
+        pooled = torch.einsum("bn,bnd->bd", share, self.visual_proj(vision[:, num_prefix:]))
         return {
             "vision_embedding": seen,
             "text_embedding": words,
             "sentence_embedding": meant,
             "image_embedding": seen[:, :num_prefix].mean(1),
             "similarity": similarity,
+            "share": share,
             "pooled": pooled,
             "pred_boxes_cxcywh": full_precision(self.box_mlp(pooled)).sigmoid(),
         }
@@ -137,8 +145,11 @@ class ReferringMaskHead(Head):
         self.convolutions = nn.ModuleList(nn.ConvTranspose2d(width, width, 2, 2, bias=False) for _ in range(3))
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(3))
 
-    def forward(self, patches: Tensor, grid: tuple[int, int], meant: Tensor) -> Tensor:
-        """patches (B, S*h*w, D) of S streams, meant (B, D) normalised -> logits (B, 1, 8h, 8w), a cosine."""
+    def forward(self, patches: Tensor, grid: tuple[int, int], meant: Tensor, left_out: Tensor | None = None) -> Tensor:
+        """patches (B, S*h*w, D) of S streams, meant (B, D) normalised -> logits (B, 1, 8h, 8w), a cosine.
+
+        Patches that `left_out` (B, S*h*w) names have no part in the average.
+        """
         num_streams = patches.shape[1] // (grid[0] * grid[1])
         if self.stacked_streams:
             grid, num_streams = (num_streams * grid[0], grid[1]), 1
@@ -147,7 +158,12 @@ class ReferringMaskHead(Head):
             x = norm(convolution(x)).relu()
         x = F.normalize(self.norms[-1](self.convolutions[-1](x)), dim=1)
         x = x.unflatten(0, (-1, num_streams))  # (B, S, D, 8h, 8w)
-        return torch.einsum("bsdhw,bd->bshw", x, meant).mean(1, keepdim=True)
+        logits = torch.einsum("bsdhw,bd->bshw", x, meant)
+        if left_out is None:
+            return logits.mean(1, keepdim=True)
+        counted = (~left_out).unflatten(1, (num_streams, *grid)).to(logits.dtype)
+        counted = F.interpolate(counted, logits.shape[-2:])  # nearest: a patch grows as a whole
+        return (logits * counted).sum(1, keepdim=True) / counted.sum(1, keepdim=True).clamp(min=1)
 
     def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> Tensor:
         """Target masks (B, 1, H, W)."""

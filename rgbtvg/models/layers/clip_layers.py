@@ -36,17 +36,29 @@ class CLIPAttention(nn.Module):
     def split_heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (B, heads, N, D / heads)
 
-    def forward(self, x: Tensor, context: Tensor | None = None, causal: bool = False, groups: Groups = ()) -> Tensor:
-        """Attend from x (B, N, D) to `context` (B, M, D), by default x itself -> (B, N, D)."""
+    def forward(
+        self,
+        x: Tensor,
+        context: Tensor | None = None,
+        causal: bool = False,
+        groups: Groups = (),
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Attend from x (B, N, D) to `context` (B, M, D), by default x itself -> (B, N, D).
+
+        `attention_mask` (B, 1, 1, M) is True where the context is attended to.
+        """
         context = x if context is None else context
         query = self.split_heads(self.q_proj(x, groups))
         key = self.split_heads(self.k_proj(context, groups))
         value = self.split_heads(self.v_proj(context, groups))
-        return self.out_proj(self.mix(query, key, value, causal).transpose(1, 2).flatten(2), groups)
+        return self.out_proj(self.mix(query, key, value, causal, attention_mask).transpose(1, 2).flatten(2), groups)
 
-    def mix(self, query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
+    def mix(
+        self, query: Tensor, key: Tensor, value: Tensor, causal: bool, attention_mask: Tensor | None = None
+    ) -> Tensor:
         """Weighted values (B, heads, N, D / heads)."""
-        return F.scaled_dot_product_attention(query, key, value, is_causal=causal)
+        return F.scaled_dot_product_attention(query, key, value, attention_mask, is_causal=causal)
 
 
 class CLIPMLP(nn.Module):
@@ -67,6 +79,7 @@ class CLIPLayer(nn.Module):
 
     ``slots`` is empty in plain CLIP. A module in it runs between attention and MLP as
     ``x = module(x, language, groups=groups)`` with x (B, N, D), in the order of insertion, and adds its own residual.
+    Where patches are left out it gets their ``attention_mask`` (B, 1, 1, N) too, True at the tokens that count.
     """
 
     def __init__(self, width: int, num_heads: int, mlp_width: int) -> None:
@@ -78,8 +91,14 @@ class CLIPLayer(nn.Module):
         self.slots = Slots()
 
     def forward(
-        self, x: Tensor, language: TextFeatures | None = None, groups: Groups = (), causal: bool = False
+        self,
+        x: Tensor,
+        language: TextFeatures | None = None,
+        groups: Groups = (),
+        causal: bool = False,
+        attention_mask: Tensor | None = None,
     ) -> Tensor:
-        x = x + self.self_attn(self.layer_norm1(x), causal=causal, groups=groups)
-        x = self.slots(x, language, groups=groups)
+        x = x + self.self_attn(self.layer_norm1(x), causal=causal, groups=groups, attention_mask=attention_mask)
+        mask = {} if attention_mask is None else {"attention_mask": attention_mask}
+        x = self.slots(x, language, groups=groups, **mask)
         return x + self.mlp(self.layer_norm2(x), groups)

@@ -91,7 +91,9 @@ def scheduled_keep_rate(epoch: int, keep_rate: float, start: int, warmup: int) -
     return keep_rate + (1 - keep_rate) * (math.cos(math.pi * (epoch - start) / warmup) + 1) / 2
 
 
-def attend_and_score(layer: CLIPLayer, x: Tensor, word_weights: Tensor, patches: slice) -> tuple[Tensor, Tensor]:
+def attend_and_score(
+    layer: CLIPLayer, x: Tensor, word_weights: Tensor, patches: slice, attention_mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """First half of a CLIP layer, and how much the words attend to each patch.
 
     Args:
@@ -99,6 +101,7 @@ def attend_and_score(layer: CLIPLayer, x: Tensor, word_weights: Tensor, patches:
         x: (B, T, D), the last L tokens are the words.
         word_weights: (B, L) weights of the words in the mean.
         patches: the tokens that are patches.
+        attention_mask: (B, 1, 1, T), True at the tokens that are attended to; the others score 0.
 
     Returns:
         (B, T, D) tokens after the attention's residual branch, and (B, N) scores, averaged over heads and words. The
@@ -107,15 +110,19 @@ def attend_and_score(layer: CLIPLayer, x: Tensor, word_weights: Tensor, patches:
     attention, normed = layer.self_attn, layer.layer_norm1(x)
     projections = (attention.q_proj, attention.k_proj, attention.v_proj)
     query, key, value = (attention.split_heads(projection(normed)) for projection in projections)
-    attended = F.scaled_dot_product_attention(query, key, value)
+    attended = F.scaled_dot_product_attention(query, key, value, attention_mask)
     with torch.no_grad():
-        weights = attention_weights(query[:, :, -word_weights.shape[1] :], key)[:, :, patches]  # (B, L, N)
+        weights = attention_weights(query[:, :, -word_weights.shape[1] :], key, attention_mask)[
+            :, :, patches
+        ]  # (B, L, N)
         share = word_weights / word_weights.sum(1, keepdim=True).clamp(min=1)
         scores = torch.einsum("bln,bl->bn", weights, share)
     return x + attention.out_proj(attended.transpose(1, 2).flatten(2)), scores
 
 
-def attention_weights(query: Tensor, key: Tensor) -> Tensor:
+def attention_weights(query: Tensor, key: Tensor, attention_mask: Tensor | None = None) -> Tensor:
     """Softmaxed attention averaged over heads, float32: (B, heads, Q, d), (B, heads, K, d) -> (B, Q, K)."""
     logits = query.float() @ key.float().transpose(-1, -2) * query.shape[-1] ** -0.5
+    if attention_mask is not None:
+        logits = logits.masked_fill(~attention_mask, -torch.inf)
     return logits.softmax(-1).mean(1)

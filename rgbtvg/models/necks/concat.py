@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from rgbtvg.models.layers.padding import left_out_patches
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingInputs, ImageFeatures
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
 
 @MODELS.register_module()
@@ -24,7 +25,9 @@ class ConcatTokens(nn.Module):
         """Channels that come out for streams of `width` channels."""
         return width
 
-    def forward(self, features: dict[str, ImageFeatures], inputs: GroundingInputs) -> ImageFeatures:
+    def forward(
+        self, features: dict[str, ImageFeatures], inputs: GroundingInputs, language: TextFeatures | None = None
+    ) -> ImageFeatures:
         """Stream name -> (B, P + N, D) gives (B, P + S*N, D)."""
         first, *others = features.values()
         if not others:
@@ -32,14 +35,18 @@ class ConcatTokens(nn.Module):
         prefix = first.num_prefix
         tokens = torch.cat([first.tokens] + [other.tokens[:, prefix:] for other in others], dim=1)
         mask = torch.cat([first.padding_mask] + [other.padding_mask[:, prefix:] for other in others], dim=1)
-        return ImageFeatures(tokens, mask, first.grid, prefix, first.levels, first.pooled)
+        left_out = None
+        if first.left_out is not None:
+            parts = [first.left_out] + [other.left_out[:, prefix:] for other in others if other.left_out is not None]
+            left_out = torch.cat(parts, dim=1)
+        return ImageFeatures(tokens, mask, first.grid, prefix, first.levels, first.pooled, left_out)
 
 
 @MODELS.register_module()
 class ConcatChannels(nn.Module):
     """Streams side by side along the channels; the aligned pair shares one mask.
 
-    A single stream passes unchanged.
+    Where thermal shows nothing its channels are zero. A single stream passes unchanged.
     """
 
     def num_tokens(self, num_grid: int, num_prefix: int, num_streams: int) -> int:
@@ -50,12 +57,26 @@ class ConcatChannels(nn.Module):
         """Channels that come out for streams of `width` channels."""
         return width * num_streams
 
-    def forward(self, features: dict[str, ImageFeatures], inputs: GroundingInputs) -> ImageFeatures:
+    def forward(
+        self, features: dict[str, ImageFeatures], inputs: GroundingInputs, language: TextFeatures | None = None
+    ) -> ImageFeatures:
         """Stream name -> (B, P + N, D) gives (B, P + N, S*D), and the same for every level."""
-        first = next(iter(features.values()))
+        first, *others = features.values()
         tokens = torch.cat([stream.tokens for stream in features.values()], dim=-1)
-        levels = tuple(
-            torch.cat(maps, dim=1 if maps[0].dim() == 4 else -1)
-            for maps in zip(*(stream.levels for stream in features.values()), strict=True)
+        of_streams = [
+            levels_without(stream, inputs) if name == "ir" else stream.levels for name, stream in features.items()
+        ]
+        levels = tuple(torch.cat(maps, dim=1 if maps[0].dim() == 4 else -1) for maps in zip(*of_streams, strict=True))
+        left_out = None if others else first.left_out  # a place that RGB shows is not left out
+        return ImageFeatures(tokens, first.padding_mask, first.grid, first.num_prefix, levels, first.pooled, left_out)
+
+
+def levels_without(thermal: ImageFeatures, inputs: GroundingInputs) -> tuple[Tensor, ...]:
+    """Levels whose maps (B, D, h, w) are zero where thermal shows nothing; levels of tokens are zero there already."""
+    levels = []
+    for level in thermal.levels:
+        left_out = left_out_patches(inputs, ("ir",), (level.shape[-2], level.shape[-1])) if level.dim() == 4 else None
+        levels.append(
+            level if left_out is None else level.masked_fill(left_out.unflatten(1, level.shape[-2:])[:, None], 0)
         )
-        return ImageFeatures(tokens, first.padding_mask, first.grid, first.num_prefix, levels, first.pooled)
+    return tuple(levels)

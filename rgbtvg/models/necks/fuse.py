@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +11,17 @@ from torch.nn import functional as F
 
 from rgbtvg.models.layers.clip_layers import CLIPAttention
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingInputs, ImageFeatures
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
 
 class PairNeck(nn.Module):
     """Two streams of (B, P + N, D) in, one of the same shape out; a single stream passes unchanged.
 
-    Mask, grid and levels are the first stream's: the pair is aligned.
+    Mask, grid and levels are the first stream's: the pair is aligned. Thermal tokens that are left out are zero; with
+    `rgb_stands_in` the RGB token of the place takes their part, so that a mean or a weighted share of both is RGB.
     """
+
+    rgb_stands_in: ClassVar[bool] = False
 
     def num_tokens(self, num_grid: int, num_prefix: int, num_streams: int) -> int:
         """Tokens that come out for streams of `num_prefix` + `num_grid` tokens."""
@@ -28,13 +31,34 @@ class PairNeck(nn.Module):
         """Channels that come out for streams of `width` channels."""
         return width
 
-    def forward(self, features: dict[str, ImageFeatures], inputs: GroundingInputs) -> ImageFeatures:
+    def forward(
+        self, features: dict[str, ImageFeatures], inputs: GroundingInputs, language: TextFeatures | None = None
+    ) -> ImageFeatures:
         first, *others = features.values()
-        return replace(first, tokens=self.fuse(first, others[0], inputs)) if others else first
+        if not others:
+            return first
+        thermal = others[0]
+        absent = self.absent(thermal) if self.rgb_stands_in else None
+        if absent is not None:
+            thermal = replace(thermal, tokens=torch.where(absent[..., None], first.tokens, thermal.tokens))
+        return replace(first, tokens=self.fuse(first, thermal, inputs), left_out=None)
 
-    @abstractmethod
+    @staticmethod
+    def absent(thermal: ImageFeatures) -> Tensor | None:
+        """Thermal tokens (B, P + N) that say nothing: patches left out, and prefix tokens where all patches are."""
+        if thermal.left_out is None:
+            return None
+        prefix = thermal.num_prefix
+        nothing = thermal.padding_mask[:, prefix:].all(1, keepdim=True)  # (B, 1)
+        return torch.cat((nothing.expand(-1, prefix), thermal.left_out[:, prefix:]), dim=1)
+
+    def join_words(self, words: list[Tensor]) -> Tensor:
+        """One sentence (B, L, D) from those of towers that read it once per stream: their mean."""
+        return torch.stack(words).mean(0)
+
     def fuse(self, rgb: ImageFeatures, thermal: ImageFeatures, inputs: GroundingInputs) -> Tensor:
         """Tokens (B, P + N, D) of the joined stream."""
+        raise NotImplementedError
 
 
 @MODELS.register_module()
@@ -48,6 +72,8 @@ class AddStreams(PairNeck):
 @MODELS.register_module()
 class AverageStreams(PairNeck):
     """Mean of the streams."""
+
+    rgb_stands_in = True
 
     def fuse(self, rgb: ImageFeatures, thermal: ImageFeatures, inputs: GroundingInputs) -> Tensor:
         return (rgb.tokens + thermal.tokens) / 2
@@ -80,6 +106,8 @@ class CrossFormer(PairNeck):
             thousands of times larger than the tokens: False for its checkpoints.
     """
 
+    rgb_stands_in = True
+
     def __init__(self, width: int, num_heads: int = 8, residual: bool = True, softmax: bool = True) -> None:
         super().__init__()
         self.attention = (CLIPAttention if softmax else RawAttention)(width, num_heads)
@@ -91,9 +119,11 @@ class CrossFormer(PairNeck):
 
 
 class RawAttention(CLIPAttention):
-    """Attention without a softmax: scaled products weigh the values as they are."""
+    """Attention without a softmax: scaled products weigh the values as they are. It knows no masks."""
 
-    def mix(self, query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
+    def mix(
+        self, query: Tensor, key: Tensor, value: Tensor, causal: bool, attention_mask: Tensor | None = None
+    ) -> Tensor:
         return query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1) @ value
 
 
@@ -105,6 +135,8 @@ class IlluminationWeighted(PairNeck):
         num_levels: classes of lighting, of which a softmax is taken. The reference builds one class, whose softmax is
             always 1: the RGB stream passes as it is and thermal is thrown away. 1 for its checkpoints.
     """
+
+    rgb_stands_in = True
 
     def __init__(self, num_levels: int = 5) -> None:
         super().__init__()
@@ -140,6 +172,8 @@ class TriPrior(PairNeck):
     Args:
         width: channels.
     """
+
+    rgb_stands_in = True
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -46,14 +46,23 @@ class DetectionPretraining(Pretraining):
         image_encoder: config of an image encoder.
         num_categories, num_colours: classes.
         hidden_width: channels of the convolution before the answers.
+        absolute: boxes lie in the image, not relative to the cell's centre. The encoder's output has to carry the
+            place then, as that of DETR does, whose decoder's values have no other source of it.
         kwargs: see :class:`Pretraining`.
     """
 
     def __init__(
-        self, image_encoder: dict, num_categories: int, num_colours: int, hidden_width: int = 64, **kwargs: Any
+        self,
+        image_encoder: dict,
+        num_categories: int,
+        num_colours: int,
+        hidden_width: int = 64,
+        absolute: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.image_encoder = learning_batch_norms(MODELS.build(image_encoder)).requires_grad_(True)
+        self.absolute = absolute
         self.sizes = (num_categories, num_colours, 4)
         encoder: Any = self.image_encoder
         widths = encoder.level_widths or (encoder.width,)
@@ -74,11 +83,12 @@ class DetectionPretraining(Pretraining):
         for head, level in zip(self.heads, maps_of(features), strict=True):
             categories, colours, box = head(level).flatten(2).transpose(1, 2).split(self.sizes, dim=-1)
             height, width = level.shape[-2:]
-            centres = cell_centres(height, width, box.device)
-            reach = box.new_tensor([1.5 / width, 1.5 / height])
-            boxes = torch.cat(
-                (centres + box[..., :2].tanh() * reach, TYPICAL_SIZE * box[..., 2:].clamp(-4, 2).exp()), -1
-            )
+            if self.absolute:
+                centres = box[..., :2].sigmoid()
+            else:
+                reach = box.new_tensor([1.5 / width, 1.5 / height])
+                centres = cell_centres(height, width, box.device) + box[..., :2].tanh() * reach
+            boxes = torch.cat((centres, TYPICAL_SIZE * box[..., 2:].clamp(-4, 2).exp()), -1)
             found.append((categories, colours, boxes))
         return found
 

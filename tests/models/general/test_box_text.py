@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,9 +113,22 @@ def test_pixels_of_the_resized_image_need_its_size():
 )
 def test_what_is_written_is_read(form, x, y):
     box = (x[0], y[0], x[0] + x[1], y[0] + y[1])
-    (read,) = FORMS[form].read(FORMS[form].write(box, SIZE, RESIZED), SIZE, RESIZED)
+    (read,) = FORMS[form].read(FORMS[form].write([box], SIZE, RESIZED), SIZE, RESIZED)
     step = 800 / 1000 if form != "pixels" else 800 / 784
     assert read.xyxy == pytest.approx(box, abs=step)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_several_boxes_and_none_are_written_and_read(form):
+    boxes = [(80.0, 80.0, 400.0, 200.0), (0.0, 40.0, 8.0, 80.0)]
+    read = FORMS[form].read(FORMS[form].write(boxes, SIZE, RESIZED), SIZE, RESIZED)
+    assert [box.xyxy for box in read] == [pytest.approx(box, abs=1.1) for box in boxes]
+    assert FORMS[form].read(FORMS[form].write([], SIZE, RESIZED), SIZE, RESIZED) == []
+
+
+def test_what_qwen_is_trained_to_write_is_json():
+    answer = FORMS["thousandths"].write([(80, 80, 400, 200), (0, 0, 8, 40)], SIZE)
+    assert json.loads(answer) == [{"bbox_2d": [100, 200, 500, 500]}, {"bbox_2d": [0, 0, 10, 100]}]
 
 
 @given(st.text(alphabet="[]<>loc_(),.-0123456789 \n", max_size=60))

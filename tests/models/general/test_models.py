@@ -115,7 +115,7 @@ def test_an_answer_becomes_a_box_with_the_probability_of_its_coordinates(name, f
 def test_the_text_is_that_of_greedy_generation(name, folders):
     model = build(name, folders[name])
     (found,) = model.locate(images(1), EXPRESSIONS[:1])
-    batch = model.inputs(images(1), [prompts.filled(model.prompt, EXPRESSIONS[0])])
+    batch = model.inputs([images(1)], [prompts.filled(model.prompt, EXPRESSIONS[0])])
     tokens = model.model.generate(**batch, max_new_tokens=12, do_sample=False)
     if not model.model.config.is_encoder_decoder:
         tokens = tokens[:, batch["input_ids"].shape[1] :]
