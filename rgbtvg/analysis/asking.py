@@ -18,6 +18,7 @@ from rgbtvg.analysis.changes import Change, pair_key
 from rgbtvg.analysis.subject import Subject
 from rgbtvg.datasets.corruptions import Images
 from rgbtvg.datasets.image_files import read_image
+from rgbtvg.datasets.sequences import earlier_frame
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation.groups import LENGTH, WHOLE, Group, bucket
 from rgbtvg.evaluation.intervals import image_codes
@@ -37,12 +38,14 @@ class Question:
         name: of the kind of question; a record is asked each name once.
         change: of its images.
         expression: in place of its own; ``""`` gives the special tokens alone.
+        lag: number of frames by which its thermal image is late; the file of that frame must exist.
     """
 
     record: int
     name: str = CLEAN
     change: Change | None = None
     expression: str | None = None
+    lag: int = 0
 
 
 @dataclass
@@ -176,7 +179,7 @@ class _Batches(IterableDataset):
         key = self.keys[place]
         asked = self.pairs[key]
         opened = self._opened(place)
-        loaded: dict[int, dict[str, Any]] = {}
+        loaded: dict[tuple[int, int], dict[str, Any]] = {}
         changed: dict[str, Images] = {}
 
         def other() -> Images:
@@ -186,10 +189,12 @@ class _Batches(IterableDataset):
 
         for index in sorted(asked, key=lambda index: self.questions[index].name):
             question = self.questions[index]
-            if question.record not in loaded:
+            source = question.record, question.lag
+            if source not in loaded:
                 record = self.subject.records[question.record]
-                loaded[question.record] = self.subject.find.load({**record, "images": dict(opened)})
-            results = loaded[question.record]
+                images = {**opened, **_late(record, question.lag)}
+                loaded[source] = self.subject.find.load({**record, "images": images})
+            results = loaded[source]
             if question.change is not None:
                 name = question.name
                 if name not in changed:
@@ -202,3 +207,9 @@ class _Batches(IterableDataset):
         return {
             stream: read_image(record["image_paths"][stream], stream=stream)[0] for stream in self.subject.find.streams
         }
+
+
+def _late(record: dict[str, Any], lag: int) -> dict[str, Any]:
+    """The thermal image of an earlier frame; nothing for a lag of 0."""
+    file = earlier_frame(record["image_paths"]["ir"], lag) if lag else None
+    return {} if file is None else {"ir": read_image(file, stream="ir")[0]}

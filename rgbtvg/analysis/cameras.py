@@ -12,7 +12,10 @@ from rgbtvg.analysis.changes import Change, Corrupted, Swapped, Without
 from rgbtvg.analysis.subject import Subject
 from rgbtvg.analysis.tables import difference, line, share
 from rgbtvg.errors import ConfigError
+from rgbtvg.evaluation.groups import Group
 
+GATE_PARTS = 5
+"""Parts of the samples by the gate of their thermal image."""
 SHIFT_SEVERITY = 4
 """Of the shifted thermal image among the controls: 7 % of the long side."""
 
@@ -121,6 +124,7 @@ def audit_controls(subject: Subject, progress: bool = True) -> Audit:
                 "gain": difference(hits[name].astype(float) - base, answers, places),
             }
             records.append({"thermal": "right" if name == CLEAN else name, **line(group, len(places), **scores)})
+    records += _gains_by_gate(answers, hits[CLEAN].astype(float) - base)
     whole = [record for record in records if not record["by"]]
     rows = [
         [
@@ -134,6 +138,24 @@ def audit_controls(subject: Subject, progress: bool = True) -> Audit:
     note = "Rescued and harmed are relative to an absent thermal image, which is the data set's mean."
     headers = ["thermal", "acc@0.5", "rescued", "harmed", "gain"]
     return Audit("controls", records, summary, subject.facts, answers.unreadable, headers, rows, note)
+
+
+def _gains_by_gate(answers: Answers, gain: np.ndarray) -> list[dict[str, Any]]:
+    """Gain of the right thermal image in five equal parts of the samples, from the least to the most open gate."""
+    gates = [row.get("thermal_gate") for row in answers.rows]
+    if None in gates or len(gates) < GATE_PARTS:
+        return []
+    values = np.array(gates, dtype=float)
+    records = []
+    for group, places in answers.groups.items():
+        if group.by:
+            continue
+        for part in np.array_split(places[np.argsort(values[places], kind="stable")], GATE_PARTS):
+            mean = float(values[part].mean())
+            group_of_gate = Group(group.split, "gate", f"{mean:+.3f}")
+            scores = {"gate": mean, "gain": difference(gain, answers, part)}
+            records.append({"thermal": "right", **line(group_of_gate, len(part), **scores)})
+    return records
 
 
 def _ask(subject: Subject, changes: dict[str, Change | None], progress: bool) -> Answers:

@@ -94,7 +94,15 @@ def _draw_words(records: Sequence[Mapping[str, Any]]) -> Figure:
 
 def _draw_controls(records: Sequence[Mapping[str, Any]]) -> Figure:
     whole = [record for record in records if not record["by"] and record["thermal"] != "absent"]
-    figure, (axes,) = panels_of(1)
+    gated = [record for record in records if record["by"] == "gate"]
+    figure, (axes, *more) = panels_of(2 if gated else 1)
+    if gated:
+        _bars(more[0], [record["gain"] for record in gated], 0, 0.7, COLOURS[0], None)
+        more[0].axhline(0, color="0.4", linewidth=0.8)
+        more[0].set_xticks(range(len(gated)), [record["value"] for record in gated])
+        more[0].set(
+            xlabel="gate, mean of a fifth of the sentences", ylabel="points", title="gain of thermal by its gate"
+        )
     for offset, (name, colour) in enumerate((("rescued", COLOURS[2]), ("harmed", COLOURS[3]))):
         _bars(axes, [record[name] for record in whole], offset - 0.5, 0.4, colour, name)
     axes.set_xticks(range(len(whole)), [record["thermal"] for record in whole])

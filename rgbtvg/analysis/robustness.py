@@ -14,10 +14,14 @@ from rgbtvg.analysis.changes import Corrupted
 from rgbtvg.analysis.subject import Subject
 from rgbtvg.analysis.tables import difference, line, percent, share, write_results
 from rgbtvg.datasets.corruptions import FAMILIES, SEVERITIES, get_corruption, names_of
+from rgbtvg.datasets.sequences import earlier_frame
 from rgbtvg.errors import ConfigError
 from rgbtvg.evaluation.table import text_table
 
 SCHEMA = "rgbtvg/robustness/1"
+LAG = "lag"
+"""Kind of thermal images that are as many frames late as the severity says. It is measured if named only: file names
+do not tell a sequence from numbered images. Samples without such a frame are left out."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def measure_robustness(
 
     Args:
         subject: the model and its samples.
-        kinds: names of corruptions or families; all by default.
+        kinds: names of corruptions or families, or :data:`LAG`; all corruptions by default.
         severities: from 1 to 5.
         progress: show a bar.
 
@@ -99,11 +103,12 @@ def measure_robustness(
     """
     if not set(severities) <= set(SEVERITIES) or not severities:
         raise ConfigError(f"severities are from {SEVERITIES[0]} to {SEVERITIES[-1]}, got {list(severities)}")
-    names = names_of(kinds)
     streams = {*subject.find.streams}
+    names = corruptions_of(kinds)
+    lags = _lag_questions(subject, severities) if LAG in kinds else []
     skipped = [name for name in names if not streams >= {*get_corruption(name).needs}]
     names = [name for name in names if name not in skipped]
-    if not names:
+    if not names and not lags:
         raise ConfigError(f"the model reads {' and '.join(streams)} only, which {', '.join(skipped)} cannot change")
     cases = [
         (name, severity)
@@ -117,9 +122,34 @@ def measure_robustness(
         for index in range(len(subject.records))
         for label, change in {CLEAN: None, **changes}.items()
     ]
-    answers = ask(subject, questions, progress)
-    records = _records(answers, [(CLEAN, None), *cases])
+    answers = ask(subject, [*questions, *lags], progress)
+    late = [(LAG, severity) for severity in severities if _label(LAG, severity) in answers.asked]
+    records = _records(answers, [(CLEAN, None), *cases, *late])
     return RobustnessResult(records, _summary(records), skipped, subject.facts, answers.unreadable)
+
+
+def corruptions_of(kinds: Sequence[str]) -> list[str]:
+    """Names of the corruptions among the kinds of a robustness test.
+
+    Raises:
+        ConfigError: there is no such kind.
+    """
+    others = [kind for kind in kinds if kind != LAG]
+    return names_of(others) if others or not kinds else []
+
+
+def _lag_questions(subject: Subject, severities: Sequence[int]) -> list[Question]:
+    if "ir" not in subject.find.streams:
+        raise ConfigError(f"{LAG} is of the thermal image, which the model does not read")
+    questions = [
+        Question(index, _label(LAG, frames), lag=frames)
+        for index, record in enumerate(subject.records)
+        for frames in severities
+        if earlier_frame(record["image_paths"]["ir"], frames)
+    ]
+    if not questions:
+        raise ConfigError(f"{LAG}: no thermal image has earlier frames beside it, such as I00011.png of I00012.png")
+    return questions
 
 
 def _label(kind: str, severity: int | None) -> str:
@@ -131,7 +161,7 @@ def _records(answers: Answers, cases: Sequence[tuple[str, int | None]]) -> list[
     clean = ious[CLEAN, None]
     records = []
     for kind, severity in cases:
-        corruption = None if kind == CLEAN else get_corruption(kind)
+        family, stream = _place(kind)
         found = ious[kind, severity]
         change = (found >= 0.5).astype(float) - (clean >= 0.5)
         for group, places in answers.groups.items():
@@ -144,8 +174,8 @@ def _records(answers: Answers, cases: Sequence[tuple[str, int | None]]) -> list[
             records.append(
                 {
                     "kind": kind,
-                    "family": corruption.family if corruption else CLEAN,
-                    "stream": corruption.stream if corruption else None,
+                    "family": family,
+                    "stream": stream,
                     "severity": severity,
                     **line(group, len(places), **scores),
                 }
@@ -153,22 +183,33 @@ def _records(answers: Answers, cases: Sequence[tuple[str, int | None]]) -> list[
     return records
 
 
+def _place(kind: str) -> tuple[str, str | None]:
+    """Family and stream of a kind."""
+    if kind == CLEAN:
+        return CLEAN, None
+    if kind == LAG:
+        return "misalignment", "ir"
+    corruption = get_corruption(kind)
+    return corruption.family, corruption.stream
+
+
 def _summary(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Means over severities of every kind, and over the kinds of every family; whole split only."""
-    whole = [record for record in records if not record["by"]]
-    clean = whole[0]["acc@0.5"]["value"]
     lines: list[dict[str, Any]] = []
     for family in FAMILIES:
-        kinds: dict[str, list[float]] = {}
-        for record in whole:
-            if record["family"] == family:
-                kinds.setdefault(record["kind"], []).append(record["acc@0.5"]["value"])
-        means = {kind: float(np.mean(values)) for kind, values in kinds.items()}
-        lines += [_entry(family, kind, value, clean) for kind, value in means.items()]
+        kinds: dict[str, list[tuple[float, float]]] = {}
+        for record in records:
+            if record["family"] == family and not record["by"]:
+                found = record["acc@0.5"]["value"]
+                clean = found - record["change"]["value"]  # of the same samples
+                kinds.setdefault(record["kind"], []).append((found, clean))
+        means = {kind: np.mean(values, axis=0) for kind, values in kinds.items()}
+        lines += [_entry(family, kind, *values) for kind, values in means.items()]
         if means:
-            lines.append(_entry(family, None, float(np.mean(list(means.values()))), clean))
+            lines.append(_entry(family, None, *np.mean(list(means.values()), axis=0)))
     return lines
 
 
 def _entry(family: str, kind: str | None, value: float, clean: float) -> dict[str, Any]:
-    return {"family": family, "kind": kind, "mean": value, "relative": value / clean if clean else None}
+    relative = float(value / clean) if clean > 0 else None
+    return {"family": family, "kind": kind, "mean": float(value), "relative": relative}

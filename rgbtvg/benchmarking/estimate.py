@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from rgbtvg.benchmarking.cost import gflops, random_inputs, synchronise
+from rgbtvg.benchmarking.cost import gflops, parameter_counts, random_inputs, synchronise
 from rgbtvg.benchmarking.sweep_table import SweepRun
 from rgbtvg.datasets.published import LABELLED_REVISION, PUBLISHED_ROWS
 from rgbtvg.errors import RGBTVGError
@@ -72,15 +72,29 @@ def training_pairs(config: Config) -> int:
 def gflops_per_pair(config: Config) -> float:
     """Billions of operations of a training step per pair: three times those of a forward pass.
 
-    None is computed: tensors are on the meta device. The backward pass has two products for each of the forward's, by
-    the inputs and by the weights. Frozen layers need fewer, so that this is an upper bound.
+    The backward pass has two products for each of the forward's, by the inputs and by the weights. Frozen layers need
+    fewer, so that this is an upper bound.
+    """
+    return 3 * forward_cost(config, training=True)["gflops"]
+
+
+def forward_cost(config: Config, training: bool = False) -> dict[str, float]:
+    """Parameters of a model and billions of operations of its forward pass per pair, as ``gflops``.
+
+    None is computed: tensors are on the meta device. Parameters are in millions, see
+    :func:`~rgbtvg.benchmarking.cost.parameter_counts`.
+
+    Args:
+        config: of a grounder.
+        training: whether pruning and dropout of layers are as in training.
     """
     with torch.device("meta"):
         model = MODELS.build(config.model.to_dict())
+    counts = parameter_counts(model)
     model.requires_grad_(False)
-    model.train()  # as in training, where pruning and dropout of layers are on or off
+    model.train(training)
     inputs = random_inputs(model, config.image_size, config.max_length, 2, "meta")  # 2: batch norm refuses one row
-    return 3 * gflops(lambda: model.encode(inputs)) / 2
+    return {**counts, "gflops": gflops(lambda: model.encode(inputs)) / 2}
 
 
 def gflops_per_second(device: str) -> float:

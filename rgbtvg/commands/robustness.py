@@ -15,7 +15,7 @@ from rgbtvg.commands._subject import add_subject, results_folder, subject_argume
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_subject(parser)
-    parser.add_argument("--kinds", nargs="*", default=[], help="corruptions or families (default: all)")
+    parser.add_argument("--kinds", nargs="*", default=[], help="corruptions, families, lag (default: all but lag)")
     parser.add_argument("--severities", nargs="+", type=int, default=[1, 2, 3, 4, 5], help="from 1 to 5 (default: all)")
     parser.add_argument("--by", default="lighting", metavar="CONDITION", help="of the second table (default: lighting)")
     return parser.parse_args()
@@ -24,12 +24,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from rgbtvg.analysis.figures import draw_robustness, draw_strips
-    from rgbtvg.analysis.robustness import measure_robustness
+    from rgbtvg.analysis.robustness import corruptions_of, measure_robustness
     from rgbtvg.analysis.subject import open_subject
-    from rgbtvg.datasets.corruptions import names_of
     from rgbtvg.evaluation.plots import save_figure
 
-    names_of(args.kinds)
+    corruptions = corruptions_of(args.kinds)
     subject = open_subject(**subject_arguments(args))
     result = measure_robustness(subject, args.kinds, args.severities)
     out = results_folder(args, "robustness")
@@ -38,6 +37,6 @@ def main() -> None:
     if result.skipped:
         print(f"Left out, for the model does not read that camera: {', '.join(result.skipped)}")
     save_figure(draw_robustness(result), out / "curves.png")
-    for family, sheet in draw_strips(subject, args.kinds).items():
+    for family, sheet in draw_strips(subject, corruptions).items() if corruptions else ():
         sheet.save(out / f"strip_{family}.jpg", quality=88)
     print(f"Results and pictures: {out}")

@@ -143,6 +143,8 @@ def make_row(sample: dict[str, Any]) -> dict[str, Any]:
     }
     if sample.get("error"):
         row["error"] = str(sample["error"])
+    if sample.get("thermal_gate") is not None:
+        row["thermal_gate"] = float(sample["thermal_gate"])
     if sample.get("warnings"):
         row["warnings"] = list(sample["warnings"])
     if "pred_boxes_xyxy" in sample:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from rgbtvg.errors import ConfigError
 from rgbtvg.files import replacing
 from rgbtvg.reporting import tables
+from rgbtvg.reporting.cost import cost_table
 from rgbtvg.reporting.images import (
     attention_of,
     figure_of_curves,
@@ -51,8 +52,9 @@ def write_report(runs: Sequence[Run], path: str | Path, attention: bool = False)
     compared = tables.comparison_tables(runs) if len(runs) > 1 else []
     published = tables.published_tables(runs)
     robust, calibrated = tables.robustness_table(runs), tables.calibration_table(runs)
+    cost = cost_table(runs)
     parts = [_part(run, attention) for run in runs]
-    shown = [*overview, *compared, *published, *filter(None, (robust, calibrated))]
+    shown = [*overview, *compared, *published, *filter(None, (robust, calibrated, cost))]
     shown += [table for part in parts for table in part["tables"]]
     folder = path.with_name(f"{path.stem}_tables")
     for table in shown:
@@ -66,6 +68,7 @@ def write_report(runs: Sequence[Run], path: str | Path, attention: bool = False)
         published=published,
         robustness=robust,
         calibration=calibrated,
+        cost=cost,
         curves=Markup(figure_of_curves(runs)),
         bars={kind: Markup(figure) for kind, figure in figures_of_conditions(runs).items()},
         reliability=Markup(figure_of_reliability(runs)),

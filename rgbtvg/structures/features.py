@@ -20,6 +20,7 @@ class ImageFeatures:
         pooled: (B, D') image vector in the image-text space, where the encoder has one.
         left_out: (B, P + h*w) bool, True at thermal patches that show nothing. They are zero, no keys of attention, and
             True in `padding_mask` too. None where nothing is left out.
+        gate: (B,) scale of thermal in a stream that :class:`ZeroGatedFusion` joined.
     """
 
     tokens: Tensor
@@ -29,6 +30,7 @@ class ImageFeatures:
     levels: tuple[Tensor, ...] = ()
     pooled: Tensor | None = None
     left_out: Tensor | None = None
+    gate: Tensor | None = None
 
 
 @dataclass

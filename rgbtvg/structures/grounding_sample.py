@@ -17,6 +17,7 @@ class GroundingSample(BaseDataElement):
     - ``ori_shape`` (H, W) of the image file; ``input_shape`` (H, W) of the padded network input.
     - ``warnings`` (list of str): why a model may not see or understand the sample, ``kind: details`` each.
     - ``pad_offset`` (left, top) of the image inside the padded input; ``frame`` (:class:`Frame`), image to input.
+    - ``thermal_gate`` (float), after a prediction by a model whose neck has a gate: how much of thermal it took.
     - ``no_prediction`` (str), after a prediction without a result: the reason, such as an answer that cannot be read.
 
     Data fields, present where known; N is the number of targets, 0 for an expression that means nothing in the image:

@@ -98,6 +98,11 @@ def sees_rgb(sample, images):
     return truth(sample) if is_seen(images["rgb"], sample) else NOWHERE
 
 
+def sees_thermal(sample, images):
+    """Ignores RGB."""
+    return truth(sample) if is_seen(images["ir"], sample) else NOWHERE
+
+
 def ignores_the_sentence(sample, images):
     height, width = sample.ori_shape
     return [[0.0, 0.0, width / 2, height / 2]]

@@ -7,6 +7,7 @@ import pytest
 
 from rgbtvg.analysis.cameras import audit_cameras, audit_controls, shapley
 from rgbtvg.analysis.edits import edits_of
+from rgbtvg.analysis.figures import draw_audit
 from rgbtvg.analysis.subject import open_subject
 from rgbtvg.analysis.words import audit_words
 from rgbtvg.errors import ConfigError
@@ -90,6 +91,20 @@ def test_controls_of_a_model_of_thermal_alone(subject_of):
     assert summary["shifted"]["rescued"] < summary["right"]["rescued"]
     for one in summary.values():
         assert one["gain"] == pytest.approx(one["rescued"] - one["harmed"])
+
+
+def test_controls_set_the_gate_against_the_gain(subject_of, tmp_path):
+    def opens_in_the_dark(sample, images):
+        dark = not is_seen(images["rgb"], sample)
+        sample.set_metainfo({"thermal_gate": 0.9 if dark else 0.1})
+        return sees_either(sample, images)
+
+    audit = audit_controls(subject_of(opens_in_the_dark), progress=False)
+    by_gate = [record for record in audit.records if record["by"] == "gate"]
+    assert [record["count"] for record in by_gate] == [10] * 5
+    assert by_gate[0]["gate"] == pytest.approx(0.1) and by_gate[-1]["gate"] > by_gate[0]["gate"]
+    assert by_gate[-1]["gain"]["value"] > by_gate[0]["gain"]["value"] == 0
+    assert len(draw_audit(audit).axes) == 2
 
 
 def test_controls_need_both_cameras(checkpoints):

@@ -3,11 +3,13 @@
 import json
 
 import pytest
+from PIL import Image
 
 from rgbtvg.analysis import asking
 from rgbtvg.analysis.robustness import measure_robustness
+from rgbtvg.datasets.image_files import read_image
 from rgbtvg.errors import ConfigError, DataError
-from tests.analysis.conftest import sees_either, sees_rgb
+from tests.analysis.conftest import sees_either, sees_rgb, sees_thermal
 from tests.run_tool import run_tool
 
 
@@ -119,3 +121,23 @@ def test_a_model_of_one_camera_is_tested_on_that(checkpoints, tmp_path, capsys):
 def test_an_unknown_split_is_one_sentence(checkpoints, capsys):
     assert run_tool("analysis/robustness.py", "--load-from", checkpoints["rgb"], "--split", "night") == 1
     assert "has no split 'night'; there are" in capsys.readouterr().err
+
+
+def test_late_thermal_is_an_earlier_frame_where_there_is_one(subject_of, tmp_path):
+    subject = subject_of(sees_thermal)
+    warm = next(one for one in subject.records if one["conditions"]["lighting"] == "no light")
+    thermal = read_image(warm["image_paths"]["ir"], stream="ir")[0]
+    for number, image in {12: thermal, 11: Image.new(thermal.mode, thermal.size), 10: thermal}.items():
+        image.save(tmp_path / f"I{number:05}.png")
+    late = {**warm, "image_paths": {**warm["image_paths"], "ir": str(tmp_path / "I00012.png")}}
+    first = {**warm, "sample_id": "first", "image_paths": {**warm["image_paths"], "ir": str(tmp_path / "I00010.png")}}
+    subject.records = [late, first]
+    result = measure_robustness(subject, ["lag"], [1, 2, 3], progress=False)
+    whole = {record["severity"]: record for record in result.records if not record["by"]}
+    assert list(whole) == [None, 1, 2]
+    assert whole[None]["acc@0.5"]["value"] == 1
+    assert [whole[frames]["acc@0.5"]["value"] for frames in (1, 2)] == [0, 1]
+    assert [whole[frames]["count"] for frames in (1, 2)] == [1, 1]
+    subject.records = [first]
+    with pytest.raises(ConfigError, match="no thermal image has earlier frames"):
+        measure_robustness(subject, ["lag"], progress=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from rgbtvg.reporting import load_run, write_report
 from tests.run_tool import run_tool
 
 COUNT = 60
+SHIPPED = Path(__file__).parents[2] / "rgbtvg/shipped"
 METRIC = {"type": "GroundingMetric"}
 
 
@@ -45,7 +48,9 @@ def make_run(folder, share_right, images, seed=0, hostile=""):
     (folder / "test").mkdir(parents=True)
     save_predictions(rows, folder / "test/predictions.json", METRIC)
     (folder / "20260101/vis_data").mkdir(parents=True)
-    scalars = [{"step": step, "loss": 5 - step / 10} for step in range(1, 11)] + [{"step": 1, "grounding/acc@0.5": 0.5}]
+    scalars = [{"step": step, "loss": 5 - step / 10, "time": 0.5} for step in range(1, 11)] + [
+        {"step": 1, "grounding/acc@0.5": 0.5}
+    ]
     (folder / "20260101/vis_data/scalars.json").write_text("\n".join(map(json.dumps, scalars)))
     provenance = {"command": "rgbtvg train tiny", "git": "abc123", "versions": {"torch": "2"}, "time": "now"}
     provenance |= {"gpu": None, "data": {"tiny/train": {"count": 3, "sha256": "f" * 64}}}
@@ -105,6 +110,15 @@ def test_results_of_analyses_are_shown(runs, tmp_path):
     (runs[0] / "robustness.json").write_text('{"schema": "other"}')
     with pytest.raises(DataError, match="is not a result of schema rgbtvg/robustness/1"):
         load_run(str(runs[0]))
+
+
+def test_cost_is_that_of_the_checkpoint_and_of_the_training(runs, tmp_path):
+    shutil.copy(SHIPPED / "quickstart.pth", runs[0] / "best.pth")
+    write_report([load_run(str(run)) for run in runs], tmp_path / "page.html")
+    first, second = read(tmp_path / "page_tables/cost.csv")
+    assert float(first["parameters (M)"]) == pytest.approx(0.2, abs=0.05) and float(first["GFLOPs per pair"]) > 0
+    assert [first[name] for name in ("steps", "s per step", "training (min)", "on")] == ["10", "0.500", "0.1", "CPU"]
+    assert second["parameters (M)"] == "" and second["steps"] == "10"
 
 
 def test_runs_of_other_questions_are_not_compared(runs, tmp_path, images):

@@ -149,6 +149,9 @@ class BaseGrounder(BaseModel):
             losses.update(head.loss(outputs, target))
         if self.adapter is not None:
             losses.update(self.adapter.losses(self))
+        gate = thermal_gate(outputs)
+        if gate is not None:
+            losses["thermal_gate"] = gate.detach().mean()  # logged, no term of the loss
         return losses
 
     def predict(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> list[GroundingSample]:
@@ -158,6 +161,9 @@ class BaseGrounder(BaseModel):
     def predictions(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> list[GroundingSample]:
         """The same on given outputs of :meth:`encode`."""
         predictions = on_host(self.head.predict(outputs))
+        gate = thermal_gate(outputs)
+        for sample, value in zip(data_samples, [] if gate is None else gate.tolist(), strict=gate is not None):
+            sample.set_metainfo({"thermal_gate": value})
         # A comparison with NaN is False: without this check a diverged model would predict an empty mask.
         finite = [prediction.mask.isfinite().all() for prediction in predictions if prediction.mask is not None]
         has_mask = torch.stack(finite).tolist() if finite else [False] * len(predictions)
@@ -220,6 +226,14 @@ class TwoEncoderGrounder(BaseGrounder):
         self.image_encoder = MODELS.build(image_encoder)
         self.text_encoder = MODELS.build(text_encoder)
         self.neck = MODELS.build(neck or dict(type=self.default_neck))
+        if len(self.streams) == 1:  # the neck passes a single stream through unchanged
+            self.neck.requires_grad_(False)
+
+
+def thermal_gate(outputs: Mapping[str, Any]) -> Tensor | None:
+    """Scale (B,) of thermal in each sample, of methods whose neck has a gate."""
+    image = outputs.get("image")
+    return image.gate if isinstance(image, ImageFeatures) else None
 
 
 def mark_left_out(features: ImageFeatures, inputs: GroundingInputs, streams: Sequence[str]) -> ImageFeatures:

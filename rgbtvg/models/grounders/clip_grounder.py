@@ -76,8 +76,6 @@ class CLIPGrounder(TwoEncoderGrounder):
         self.tuned_weights = tuned_weights
         self.text_cache = TextCache()
         self.register_load_state_dict_pre_hook(lambda model, *_: model.text_cache.clear())
-        if len(self.streams) == 1:  # the neck passes a single stream through unchanged
-            self.neck.requires_grad_(False)
         self.guides = Guides(**(guides or {}))
         self.guide_proj = self.guides.attach(self.image_encoder, self.text_encoder, self.streams)
         self.attach_adapter(adapter, {self.image_encoder: self.streams, self.text_encoder: ("text",)})
@@ -141,7 +139,7 @@ class CLIPGrounder(TwoEncoderGrounder):
         """Joint features, the box of the regression token, and the inputs of the auxiliary losses."""
         words = self.encode_text(inputs)
         streams = self.encode_images(inputs, words)
-        image = self.neck(streams, inputs)  # (B, 1 + S*h*w or 1 + h*w, D)
+        image = self.neck(streams, inputs, words)  # (B, 1 + S*h*w or 1 + h*w, D)
         text = self.project_text(words)  # (B, L, D)
         joint = self.fusion(image, text)
         num_patches = image.grid[0] * image.grid[1]

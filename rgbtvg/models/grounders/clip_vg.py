@@ -64,10 +64,10 @@ class CLIPVG(BalancedGrounder):
 
     def encode(self, inputs: GroundingInputs, return_attention: bool = False) -> dict[str, Any]:
         """Joint features and the box of the regression token."""
-        streams = self.encode_streams(self.image_encoder, inputs)
-        features = self.neck({name: join_levels(stream) for name, stream in streams.items()}, inputs)
-        image = replace(features, tokens=self.image_proj(features.tokens))  # (B, 1 + h*w, D)
         words = self.encode_text(inputs)
+        streams = self.encode_streams(self.image_encoder, inputs)
+        features = self.neck({name: join_levels(stream) for name, stream in streams.items()}, inputs, words)
+        image = replace(features, tokens=self.image_proj(features.tokens))  # (B, 1 + h*w, D)
         text = replace(words, tokens=self.text_proj(words.tokens))  # (B, L, D)
         joint = self.fusion(image, text, return_attention)
         return {

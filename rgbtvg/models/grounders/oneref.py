@@ -26,6 +26,8 @@ class OneRef(BaseGrounder):
         head: config of :class:`ReferringHead`, without the width.
         mask_head: config of :class:`ReferringMaskHead`, without the width; None for boxes only.
         pretraining: config of :class:`MRefMHead`, without the width; None outside of pre-training.
+        neck: config of a modality neck that keeps the grid (:class:`ZeroGatedFusion`); its stream takes the place of
+            both. None lets the patches of both compete.
         adapter: config of :class:`LoRA` for the tower, whose Linears are called ``attention.q_proj.vision`` and so on.
         kwargs: see :class:`BaseGrounder`.
     """
@@ -36,6 +38,7 @@ class OneRef(BaseGrounder):
         head: dict,
         mask_head: dict | None = None,
         pretraining: dict | None = None,
+        neck: dict | None = None,
         adapter: dict | None = None,
         **kwargs: Any,
     ) -> None:
@@ -43,6 +46,7 @@ class OneRef(BaseGrounder):
         super().__init__(head=dict(head, width=tower.width), **kwargs)
         self.backbone = tower
         self.attach_adapter(adapter, {tower: self.streams})
+        self.neck = None if neck is None else MODELS.build(neck).requires_grad_(len(self.streams) > 1)
         self.mask_head = None if mask_head is None else MODELS.build(dict(mask_head, width=tower.width))
         self.pretraining = None if pretraining is None else MODELS.build(dict(pretraining, width=tower.width))
 
@@ -53,11 +57,13 @@ class OneRef(BaseGrounder):
             masked_patches: (B, h*w) bool, patches that the mask token replaces (pre-training).
         """
         streams = self.backbone.encode_streams(inputs, self.streams, masked_patches)
+        text = next(iter(streams.values())).text
         images = [stream.images[0] for stream in streams.values()]
+        if self.neck is not None:
+            images = [self.neck(dict(zip(streams, images, strict=True)), inputs, text)]
         patches = torch.cat([image.tokens[:, 1:] for image in images], dim=1)  # (B, S*N, D)
         vision = torch.cat([image.tokens[:, :1] for image in images] + [patches], dim=1)  # (B, S + S*N, D)
-        text = next(iter(streams.values())).text
-        outputs = {"streams": streams, "vision": vision, "text": text, "grid": images[0].grid}
+        outputs = {"streams": streams, "vision": vision, "text": text, "image": images[0], "grid": images[0].grid}
         left_out = None
         if images[0].left_out is not None:
             left_out = torch.cat([image.left_out[:, 1:] for image in images], dim=1)  # (B, S*N)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.models.layers import SinePositions, TransformerDecoder
+from rgbtvg.models.necks import PairNeck
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
@@ -19,7 +20,7 @@ class SimVG(BaseGrounder):
 
     ALVG is this frame with an enhancement before the decoder and without the student. In rgbt (our definition,
     the method knows RGB only) the shared tower runs once per stream, thermal with adapters of its own where `adapter`
-    says so; the neck joins the patches and class tokens, and the words are averaged.
+    says so; the neck joins the patches, the class tokens and the words.
 
     Args:
         backbone: config of :class:`BEiT3`.
@@ -47,7 +48,7 @@ class SimVG(BaseGrounder):
         super().__init__(head=head, **kwargs)
         self.backbone = MODELS.build(backbone)
         self.attach_adapter(adapter, {self.backbone: self.streams})
-        self.neck = MODELS.build(neck or dict(type="AverageStreams"))
+        self.neck = MODELS.build(neck or dict(type="AverageStreams")).requires_grad_(len(self.streams) > 1)
         self.queries = MODELS.build(queries)
         width = self.queries.width
         self.image_proj = nn.Conv2d(self.backbone.width, width, 1)
@@ -97,11 +98,12 @@ class SimVG(BaseGrounder):
 
 
 def joined_streams(
-    streams: dict[str, Any], neck: nn.Module, inputs: GroundingInputs
+    streams: dict[str, Any], neck: PairNeck, inputs: GroundingInputs
 ) -> tuple[ImageFeatures, TextFeatures]:
-    """One image and one sentence from the tower's passes over the streams: the neck's, and the mean of the words."""
-    image = neck({name: stream.images[0] for name, stream in streams.items()}, inputs)
-    words = torch.stack([stream.text.tokens for stream in streams.values()]).mean(0)
+    """One image and one sentence from the tower's passes over the streams, joined by the neck."""
+    texts = [stream.text for stream in streams.values()]
+    image = neck({name: stream.images[0] for name, stream in streams.items()}, inputs, texts[0])
+    words = neck.join_words([text.tokens for text in texts])
     return image, TextFeatures(words, inputs.token_padding_mask)
 
 

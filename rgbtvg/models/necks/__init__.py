@@ -11,6 +11,7 @@ from rgbtvg.models.necks.fuse import (
     PairNeck,
     TriPrior,
 )
+from rgbtvg.models.necks.gated import ZeroGatedFusion
 
 __all__ = [
     "CMX",
@@ -23,4 +24,5 @@ __all__ = [
     "LinearFusion",
     "PairNeck",
     "TriPrior",
+    "ZeroGatedFusion",
 ]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from rgbtvg.models.layers.padding import left_out_patches
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingInputs, ImageFeatures
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
 
 @MODELS.register_module()
@@ -25,7 +25,9 @@ class ConcatTokens(nn.Module):
         """Channels that come out for streams of `width` channels."""
         return width
 
-    def forward(self, features: dict[str, ImageFeatures], inputs: GroundingInputs) -> ImageFeatures:
+    def forward(
+        self, features: dict[str, ImageFeatures], inputs: GroundingInputs, language: TextFeatures | None = None
+    ) -> ImageFeatures:
         """Stream name -> (B, P + N, D) gives (B, P + S*N, D)."""
         first, *others = features.values()
         if not others:
@@ -55,7 +57,9 @@ class ConcatChannels(nn.Module):
         """Channels that come out for streams of `width` channels."""
         return width * num_streams
 
-    def forward(self, features: dict[str, ImageFeatures], inputs: GroundingInputs) -> ImageFeatures:
+    def forward(
+        self, features: dict[str, ImageFeatures], inputs: GroundingInputs, language: TextFeatures | None = None
+    ) -> ImageFeatures:
         """Stream name -> (B, P + N, D) gives (B, P + N, S*D), and the same for every level."""
         first, *others = features.values()
         tokens = torch.cat([stream.tokens for stream in features.values()], dim=-1)

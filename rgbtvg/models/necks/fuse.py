@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import replace
 from typing import ClassVar
 
@@ -12,7 +11,7 @@ from torch.nn import functional as F
 
 from rgbtvg.models.layers.clip_layers import CLIPAttention
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingInputs, ImageFeatures
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
 
 class PairNeck(nn.Module):
@@ -32,21 +31,34 @@ class PairNeck(nn.Module):
         """Channels that come out for streams of `width` channels."""
         return width
 
-    def forward(self, features: dict[str, ImageFeatures], inputs: GroundingInputs) -> ImageFeatures:
+    def forward(
+        self, features: dict[str, ImageFeatures], inputs: GroundingInputs, language: TextFeatures | None = None
+    ) -> ImageFeatures:
         first, *others = features.values()
         if not others:
             return first
         thermal = others[0]
-        if self.rgb_stands_in and thermal.left_out is not None:
-            prefix = thermal.num_prefix
-            nothing = thermal.padding_mask[:, prefix:].all(1, keepdim=True)  # (B, 1), its class token says nothing
-            absent = torch.cat((nothing.expand(-1, prefix), thermal.left_out[:, prefix:]), dim=1)
+        absent = self.absent(thermal) if self.rgb_stands_in else None
+        if absent is not None:
             thermal = replace(thermal, tokens=torch.where(absent[..., None], first.tokens, thermal.tokens))
         return replace(first, tokens=self.fuse(first, thermal, inputs), left_out=None)
 
-    @abstractmethod
+    @staticmethod
+    def absent(thermal: ImageFeatures) -> Tensor | None:
+        """Thermal tokens (B, P + N) that say nothing: patches left out, and prefix tokens where all patches are."""
+        if thermal.left_out is None:
+            return None
+        prefix = thermal.num_prefix
+        nothing = thermal.padding_mask[:, prefix:].all(1, keepdim=True)  # (B, 1)
+        return torch.cat((nothing.expand(-1, prefix), thermal.left_out[:, prefix:]), dim=1)
+
+    def join_words(self, words: list[Tensor]) -> Tensor:
+        """One sentence (B, L, D) from those of towers that read it once per stream: their mean."""
+        return torch.stack(words).mean(0)
+
     def fuse(self, rgb: ImageFeatures, thermal: ImageFeatures, inputs: GroundingInputs) -> Tensor:
         """Tokens (B, P + N, D) of the joined stream."""
+        raise NotImplementedError
 
 
 @MODELS.register_module()

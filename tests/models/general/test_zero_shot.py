@@ -224,3 +224,16 @@ def test_inferencer_says_why_there_is_no_box(options, tmp_path, monkeypatch):
     result = find(Image.new("RGB", (64, 48), "grey"), Image.new("L", (64, 48), 90), "the red car")
     assert not len(result.boxes_xyxy)
     assert any(warning.startswith("no prediction: the answer has no box") for warning in result.warnings)
+
+
+@pytest.mark.slow
+def test_the_analyses_take_a_config_without_a_checkpoint(options, data, tmp_path, capsys):
+    subject = ("--config", CONFIG, "--num", "4", "--device", "cpu", "--cfg-options", *words(options))
+    out = ("--out", tmp_path)
+    arguments = (*out, "--kinds", "missing", "fog", "--severities", "1")
+    assert run_tool("analysis/robustness.py", *arguments, *subject) == 0
+    kinds = {entry["kind"] for entry in json.loads((tmp_path / "robustness.json").read_text())["summary"]}
+    assert {"fog", "missing_thermal_mean", "missing_rgb_copy"} <= kinds
+    for audit in ("cameras", "words", "controls"):
+        assert run_tool("analysis/audit.py", f"--{audit}", *out, *subject) == 0, capsys.readouterr().err
+        assert json.loads((tmp_path / f"{audit}.json").read_text())["records"]
