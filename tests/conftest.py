@@ -13,21 +13,33 @@ from mmengine.logging import MMLogger
 torch.set_num_threads(1)
 
 
+WINDOW = {"width": 1200, "height": 800}
+
+
 @pytest.fixture
 def browser():
-    """Chromium without a window; tests are skipped where it is not installed."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="the page is tried where selenium is installed")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("the page is tried where chromium and chromedriver are installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,800"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield browser
-    browser.quit()
+    """A page of Chromium without a window; tests are skipped where it is not installed.
+
+    ``browser.problems`` are messages of its console and requests to other servers.
+    """
+    playwright = pytest.importorskip("playwright.sync_api", reason="pages are tried where playwright is installed")
+    chromium = shutil.which("chromium")
+    if not chromium:
+        pytest.skip("pages are tried where chromium is installed")
+    with playwright.sync_playwright() as driver:
+        program = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        page = program.new_page(viewport=WINDOW)
+        page.set_default_timeout(30_000)
+        page.problems = []
+        page.on("console", lambda message: message.type == "error" and page.problems.append(message.text))
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.on("request", lambda request: page.problems.extend(foreign(request.url)))
+        yield page
+        program.close()
+
+
+def foreign(url: str) -> list[str]:
+    return [] if url.startswith(("http://127.0.0.1:", "data:", "blob:")) else [url]
 
 
 @pytest.fixture(autouse=True)

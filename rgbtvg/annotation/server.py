@@ -2,27 +2,60 @@
 
 from __future__ import annotations
 
-import json
-from http import HTTPStatus
-from importlib import resources
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rgbtvg.annotation.acceptance import expression_problem
 from rgbtvg.annotation.review import Record, Review
-from rgbtvg.datasets.canonical import category_of, write_records
+from rgbtvg.annotation.review_views import closeup, progress_html, text_html
+from rgbtvg.datasets.canonical import write_records
 from rgbtvg.datasets.image_files import read_image
 from rgbtvg.errors import DataError
-from rgbtvg.jpeg import encode_jpeg
-from rgbtvg.local_server import LocalHandler, LocalServer, Refused, place_of
 from rgbtvg.visualization.drawing import displayed
+from rgbtvg.web import (
+    PageServer,
+    gradio_module,
+    jpeg_response,
+    key_script,
+    pair_html,
+    record_at,
+    released,
+    shown_error,
+)
+from rgbtvg.web.guard import Refused
 
+if TYPE_CHECKING:
+    import fastapi
+    import gradio
+    from PIL import Image
+
+JPEG_QUALITY = 92
 LONGEST_BODY = 20_000
 """Bytes of a decision; an expression is far shorter."""
-JPEG_QUALITY = 92
+CLOSEUP_RATIO = 1.31
+ALL_DECIDED = "everything is decided; x writes the file"
+
+KEYS = {
+    "a": "accept",
+    "e": "edit",
+    "r": "reject",
+    "u": "undo",
+    "ArrowLeft": "back",
+    "ArrowRight": "on",
+    "n": "next-open",
+    "z": "zoom",
+    "b": "box",
+    "x": "write",
+    "Escape": "cancel",
+}
+"""Key of the keyboard -> ``elem_id`` of the button that it presses."""
+
+Shown = tuple[Any, ...]
+"""Values of the page's parts about one record, in the order of :meth:`ReviewServer._page`, the message last."""
 
 
-class ReviewServer(LocalServer):
+class ReviewServer(PageServer):
     """Serves the page of a review to the browser of this machine.
 
     Args:
@@ -32,103 +65,152 @@ class ReviewServer(LocalServer):
         port: 0 for any that is free.
 
     Raises:
-        ConfigError: the port is taken.
+        ConfigError: gradio is not installed, or the port is taken.
     """
 
     def __init__(self, review: Review, out: str | Path, image_root: str | Path, port: int = 0) -> None:
         self.review = review
         self.out = Path(out)
         self.image_root = image_root
-        super().__init__(_Handler, port)
+        super().__init__(self._page(), port=port, routes=self._routes, head=key_script(KEYS), longest_body=LONGEST_BODY)
 
     def export(self) -> int:
         """Write what is accepted and edited so far; how many records that is."""
         return write_records(self.out, self.review.result(), self.image_root)
 
+    def _routes(self, app: fastapi.FastAPI) -> None:
+        @app.get("/image/{place}/{stream}")
+        def image(place: int, stream: str) -> Any:
+            return jpeg_response(review_image(record_at(self.review.records, place), stream), JPEG_QUALITY)
 
-class _Handler(LocalHandler):
-    server: ReviewServer
+    def _page(self) -> gradio.Blocks:
+        gradio = gradio_module()
+        with gradio.Blocks(title="Review of expressions", analytics_enabled=False, fill_width=True) as page:
+            # The browser says which record it shows, so that a decision is never about another one.
+            place = gradio.Number(0, precision=0, visible="hidden", elem_id="place")
+            zoomed = gradio.Checkbox(False, visible="hidden")
+            counts = gradio.HTML(elem_id="counts")
+            images = gradio.HTML(elem_id="images")
+            with gradio.Row(elem_id="below"):
+                with gradio.Column(scale=3, min_width=200):
+                    text = gradio.HTML(elem_id="text")
+                    editor = gradio.Textbox(
+                        label="new expression (Enter saves, Escape leaves it as it was)",
+                        elem_id="editor",
+                        max_lines=4,
+                        max_length=LONGEST_BODY // 8,
+                    )
+                closeups = gradio.HTML(elem_id="closeups")
+            message = gradio.HTML(elem_id="message")
+            with gradio.Row(elem_id="keys"):
+                buttons = {
+                    name: gradio.Button(
+                        f"{_SHORT.get(key, key)} · {name.replace('-', ' ')}", elem_id=name, size="sm", min_width=60
+                    )
+                    for key, name in KEYS.items()
+                }
+            inputs, shown = [place, zoomed], [place, counts, images, text, editor, closeups, message]
+            actions: dict[str, Callable[..., Shown]] = {
+                "accept": partial(self._decide, "accept"),
+                "reject": partial(self._decide, "reject"),
+                "undo": self._undo,
+                "back": partial(self._step, -1),
+                "on": partial(self._step, 1),
+                "next-open": self._go_on,
+                "write": self._write,
+                "cancel": self._show,
+            }
+            for name, action in actions.items():
+                js = _STOP_EDITING if name == "cancel" else None
+                released(buttons[name].click(_told(action), inputs, shown, js=js, api_name=name, **_QUIET))
+            released(buttons["edit"].click(None, js=_START_EDITING, api_visibility="private"))
+            released(buttons["box"].click(None, js=_TOGGLE_BOX, api_visibility="private"))
+            zoom = buttons["zoom"].click(lambda on: not on, zoomed, zoomed, api_visibility="private", **_QUIET)
+            released(zoom.then(_told(self._show), inputs, shown, api_visibility="private", **_QUIET))
+            edit = partial(self._decide, "edit")
+            saved = editor.submit(_told(edit), [*inputs, editor], shown, api_name="edit", **_QUIET)
+            saved.success(None, js=_STOP_EDITING, api_visibility="private")
+            page.load(_told(self._first_open), zoomed, shown, api_visibility="private", **_QUIET)
+        return page
 
-    def do_POST(self) -> None:
-        self.answer(self._post)
-
-    def get(self, parts: list[str], query: dict[str, str]) -> None:
-        records = self.server.review.records
-        match parts:
-            case [""]:
-                self.send_page(self._page)
-            case ["state"]:
-                standing = self.server.review.decisions
-                states = [standing.get(record["sample_id"], {}).get("decision", "") for record in records]
-                self.send_json({"states": states, "progress": self.server.review.progress()})
-            case ["record", place]:
-                self.send_json(self._describe(self._place(place)))
-            case ["image", place, stream]:
-                self.send(image_jpeg(records[self._place(place)], stream), "image/jpeg")
-            case _:
-                raise Refused(HTTPStatus.NOT_FOUND, "there is no such page")
-
-    def _post(self, parts: list[str], query: dict[str, str]) -> None:
-        body, review = self._read_json(), self.server.review
-        match parts:
-            case ["decide"]:
-                index, expression = body.get("index"), body.get("expression", "")
-                if not isinstance(index, int) or not isinstance(expression, str):
-                    raise Refused(HTTPStatus.BAD_REQUEST, "a decision has an index and an expression")
-                advice = review.decide(index, str(body.get("decision")), expression)
-                self.send_json({"advice": advice, "progress": review.progress()})
-            case ["undo"]:
-                self.send_json({"index": review.undo(), "progress": review.progress()})
-            case ["export"]:
-                self.send_json({"count": self.server.export(), "path": str(self.server.out)})
-            case _:
-                raise Refused(HTTPStatus.NOT_FOUND, "there is no such page")
-
-    def _describe(self, place: int) -> dict[str, Any]:
-        record = self.server.review.records[place]
+    def _show(self, place: int, zoomed: bool = False, message: str = "") -> Shown:
+        record = record_at(self.review.records, place)
         stream, path = next(iter(record["image_paths"].items()))
         height, width = record.get("size") or read_image(path, stream=stream)[1]
-        story = (record.get("extra") or {}).get("annotation", {}).get("expression", {})
-        return {
-            "id": record["sample_id"],
-            "streams": list(record["image_paths"]),
-            "width": width,
-            "height": height,
-            "boxes": record["boxes"],
-            "expression": record["expression"],
-            "category": category_of(record, ""),
-            "conditions": record.get("conditions") or {},
-            "model": story.get("model", ""),
-            "advice": expression_problem(record["expression"], category_of(record, "")),
-            "decision": self.server.review.decisions.get(record["sample_id"]),
-        }
+        decision = self.review.decisions.get(record["sample_id"])
+        urls = {stream: f"/image/{place}/{stream}" for stream in record["image_paths"]}
+        near = partial(closeup, record["boxes"], (width, height))
+        return (
+            place,
+            progress_html(self.review.progress(), place),
+            pair_html(urls, (width, height), record["boxes"], near(width / height) if zoomed else None),
+            text_html(record, decision),
+            (decision or {}).get("expression", record["expression"]),
+            pair_html(urls, (width, height), record["boxes"], near(CLOSEUP_RATIO)) if record["boxes"] else "",
+            message,
+        )
 
-    def _place(self, text: str) -> int:
-        return place_of(text, len(self.server.review.records))
+    def _decide(self, decision: str, place: int, zoomed: bool = False, expression: str = "") -> Shown:
+        advice = self.review.decide(place, decision, expression)
+        if advice:
+            return self._show(place, zoomed, f"saved; but look: {advice}")
+        return self._go_on(place, zoomed)
 
-    def _read_json(self) -> dict[str, Any]:
-        length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > LONGEST_BODY:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request is too long or of unknown length")
-        data = self.rfile.read(int(length))
-        if self.headers.get_content_type() != "application/json":
-            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a decision is sent as JSON")
+    def _go_on(self, place: int, zoomed: bool = False) -> Shown:
+        """The next record that is open, or this one again if none is."""
+        following = self._next_open(place)
+        return self._show(place, zoomed, ALL_DECIDED) if following is None else self._show(following, zoomed)
+
+    def _next_open(self, place: int) -> int | None:
+        records = self.review.records
+        for candidate in (*range(place + 1, len(records)), *range(place)):
+            if records[candidate]["sample_id"] not in self.review.decisions:
+                return candidate
+        return None
+
+    def _first_open(self, zoomed: bool = False) -> Shown:
+        following = self._next_open(-1)
+        return self._show(0, zoomed, ALL_DECIDED) if following is None else self._show(following, zoomed)
+
+    def _step(self, by: int, place: int, zoomed: bool = False) -> Shown:
+        if not 0 <= place + by < len(self.review.records):
+            return self._show(place, zoomed, f"this is the {'last' if by > 0 else 'first'}")
+        return self._show(place + by, zoomed)
+
+    def _undo(self, place: int, zoomed: bool = False) -> Shown:
+        undone = self.review.undo()
+        if undone is None:
+            return self._show(place, zoomed, "there is nothing to undo")
+        return self._show(undone, zoomed, "taken back")
+
+    def _write(self, place: int, zoomed: bool = False) -> Shown:
+        return self._show(place, zoomed, f"{self.export()} records are in {self.out}")
+
+
+_SHORT = {"ArrowLeft": "←", "ArrowRight": "→"}
+_QUIET = {"show_progress": "hidden", "queue": False}
+_START_EDITING = (
+    "() => { document.body.dataset.editing = 'true'; "
+    "setTimeout(() => document.querySelector('#editor textarea, #editor input').focus(), 50); }"
+)
+_STOP_EDITING = "(...given) => { delete document.body.dataset.editing; return given; }"
+_TOGGLE_BOX = "() => { document.body.toggleAttribute('data-no-boxes'); }"
+
+
+def _told(action: Callable[..., Shown]) -> Callable[..., Shown]:
+    """The action, with errors told on the page."""
+
+    def told(*given: Any) -> Shown:
         try:
-            body = json.loads(data)
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            raise Refused(HTTPStatus.BAD_REQUEST, "a decision is a JSON object")
-        return body
+            return action(*given)
+        except (DataError, Refused) as error:
+            raise shown_error(error) from None
 
-    @staticmethod
-    def _page(nonce: str) -> str:
-        page = resources.files(__package__).joinpath("review.html").read_text(encoding="utf-8")
-        return page.replace("{{nonce}}", nonce)
+    return told
 
 
-def image_jpeg(record: Record, stream: str) -> bytes:
-    """The JPEG of one image as a browser can show it: upright, 8 bits, thermal in its own range.
+def review_image(record: Record, stream: str) -> Image.Image:
+    """One image as a browser can show it: upright, 8 bits, thermal in its own range.
 
     Raises:
         DataError: the record has no such stream, or the file is missing or unreadable.
@@ -136,4 +218,4 @@ def image_jpeg(record: Record, stream: str) -> bytes:
     if stream not in record["image_paths"]:
         raise DataError(f"{record['sample_id']} has no {stream[:20]} image")
     image, _, _ = read_image(record["image_paths"][stream], stream=stream)
-    return encode_jpeg(displayed(image, stream), JPEG_QUALITY)
+    return displayed(image, stream)

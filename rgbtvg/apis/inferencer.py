@@ -306,7 +306,7 @@ def _build_model(config: Config, checkpoint: str | Path | None) -> Any:
     settings = config.model.to_dict()
     if checkpoint is None:
         return MODELS.build(settings)
-    if "data_preprocessor" in config:
+    if config.get("data_preprocessor"):
         settings.setdefault("data_preprocessor", config.data_preprocessor.to_dict())
     with building(config, checkpoint):
         model = MODELS.build(settings)

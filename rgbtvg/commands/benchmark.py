@@ -3,9 +3,11 @@
 python tools/analysis/benchmark.py configs/rgbt_vgnet/rgbt_vgnet_b16.py
 python tools/analysis/benchmark.py configs/hivg/hivg_b16.py --cfg-options modality=rgb --json work_dirs/cost.json
 python tools/analysis/benchmark.py --all
+python tools/analysis/benchmark.py configs/vlm/qwen3_vl_8b_residual.py --plan
 
 C1 is the CLIP's forward pass at batch 1 (no gradients, eager), C2 its forward and backward pass at batch 4. Weights
 are random. `--all` makes one table of every method, each in a process of its own.
+`--plan` computes the memory and the steps of training a vision-language model without running it.
 """
 
 import argparse
@@ -20,6 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_config(parser)
     parser.add_argument("--all", action="store_true", help="a table of every method at its own image size")
+    parser.add_argument("--plan", action="store_true", help="memory of training a VLMGrounder, without its weights")
     add_cfg_options(parser)
     parser.add_argument("--batch-size", type=int, default=1, help="batch size of inference (default 1)")
     parser.add_argument("--train-batch-size", type=int, default=4, help="batch size of a training step (default 4)")
@@ -31,6 +34,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.all == bool(args.config):
         parser.error("name a config, or say --all")
+    if args.all and args.plan:
+        parser.error("--plan is for one config")
     return args
 
 
@@ -41,6 +46,11 @@ def main() -> None:
         from rgbtvg.benchmarking.cost_table import cost_table
 
         figures = cost_table(args.cfg_options, args.threads, args.rounds, print)
+    elif args.plan:
+        from rgbtvg.benchmarking.plan import plan
+        from rgbtvg.engine import load_config, parse_options
+
+        figures = plan(load_config(args.config, parse_options(args.cfg_options)), print)
     else:
         from rgbtvg.benchmarking.benchmark import measure
         from rgbtvg.engine import load_config, parse_options

@@ -28,7 +28,7 @@ def main() -> None:
     args = parse_args()
     from rgbtvg import GroundingInferencer
     from rgbtvg.apis.shipped import shipped_inferencer
-    from rgbtvg.apis.web_demo import build_page, serve_page
+    from rgbtvg.apis.web_demo import DemoServer
     from rgbtvg.engine import parse_options
 
     weights = [path for path in (args.config, args.load_from) if path]
@@ -38,4 +38,6 @@ def main() -> None:
     else:
         find = shipped_inferencer(args.device, options)
         print("no --load-from: the quickstart's model answers, which knows synthetic streets only")
-    serve_page(build_page(find), args.host, args.port)
+    with DemoServer(find, args.host, args.port) as server:
+        print(f"open {server.url} (Ctrl-C ends)", flush=True)
+        server.serve_forever()

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import httpx
@@ -18,8 +17,11 @@ from rgbtvg.annotation import Journal, Review, ReviewServer
 from rgbtvg.datasets.canonical import read_records, write_records
 from rgbtvg.errors import DataError
 from tests.run_tool import run_tool
+from tests.serving import client, served
 
-PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+pytest.importorskip("gradio")
+
+PHONE = {"width": 390, "height": 844}
 ROOT = Path(__file__).parents[2]
 SCRIPT = '<img src=x onerror="document.title=1"> the car & <b>left</b>'
 
@@ -41,28 +43,41 @@ def expressions(raw):
 def server(expressions, tmp_path):
     with Journal(tmp_path / "journal", {"kind": "review"}) as journal:
         review = Review(read_records(expressions), journal)
-        with ReviewServer(review, tmp_path / "out.jsonl", tmp_path) as server:
-            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        with served(ReviewServer(review, tmp_path / "out.jsonl", tmp_path)) as server:
             yield server
-            server.shutdown()
 
 
 @pytest.fixture
 def page(server):
     """What the page's own script can do."""
-    with httpx.Client(base_url=server.url, headers={"Origin": server.url.rstrip("/")}, trust_env=False) as client:
-        yield client
+    with client(server) as page:
+        yield page
 
 
-def decide(page, index, decision, **more):
-    return page.post("/decide", json={"index": index, "decision": decision, **more})
+def press(page, button, index, *more):
+    """Press a button while a record is shown."""
+    return page.post(f"/gradio_api/run/{button}", json={"data": [index, False, *more]})
+
+
+def shown(answer):
+    """Place, counts, images, text, editor, close-ups and message after a button was pressed."""
+    assert answer.status_code == 200, answer.text
+    names = ("place", "counts", "images", "text", "editor", "closeups", "message")
+    return dict(zip(names, answer.json()["data"], strict=True))
+
+
+def states(server):
+    standing = server.review.decisions
+    return [standing.get(record["sample_id"], {}).get("decision", "") for record in server.review.records]
 
 
 def test_decisions_become_records(page, server):
-    assert decide(page, 0, "accept").json()["progress"] == {"all": 6, "accept": 1, "edit": 0, "reject": 0}
-    decide(page, 1, "reject")
-    decide(page, 2, "edit", expression="  the traffic light\n above the road ")
-    assert page.post("/export", json={}).json()["count"] == 2
+    after = shown(press(page, "accept", 0))
+    assert after["place"] == 1
+    assert "1 of 6</b> decided · 1 accepted · 0 edited · 0 rejected" in after["counts"]
+    press(page, "reject", 1)
+    press(page, "edit", 2, "  the traffic light\n above the road ")
+    assert shown(press(page, "write", 3))["message"].startswith("2 records are in ")
     first, second = read_records(server.out)
     assert first["expression"] == "the car number a on the left"
     assert first["extra"]["review"]["decision"] == "accept"
@@ -71,22 +86,23 @@ def test_decisions_become_records(page, server):
     assert first["extra"]["category"] == "car"
 
 
-def test_later_decision_counts_and_undo_brings_the_earlier_one_back(page):
-    decide(page, 0, "accept")
-    decide(page, 0, "reject")
-    decide(page, 3, "accept")
-    assert page.get("/state").json()["states"] == ["reject", "", "", "accept", "", ""]
-    assert [page.post("/undo", json={}).json()["index"] for _ in range(2)] == [3, 0]
-    assert page.get("/state").json()["states"] == ["accept", "", "", "", "", ""]
-    page.post("/undo", json={})
-    assert page.post("/undo", json={}).json()["index"] is None
+def test_later_decision_counts_and_undo_brings_the_earlier_one_back(page, server):
+    press(page, "accept", 0)
+    press(page, "reject", 0)
+    press(page, "accept", 3)
+    assert states(server) == ["reject", "", "", "accept", "", ""]
+    assert [shown(press(page, "undo", 4))["place"] for _ in range(2)] == [3, 0]
+    assert states(server) == ["accept", "", "", "", "", ""]
+    press(page, "undo", 0)
+    assert shown(press(page, "undo", 0))["message"] == "there is nothing to undo"
 
 
 def test_edits_are_advised_but_not_forbidden(page):
-    assert "mentions a box" in decide(page, 0, "edit", expression="the car in the bounding box").json()["advice"]
-    assert page.get("/record/0").json()["decision"]["expression"] == "the car in the bounding box"
-    refused = decide(page, 0, "edit", expression=" ")
-    assert refused.status_code == 400 and "must not be empty" in refused.json()["error"]
+    advised = shown(press(page, "edit", 0, "the car in the bounding box"))
+    assert "mentions a box" in advised["message"] and advised["place"] == 0
+    assert "the car in the bounding box" in advised["text"] and "number a on the left" in advised["text"]
+    refused = press(page, "edit", 0, " ")
+    assert refused.status_code == 500 and "must not be empty" in refused.json()["error"]
 
 
 def test_images_are_8_bit_jpeg(page, tmp_path):
@@ -97,9 +113,8 @@ def test_images_are_8_bit_jpeg(page, tmp_path):
         answer = page.get(f"/image/0/{stream}")
         assert answer.headers["Content-Type"] == "image/jpeg"
         assert Image.open(io.BytesIO(answer.content)).size == (64, 48)
-    assert page.get("/image/0/depth").status_code == 400
-    assert page.get("/image/99/rgb").status_code == 404
-    assert page.get("/image/../../etc/passwd").status_code == 404
+    for path in ("/image/0/depth", "/image/99/rgb", "/image/-1/rgb", "/image/x/rgb", "/image/../../etc/passwd"):
+        assert page.get(path).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -113,37 +128,38 @@ def test_images_are_8_bit_jpeg(page, tmp_path):
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_other_origins_and_hosts_are_refused(page, headers):
-    for path in ("/", "/state", "/record/0", "/image/0/rgb"):
+def test_other_origins_and_hosts_are_refused(page, server, headers):
+    for path in ("/", "/config", "/gradio_api/info", "/image/0/rgb"):
         assert page.get(path, headers=headers).status_code == 403
-    for path in ("/decide", "/undo", "/export"):
-        answer = page.post(path, json={"index": 0, "decision": "accept"}, headers=headers)
+    for button in ("accept", "undo", "write"):
+        answer = page.post(f"/gradio_api/run/{button}", json={"data": [0, False]}, headers=headers)
         assert answer.status_code == 403
-    assert page.get("/state").json()["states"] == [""] * 6
+    assert states(server) == [""] * 6
 
 
 def test_change_without_origin_or_in_another_form_is_refused(page, server):
-    body = {"index": 0, "decision": "accept"}
-    assert httpx.post(f"{server.url}decide", json=body, trust_env=False).status_code == 403
-    assert page.post("/decide", data=body).status_code == 415
-    assert page.post("/decide", content="[1]", headers={"Content-Type": "application/json"}).status_code == 400
-    assert page.post("/decide", json={**body, "expression": "x" * 30_000}).status_code == 413
-    assert decide(page, 0, "burn").status_code == 400
-    assert decide(page, -1, "accept").status_code == 400
-    assert page.get("/state").json()["states"] == [""] * 6
+    body = {"data": [0, False]}
+    assert httpx.post(f"{server.url}gradio_api/run/accept", json=body, trust_env=False).status_code == 403
+    assert page.post("/gradio_api/run/accept", data=body).status_code == 422
+    assert page.post("/gradio_api/run/accept", json=[1]).status_code == 422
+    assert press(page, "edit", 0, "x" * 30_000).status_code == 413
+    assert page.post("/gradio_api/upload", files={"files": b"x" * 30_000}).status_code == 413
+    assert press(page, "burn", 0).status_code >= 400
+    for index in (-1, 6):
+        assert "no decision" in press(page, "accept", index).json()["error"]
+        assert "no record" in press(page, "cancel", index).json()["error"]
+    assert states(server) == [""] * 6
 
 
 def test_listens_to_this_machine_only_and_loads_nothing_from_elsewhere(server):
-    assert server.server_address[0] == "127.0.0.1"
+    assert server.host == "127.0.0.1"
     answer = httpx.get(server.url, trust_env=False)
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
-    text = answer.text.replace("http://www.w3.org/2000/svg", "")
-    assert "http:" not in text and "https:" not in text and "{{" not in text
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "http" not in policy
 
 
 def test_taken_port_is_one_sentence(server, expressions, tmp_path, capsys):
-    arguments = (expressions, "--out", tmp_path / "other.jsonl", "--port", server.server_port)
+    arguments = (expressions, "--out", tmp_path / "other.jsonl", "--port", server.port)
     assert run_tool("data/review.py", *arguments) == 1
     assert "cannot be used" in capsys.readouterr().err
 
@@ -179,15 +195,16 @@ def test_a_line_that_is_no_decision_is_named(expressions, tmp_path, line):
         Review(read_records(expressions), journal)
 
 
+@pytest.mark.slow
 def test_decisions_survive_a_kill(expressions, tmp_path, capsys):
     out = tmp_path / "out.jsonl"
     command = [sys.executable, ROOT / "tools/data/review.py", expressions, "--out", out, "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     tool = subprocess.Popen(list(map(str, command)), env=environment, stdout=subprocess.PIPE, text=True)
     url = next(word for word in tool.stdout.readline().split() if word.startswith("http"))
-    with httpx.Client(base_url=url, headers={"Origin": url.rstrip("/")}, trust_env=False) as page:
-        decide(page, 0, "accept")
-        decide(page, 2, "reject")
+    with httpx.Client(base_url=url, headers={"Origin": url.rstrip("/")}, trust_env=False, timeout=20) as page:
+        press(page, "accept", 0)
+        press(page, "reject", 2)
         os.kill(tool.pid, signal.SIGKILL)
         tool.wait()
     assert not out.exists()
@@ -211,87 +228,97 @@ class Reviewer:
 
     def __init__(self, browser, url: str) -> None:
         self.browser = browser
-        browser.get(url)
+        browser.goto(url)
 
     def sees(self, index: int) -> Reviewer:
-        return self.until(lambda: self.attribute("body", "data-ready") == str(index))
-
-    def until(self, condition) -> Reviewer:
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        WebDriverWait(self.browser, 60).until(lambda _: condition())
+        self.browser.wait_for_selector(f"[data-place='{index}']")
+        self.browser.wait_for_selector("body:not([data-busy])")
         return self
 
     def press(self, *keys: str) -> Reviewer:
         for key in keys:
-            self.browser.switch_to.active_element.send_keys(key)
+            self.browser.keyboard.press(key)
+            self.browser.wait_for_selector("body:not([data-busy])")
         return self
 
     def text(self, selector: str) -> str:
-        return self.browser.find_element("css selector", selector).text
+        return self.browser.inner_text(selector)
 
-    def attribute(self, selector: str, name: str) -> str:
-        return self.browser.find_element("css selector", selector).get_dom_attribute(name)
-
-    def count(self, selector: str) -> int:
-        return len(self.browser.find_elements("css selector", selector))
+    def until(self, selector: str, text: str) -> Reviewer:
+        self.browser.locator(selector, has_text=text).wait_for()
+        return self
 
 
 def test_page_in_a_browser(browser, server):
-    from selenium.webdriver.common.keys import Keys
-
     person = Reviewer(browser, server.url).sees(0)
-    assert person.text("#expression") == "the car number a on the left"
-    assert person.count("#images svg") == 2
+    assert person.text(".expression") == "the car number a on the left"
+    assert browser.locator("#images svg").count() == 2
     # Both images have arrived, and the box lies around its place in the image.
-    script = "return performance.getEntriesByType('resource').filter(e => e.name.includes('/image/0/')).length"
-    person.until(lambda: browser.execute_script(script) >= 2)
-    assert person.attribute("#images svg", "viewBox") == "0 0 64 48"
-    assert -8 < float(person.attribute("#images rect.box", "x")) < 0
+    browser.wait_for_function(
+        "performance.getEntriesByType('resource').filter(e => e.name.includes('/image/0/')).length >= 2"
+    )
+    assert browser.locator("#images svg").first.get_attribute("viewBox") == "0 0 64 48"
+    assert -8 < float(browser.locator("#images rect.box").first.get_attribute("x")) < 0
 
     person.press("a").sees(1)
     # The attack is text, and nothing else.
-    assert person.text("#expression") == SCRIPT
-    assert person.count("#expression *") == 0 and browser.title == "Review of expressions"
+    assert person.text(".expression") == SCRIPT
+    assert browser.locator(".expression *").count() == 0 and browser.title() == "Review of expressions"
 
     person.press("r").sees(2).press("u").sees(1).press("e")
-    editor = browser.find_element("css selector", "#editor")
-    assert editor.get_attribute("value") == SCRIPT
-    person.press(Keys.CONTROL + "a", "the person with an a, an e and an r", Keys.ENTER).sees(2)
-    person.press(Keys.ARROW_LEFT).sees(1)
-    assert person.text("#expression") == "the person with an a, an e and an r"
-    person.press("e", "x", Keys.ESCAPE)
-    assert person.text("#expression") == "the person with an a, an e and an r"
-    person.press(Keys.ARROW_RIGHT).sees(2).press("z")
-    assert person.attribute("#images svg", "viewBox") == "15 7 16 12"
+    editor = browser.locator("#editor textarea")
+    assert editor.input_value() == SCRIPT
+    editor.wait_for()
+    browser.wait_for_function("document.activeElement.tagName === 'TEXTAREA'")
+    browser.keyboard.press("Control+a")
+    browser.keyboard.type("the person with an a, an e and an r")
+    browser.keyboard.press("Enter")
+    person.sees(2).press("ArrowLeft").sees(1)
+    assert person.text(".expression") == "the person with an a, an e and an r"
+    person.press("e")
+    browser.wait_for_function("document.activeElement.tagName === 'TEXTAREA'")
+    browser.keyboard.type("x")
+    person.press("Escape")
+    editor.wait_for(state="hidden")
+    assert person.text(".expression") == "the person with an a, an e and an r"
+    person.press("ArrowRight").sees(2).press("z")
+    browser.wait_for_selector("#images svg[viewBox='15 7 16 12']")
+    person.press("b")
+    assert browser.locator("#images rect.box").first.is_hidden()
     person.press("n").sees(3).press("r").sees(4).press("a").sees(5).press("a").sees(2)
     assert "5 of 6" in person.text("#counts") and "1 edited" in person.text("#counts")
 
-    person.press("x").until(lambda: "4 records are in" in person.text("#message"))
+    person.press("x").until("#message", "4 records are in")
     kept = [record["expression"] for record in read_records(server.out)]
     assert len(kept) == 4 and kept[1] == "the person with an a, an e and an r"
 
-    browser.refresh()
+    browser.reload()
     person.sees(2)
-    assert [entry["message"] for entry in browser.get_log("browser")] == []
+    assert browser.problems == []
+
+
+def test_keys_pressed_in_a_hurry_decide_about_what_is_seen(browser, server):
+    person = Reviewer(browser, server.url).sees(0)
+    # The second one comes before the next record is there.
+    browser.evaluate("['a', 'r'].forEach((key) => document.dispatchEvent(new KeyboardEvent('keydown', {key})))")
+    person.sees(1)
+    assert states(server) == ["accept", "", "", "", "", ""]
 
 
 def test_page_fits_a_phone(browser, server):
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    browser.set_viewport_size(PHONE)
     Reviewer(browser, server.url).sees(0)
-    assert browser.execute_script("return document.documentElement.scrollWidth") == PHONE["width"]
-    for button in browser.find_elements("css selector", "footer button"):
-        assert button.rect["x"] >= 0 and button.rect["y"] + button.rect["height"] <= PHONE["height"]
+    assert browser.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    boxes = [button.bounding_box() for button in browser.locator("#keys button:visible").all()]
+    assert len(boxes) == 10
+    for box in boxes:
+        assert box["x"] >= 0 and box["y"] + box["height"] <= PHONE["height"]
 
 
 def test_page_says_when_the_server_has_gone(browser, server):
     person = Reviewer(browser, server.url).sees(0)
-    server.shutdown()
-    server.server_close()
-    browser.execute_cdp_cmd("Network.enable", {})
-    browser.execute_cdp_cmd(
-        "Network.emulateNetworkConditions",
-        {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1},
-    )
-    person.press("a").until(lambda: "is it still running" in person.text("#message"))
+    browser.context.set_offline(True)
+    browser.keyboard.press("a")
+    browser.wait_for_selector("[data-testid=toast-body]")
     assert "0 of 6" in person.text("#counts")
+    assert states(server) == [""] * 6

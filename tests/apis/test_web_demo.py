@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
-import threading
-import time
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -14,35 +14,40 @@ from PIL import Image
 
 pytest.importorskip("gradio")
 
-import uvicorn
-
-from rgbtvg.apis.web_demo import build_page, guarded_app
+from rgbtvg.apis.shipped import shipped_inferencer, shipped_pairs
+from rgbtvg.apis.web_demo import DemoServer
 from rgbtvg.errors import ConfigError
-from rgbtvg.local_server import HOST, SenderCheck, listen
+from rgbtvg.web import HOST, SenderCheck, listen
+from rgbtvg.web.serving import MOST_WAITING
 from tests.run_tool import run_tool
+from tests.serving import client, served
 
 EXPRESSION = "the warm car"
 
 
 @pytest.fixture(scope="module")
-def url(inferencer):
-    listener = listen(HOST, 0)
-    port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(guarded_app(build_page(inferencer), HOST, port), log_level="error"))
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://{HOST}:{port}"
-    server.should_exit = True
-    thread.join(5)
+def server(inferencer):
+    with served(DemoServer(inferencer)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def url(server):
+    return server.url.rstrip("/")
 
 
 @pytest.fixture
-def page(url):
+def page(server):
     """A client that sends what the page's own script sends."""
-    with httpx.Client(base_url=url, headers={"Origin": url}, trust_env=False, timeout=20) as client:
-        yield client
+    with client(server) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """The page of the model that comes with the package."""
+    with served(DemoServer(shipped_inferencer("cpu"))) as server:
+        yield server
 
 
 def uploaded(page, path):
@@ -52,20 +57,45 @@ def uploaded(page, path):
     return {"path": answer.json()[0], "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
 
 
-def asked(page, *data):
+def asked(page, sentences, *data, cameras="both"):
     """The last event of one question."""
-    call = page.post("/gradio_api/call/find", json={"data": list(data)})
+    data = [sentences, *data, cameras]
+    call = page.post("/gradio_api/call/find", json={"data": data})
     assert call.status_code == 200, call.text
     events = page.get(f"/gradio_api/call/find/{call.json()['event_id']}").text.strip().splitlines()
     return events[-2].removeprefix("event: "), json.loads(events[-1].removeprefix("data: "))
 
 
-def test_two_uploads_and_an_expression_give_an_image_and_a_box(page, images, inferencer):
-    event, (image, text) = asked(page, EXPRESSION, *(uploaded(page, path) for path in images))
+def test_two_uploads_and_an_expression_give_boxes_as_data(page, images, inferencer):
+    event, (answers,) = asked(page, EXPRESSION, *(uploaded(page, path) for path in images))
     assert event == "complete"
-    assert text == inferencer(*images, EXPRESSION).summary()
-    address = image["url"]
-    assert page.get(address[address.index("/gradio_api") :]).content.startswith(b"\x89PNG")
+    assert answers == [inferencer(*images, EXPRESSION).to_dict()]
+
+
+def test_every_line_is_a_sentence_and_one_camera_is_enough(page, images):
+    rgb, thermal = (uploaded(page, path) for path in images)
+    (answers,) = asked(page, "the car\n\n the person ", rgb, thermal)[1]
+    assert [answer["expression"] for answer in answers] == ["the car", "the person"]
+    (answers,) = asked(page, EXPRESSION, rgb, None, cameras="rgb")[1]
+    assert any("thermal image is blank" in warning for warning in answers[0]["warnings"])
+    event, answer = asked(page, EXPRESSION, rgb, None, cameras="ir")
+    assert event == "error" and "no thermal image was given" in answer["error"]
+    event, answer = asked(page, "a car\n" * 33, rgb, thermal)
+    assert event == "error" and "at most 32 sentences" in answer["error"]
+
+
+def test_the_snippet_for_programs_works(browser, shipped, monkeypatch, tmp_path, capsys):
+    rgb, thermal, _ = shipped_pairs()[0]
+    shutil.copy(rgb, tmp_path / "rgb.png")
+    shutil.copy(thermal, tmp_path / "thermal.png")
+    browser.goto(shipped.url)
+    browser.click("text=Use it from Python")
+    browser.locator("#snippet", has_text="print(").wait_for()
+    snippet = "\n".join(browser.locator("#snippet .cm-line").all_inner_texts())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_PROXY", HOST)
+    exec(snippet, {})
+    assert "[[" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -100,7 +130,8 @@ def test_a_post_without_origin_or_beyond_the_limit_is_refused(page, url):
 def test_no_file_of_this_machine_can_be_named(page, images):
     stolen = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
     assert asked(page, EXPRESSION, stolen, uploaded(page, images[1]))[0] == "error"
-    assert page.get("/gradio_api/file=/etc/passwd").status_code in (403, 404)
+    for path in ("/etc/passwd", "pyproject.toml", str(Path(__file__))):
+        assert page.get(f"/gradio_api/file={path}").status_code in (403, 404)
 
 
 def test_an_open_server_answers_to_addresses_but_not_to_foreign_names():
@@ -135,29 +166,63 @@ def test_a_taken_port_is_one_sentence(url, checkpoints, capsys):
         listen(HOST, 70_000)
 
 
+def test_the_queue_is_bounded(server):
+    assert server.page._queue.max_size == MOST_WAITING
+
+
 def test_uploads_are_previewed_and_the_button_stays_in_view(browser, url, images, tmp_path):
     Image.new("RGB", (800, 640), "grey").save(tmp_path / "rgb.png")
     deep = np.linspace(20_000, 24_000, 640 * 800).astype(np.uint16).reshape(640, 800)
     Image.fromarray(deep).save(tmp_path / "thermal.tiff")
-    browser.get(url)
+    browser.goto(url)
+    loaded = "[...document.images].filter(i => i.naturalWidth > 0 && i.src.includes('/file=')).length"
+    # The field of a file that is there disappears, so the second one comes first.
+    browser.set_input_files("input[type=file] >> nth=1", tmp_path / "thermal.tiff")
+    browser.wait_for_function(f"{loaded} == 1")
+    browser.set_input_files("input[type=file] >> nth=0", tmp_path / "rgb.png")
+    browser.wait_for_function(f"{loaded} == 2")
+    box = browser.locator("#find").bounding_box()
+    assert box["y"] + box["height"] <= 800
+    browser.fill("#sentences textarea", EXPRESSION)
+    browser.click("#find")
+    browser.wait_for_function(f"{loaded} == 4")  # both sides of the slider
+    assert EXPRESSION in browser.inner_text("#notes")
+    assert browser.problems == []
 
-    def until(condition):
-        deadline = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
 
-    def shown():
-        return browser.execute_script("return [...document.images].filter(i => i.naturalWidth > 0).length")
+def test_a_person_asks_looks_and_saves(browser, shipped, capfd):
+    browser.goto(shipped.url)
+    browser.click(".card >> nth=1")
+    browser.locator("#notes", has_text="the person wearing red").wait_for()
+    assert "0.914" in browser.inner_text("#table")
+    with browser.expect_download() as saved:
+        browser.click("text=Save boxes.csv")
+    header, row = Path(saved.value.path()).read_text().splitlines()
+    assert header == "expression,score,x0,y0,x1,y1" and row.startswith("the person wearing red in this scene,0.91")
 
-    until(lambda: len(browser.find_elements("css selector", "input[type=file]")) == 2)
-    for field, name in zip(
-        browser.find_elements("css selector", "input[type=file]"), ("rgb.png", "thermal.tiff"), strict=True
-    ):
-        field.send_keys(str(tmp_path / name))
-    until(lambda: shown() >= 2)
-    button = next(button for button in browser.find_elements("tag name", "button") if button.text == "Find")
-    assert button.rect["y"] + button.rect["height"] <= 800
-    browser.find_element("tag name", "textarea").send_keys(EXPRESSION)
-    button.click()
-    until(lambda: shown() >= 3)
+    browser.fill("#sentences textarea", "the person wearing black\nthe yellow car")
+    browser.check("#attention input")
+    browser.click("#find")
+    browser.locator("#which label >> nth=1").click()
+    browser.locator("#notes", has_text="the yellow car").wait_for()
+    browser.wait_for_selector("#maps img")
+    browser.click("text=History")
+    browser.locator("#history [role=gridcell]", has_text="the person wearing red").first.click()
+    browser.locator("#notes", has_text="the person wearing red").wait_for()
+
+    browser.fill("#sentences textarea", "  ")
+    browser.click("#find")
+    browser.locator("[data-testid=toast-body]", has_text="the expression is empty").wait_for()
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_fits_a_phone_by_day_and_night(browser, shipped, scheme):
+    browser.set_viewport_size({"width": 390, "height": 844})
+    browser.emulate_media(color_scheme=scheme)
+    browser.goto(shipped.url)
+    browser.click(".card >> nth=2")
+    browser.locator("#notes", has_text="the cool car").wait_for()
+    assert browser.evaluate("document.documentElement.scrollWidth") == 390
+    red = browser.evaluate("Number(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])")
+    assert red > 200 if scheme == "light" else red < 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ from tokenizers import Regex, Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
 
+from rgbtvg.models.general import prompts
+
 SPECIAL = ["<pad>", "<unk>", "<bos>", "<eos>"]
 MARKS = ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"]
-WORDS = ["bbox", "box", "the", "warm", "cold", "red", "green", "blue", "square", "thing", "left", "big", "detect"]
+EXTRA = ["warm", "cold", "red", "green", "blue", "square", "thing", "left", "big", "detect"]
+WORDS = sorted({*EXTRA, *re.findall("[A-Za-z]{2,}", prompts.CHAT + prompts.BOTH_IMAGES + prompts.THERMAL), "bbox"})
 CHAT = (
     "{% for message in messages %}{% for part in message.content %}{% if part.type == 'image' %}"
     "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}{% endif %}{% endfor %}{% endfor %}\n"
@@ -21,11 +25,11 @@ CHAT = (
 
 
 def tokenizer(extra: list[str], image_token: str | None = None) -> hf.PreTrainedTokenizerFast:
-    """A token per known word and per other character, so that digits stand alone, as Qwen's do."""
+    """A token per known word, with or without a blank before it, and per other character, as Qwen's digits are."""
     characters = [chr(code) for code in range(32, 127)] + ["\n"]
-    tokens = [*SPECIAL, *dict.fromkeys([*WORDS, *characters]), *extra]
+    tokens = [*SPECIAL, *dict.fromkeys([*WORDS, *(f" {word}" for word in WORDS), *characters]), *extra]
     core = Tokenizer(WordLevel({token: index for index, token in enumerate(tokens)}, unk_token="<unk>"))
-    words = "|".join(rf"\b{word}\b" for word in WORDS)
+    words = "|".join(rf" ?\b{word}\b" for word in WORDS)
     core.pre_tokenizer = Split(Regex(rf"<loc_?\d+>|{words}|[\s\S]"), "isolated")
     special: Any = {"image_token": image_token} if image_token else extra
     return hf.PreTrainedTokenizerFast(

@@ -1,0 +1,125 @@
+"""What the demo page shows of results: images, tables, files."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+from PIL import Image
+
+from rgbtvg.apis.inferencer import GroundingInferencer
+from rgbtvg.apis.result import GroundingResult
+from rgbtvg.structures import STREAM_TITLES
+from rgbtvg.visualization import draw_boxes, overlay_heat, overlay_mask
+from rgbtvg.visualization.drawing import PREDICTION
+
+KEPT = 30
+"""Results that a browser's history holds."""
+MIN_WIDTH = 800
+"""Smaller images are enlarged to this width, so that lines stay thin."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one browser was answered.
+
+    Args:
+        newest: the results on show, one per sentence.
+        history: results, newest first.
+    """
+
+    newest: tuple[GroundingResult, ...] = ()
+    history: tuple[GroundingResult, ...] = ()
+
+    def and_now(self, results: Sequence[GroundingResult]) -> Answers:
+        """With further results, which are shown."""
+        return Answers(tuple(results), (*results, *self.history)[:KEPT])
+
+    def again(self, row: int) -> Answers:
+        """With the result of a row of the history on show."""
+        return Answers((self.history[row],), self.history)
+
+
+def drawn_views(result: GroundingResult, threshold: float) -> list[Image.Image]:
+    """The images with the boxes of at least this score, all of one size."""
+    first = next(iter(result.images.values()))
+    scale = max(1.0, MIN_WIDTH / first.width)
+    size = (round(first.width * scale), round(first.height * scale))
+    line = max(2, size[0] // 250)
+    boxes = result.boxes_xyxy[result.scores >= threshold]
+    views = []
+    for image in result.images.values():
+        view = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        if result.mask is not None:
+            view = overlay_mask(view, result.mask, PREDICTION, line)
+        # The best one last, above the others.
+        draw_boxes(view, boxes[::-1].tolist(), PREDICTION, scale, line)
+        views.append(view)
+    return views
+
+
+def notes_html(result: GroundingResult, threshold: float) -> Markup:
+    """The expression, what was found, and the warnings."""
+    count = int((result.scores >= threshold).sum())
+    if count:
+        found = f"best score {result.scores[0]:.3f}"
+    else:
+        found = "nothing found" if not len(result.scores) else "no candidate reaches the lowest score that is shown"
+    warnings = Markup().join(Markup('<p class="warning">{}</p>').format(text) for text in result.warnings)
+    return Markup('<p class="found"><q>{}</q> {}</p>{}').format(result.expression, found, warnings)
+
+
+def candidate_rows(result: GroundingResult, threshold: float) -> list[list[float]]:
+    """Score and box of every candidate of at least this score, best first."""
+    rows = zip(result.scores.tolist(), result.boxes_xyxy.tolist(), strict=True)
+    return [[round(score, 3), *(round(value, 1) for value in box)] for score, box in rows if score >= threshold]
+
+
+def history_rows(answers: Answers) -> list[list[Any]]:
+    """Expression, best score and best box of every earlier result."""
+    return [
+        [
+            result.expression,
+            round(float(result.scores[0]), 3) if len(result.scores) else "nothing found",
+            " ".join(f"{value:.0f}" for value in result.boxes_xyxy[0]) if len(result.scores) else "",
+        ]
+        for result in answers.history
+    ]
+
+
+def attention_maps(find: GroundingInferencer, result: GroundingResult) -> list[tuple[Image.Image, str]]:
+    """The attention of a result's prediction over the network's input, with captions."""
+    explanation = find.explain(result.images.get("rgb"), result.images.get("ir"), result.expression)
+    maps = []
+    for name, values in explanation.maps.items():
+        own = [stream for stream in explanation.views if name.endswith(f" {stream}")] or list(explanation.views)
+        maps += [
+            (overlay_heat(explanation.views[stream].image, values), f"{STREAM_TITLES[stream]}: {name}")
+            for stream in own
+        ]
+    return maps
+
+
+def downloads_html(results: Sequence[GroundingResult]) -> Markup:
+    """Links that save the results as JSON and CSV; the files are in the links."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["expression", "score", "x0", "y0", "x1", "y1"])
+    for result in results:
+        for score, box in zip(result.scores.tolist(), result.boxes_xyxy.tolist(), strict=True):
+            writer.writerow([result.expression, score, *box])
+    plain = json.dumps([result.to_dict() for result in results], indent=1)
+    files = {"boxes.json": ("application/json", plain), "boxes.csv": ("text/csv", table.getvalue())}
+    links = Markup().join(
+        Markup('<a download="{}" href="data:{};base64,{}">{}</a>').format(
+            name, kind, base64.b64encode(text.encode()).decode(), f"Save {name}"
+        )
+        for name, (kind, text) in files.items()
+    )
+    return Markup('<div class="downloads">{}</div>').format(links)
