@@ -26,7 +26,7 @@ NO_ACTION = "building|evening|morning|ceiling|king|thing|something|parking|cross
 KINDS: dict[str, str] = {
     "left or right": "(left|right)(most|ward|wards|side|hand)?",
     "top, bottom, middle": "top|bottom|upper|lower|middle|cent(er|re)|corner",
-    "depth": "near(est|er|by)?|far(thest|ther)?|front|foreground|background|behind|close(st|r)?|distan(t|ce)",
+    "depth": "near(est|er|by)?|far|farther|farthest|front|foreground|background|behind|close(st|r)?|distan(t|ce)",
     "ordinals": "first|second|third|fourth|fifth|sixth|last|next|only",
     "relations": "beside|besides|between|next|opposite|under|above|below|behind|against|along|among|around|across|near",
     "prepositions": "in|on|at|with|of|by|from|to|into|onto|over|under|near|behind|between|beside|towards?",
@@ -196,7 +196,7 @@ def _pair_facts(survey: Survey) -> list[Fact]:
         Fact("pairs", "thermal with an empty border", _percent(sum(part > 0 for part in empty), len(empty)), "%"),
         Fact("pairs", "thermal that is empty, mean", 100 * float(np.mean(empty)) if empty else None, "%"),
         Fact("pairs", "registration can be told", _percent(len(shifts), len(survey.pairs)), "%"),
-        Fact("pairs", "shift of thermal, median of the long side", float(np.median(shifts)) if shifts else None, "%"),
+        Fact("pairs", "median shift of the long side", float(np.median(shifts)) if shifts else None, "%"),
         Fact("pairs", "shift of 2 % and more", _percent(sum(shift >= 2 for shift in shifts), len(shifts)), "%"),
     ]
 
