@@ -24,13 +24,13 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from rgbtvg.errors import ConfigError
-    from rgbtvg.inspection.description import describe, text_of, write_description
+    from rgbtvg.inspection.description import Description, describe, text_of, write_description
     from rgbtvg.inspection.sources import read_source
     from rgbtvg.inspection.survey import survey
 
     if len(args.data) > 2:
         raise ConfigError(f"describe.py compares two data sets at most, got {len(args.data)}")
-    descriptions = []
+    descriptions: list[Description] = []
     for path in args.data:
         source = read_source(path, args.data_root)
         if args.split is not None:

@@ -116,23 +116,21 @@ class Report:
         splits: dict[tuple[str, str], Counter[str]] = {}
         rules: Counter[tuple[str, str, str]] = Counter()
         for place, record in enumerate(self.survey.records):
-            key = (record["dataset"], record["split"])
+            dataset, split = key = (record["dataset"], record["split"])
             counter = splits.setdefault(key, Counter())
             counter.update(["rows", "dropped" if place in self.drops else "kept"])
             counter.update(["uncertain"] if place in self.uncertain else ())
-            rules.update({(*key, check) for check, _ in self.drops.get(place, ())})
+            rules.update({(dataset, split, check) for check, _ in self.drops.get(place, ())})
         head = ("rows", "kept", "dropped", "uncertain")
         kept = tuple((*key, *(str(counter[name]) for name in head)) for key, counter in splits.items())
+        names = [split if len({name for name, _ in splits}) == 1 else f"{dataset} {split}" for dataset, split in splits]
         by_rule = tuple(
-            (check, *(str(rules[(*key, check)]) for key in splits)) for check in sorted({check for *_, check in rules})
+            (check, *(str(rules[dataset, split, check]) for dataset, split in splits))
+            for check in sorted({check for *_, check in rules})
         )
         return (
             Table("The cleaned list", ("dataset", "split", *head), kept),
-            Table(
-                "Dropped by",
-                ("rule", *(" ".join(key) if len({name for name, _ in splits}) > 1 else key[1] for key in splits)),
-                by_rule,
-            ),
+            Table("Dropped by", ("rule", *names), by_rule),
         )
 
     def to_dict(self) -> dict[str, Any]:
