@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help install demo learn test parity lint docs format clean
 
 help:
-	@echo "make demo    generate data, train, test and draw the quickstart model (about ten minutes on two CPU cores)"
+	@echo "make demo    generate data, train, test and draw the quickstart model (about 425 processor seconds)"
 	@echo "make learn   train every method in small; compares with recorded floors, none of which exist yet"
 	@echo "make test    the test suite"
 	@echo "make parity  every reference case, full-size models too"

@@ -1,4 +1,4 @@
-"""The rgbt rows of methods.py with a quarter of its budget, against floors: `make learn`, before a release.
+"""The rgbt rows of methods.py with a third of its budget, against floors: `make learn`, before a release.
 
 A floor is the lowest score of the row's seeds less the half-width of its interval.
 """

@@ -1,6 +1,6 @@
 """Fourteen methods in three modalities, each in small from its miniature, with its own recipe (docs/miniatures.md).
 
-Every run sees the 8,000 training expressions eight times.
+Every run sees the 8,000 training expressions six times, in batches of 16.
 """
 
 before = [dict(makes="data/synthetic/manifest.json", command="tools/data/make_synthetic.py --out data/synthetic")]

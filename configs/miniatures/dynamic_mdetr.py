@@ -6,14 +6,9 @@ _base_ = [
     "../_base_/miniatures/bert.py",
 ]
 
-dataset = "rgbtvg_synthetic"
-data_root = "data/synthetic"
-split_root = "data/synthetic/splits"
-tokenizer = "pretrain_weights/miniature/tokenizer"
+data = "synthetic"
 image_size = 128
-max_length = 24
 batch_size = 16
-num_workers = 1
 random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
 max_epochs = 6

@@ -2,14 +2,9 @@
 
 _base_ = ["../hivg/hivg_b16.py", "../_base_/miniatures/clip.py"]
 
-dataset = "rgbtvg_synthetic"
-data_root = "data/synthetic"
-split_root = "data/synthetic/splits"
-tokenizer = "pretrain_weights/miniature/tokenizer"
+data = "synthetic"
 image_size = 64
-max_length = 24
 batch_size = 16
-num_workers = 1
 random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
 stages = [

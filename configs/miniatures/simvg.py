@@ -2,14 +2,9 @@
 
 _base_ = ["../simvg/simvg_b32.py", "../_base_/miniatures/beit3.py"]
 
-dataset = "rgbtvg_synthetic"
-data_root = "data/synthetic"
-split_root = "data/synthetic/splits"
-tokenizer = "pretrain_weights/miniature/tokenizer"
+data = "synthetic"
 image_size = 96
-max_length = 24
 batch_size = 16
-num_workers = 1
 pad_id = 0
 beit3 = "pretrain_weights/miniature/beit3.safetensors"
 arch = "$beit3_arch"

@@ -11,6 +11,7 @@ effective_batch_size = 32
 activation_checkpointing = "$recomputed"
 modality = "rgbt"
 thermal = "residual"
+thermal_validity = dict(source="borders")
 thermal_layers = (7, 15, 23, 31)  # behind the layers with full attention
 recomputed = [
     "general.model.model.language_model.layers",

@@ -11,6 +11,7 @@ effective_batch_size = 32
 activation_checkpointing = "$recomputed"
 modality = "rgbt"
 thermal = "residual"
+thermal_validity = dict(source="borders")
 thermal_layers = (8, 16, 24, 26)  # behind the taps of DeepStack, and the last layer
 recomputed = [
     "general.model.model.language_model.layers",

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
 
+from rgbtvg.engine.sharding import whole
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import OPTIM_WRAPPERS
 
@@ -45,12 +46,12 @@ class SkipsNonFinite(OptimWrapper):
         parameters = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         if parameters:
             norm = self.clip_func(parameters, **self.clip_grad_kwargs)
-            self.grad_norm = None if norm is None else norm.detach()
+            self.grad_norm = None if norm is None else whole(norm.detach())
 
 
 def _flag_anywhere(values: Tensor) -> Tensor:
     """() float: 1 where a value is not finite on any process, else 0."""
-    flag = (~torch.isfinite(values).all()).float()
+    flag = (~torch.isfinite(whole(values)).all()).float()
     all_reduce(flag, op="max")
     return flag
 

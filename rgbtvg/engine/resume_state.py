@@ -142,14 +142,13 @@ def check_gradients(gradients: Mapping[str, Any], parameters: Mapping[str, Tenso
             raise _broken(path, f"the accumulated gradient {str(name)[:80]!r}")
 
 
-def merged_optimizer_state(saved: dict[str, Any], optimizer: Optimizer, path: str, whole: bool = True) -> dict:
+def merged_optimizer_state(saved: dict[str, Any], optimizer: Optimizer, path: str) -> dict:
     """The saved moments under the hyperparameters of this run.
 
     Args:
         saved: state of the optimizer in the checkpoint.
         optimizer: of this run, with its present learning rates.
         path: of the checkpoint, for messages.
-        whole: whether this process has whole parameters, so that shapes can be compared.
 
     Raises:
         ConfigError: it is another kind of optimizer, or one of other parameters.
@@ -176,22 +175,23 @@ def merged_optimizer_state(saved: dict[str, Any], optimizer: Optimizer, path: st
                 f"cannot be exchanged in a run; {advice}"
             )
         parameter = parameters[order.index(key)]
-        shape = parameter.shape if whole else None
         for name, value in state.items():
-            if not _is_moment(name, value, shape):
+            if not _is_moment(name, value, parameter.shape):
                 raise _broken(path, f"{name} in the optimizer's state of {key!r}")
-            if whole and parameter.ndim == 4 and isinstance(value, Tensor) and name != "step":
+            if parameter.ndim == 4 and isinstance(value, Tensor) and name != "step":
                 # Fused optimizers need moments in the layout of their parameter (channels first or last).
-                state[name] = torch.empty_like(parameter, dtype=value.dtype, device=value.device).copy_(value)
+                channels_last = parameter.is_contiguous(memory_format=torch.channels_last)
+                layout = torch.channels_last if channels_last else torch.contiguous_format
+                state[name] = value.contiguous(memory_format=layout)
     merged = [dict(new, params=old["params"]) for old, new in zip(groups, present, strict=True)]
     extra = {"loss_scaler": saved["loss_scaler"]} if isinstance(saved.get("loss_scaler"), dict) else {}
     return dict(state=saved["state"], param_groups=merged, **extra)
 
 
-def _is_moment(name: str, value: Any, shape: torch.Size | None) -> bool:
+def _is_moment(name: str, value: Any, shape: torch.Size) -> bool:
     """True if a value can be part of a parameter's state: a tensor like the parameter, or a number such as `step`."""
     if isinstance(value, Tensor) and name != "step":
-        return value.layout is torch.strided and value.is_floating_point() and shape in (None, value.shape)
+        return value.layout is torch.strided and value.is_floating_point() and shape == value.shape
     if isinstance(value, Tensor):
         value = value.item() if value.numel() == 1 else None
         return _is_number(value) and 0 <= value < 2**48

@@ -23,6 +23,7 @@ LEFT_OUT = {
     r"web_demo.py|data/review.py|data/browse.py (?!.*--sheet)": "serves pages until it is stopped",
     r"analysis/benchmark.py": "measures full-size models for minutes",
     r"tests.evaluation.coverage": "simulates for minutes",
+    r"dev/miniatures.py": "pre-trains encoders for minutes",
     r"dev/experiments.py": "writes a page of this repository; a test compares it",
     r"make_synthetic.py": "has made the set of this test",
     r"\.\.\.|…": "is a pattern of a command",

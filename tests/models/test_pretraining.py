@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
 from safetensors.torch import load_file, save_file
 
 import rgbtvg.models  # noqa: F401
-from rgbtvg.benchmarking.miniatures import PREFIXES, encoder_weights
+from rgbtvg.benchmarking.miniatures import FOLDER, PREFIXES, encoder_weights, weights_path
 from rgbtvg.engine import load_config
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample
@@ -88,3 +90,20 @@ def test_methods_start_from_the_committed_clip(method):
     for part in ("image_encoder", "text_encoder"):
         weight = getattr(model, part).layers[0].mlp.fc1.weight
         torch.testing.assert_close(weight.detach(), kept[f"{part}.layers.0.mlp.fc1.weight"].float())
+
+
+@pytest.mark.parametrize("card", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_a_card_describes_its_file(card):
+    facts = json.loads(card.read_text())
+    kept = load_file(weights_path(card.stem))
+    assert weights_path(card.stem).stat().st_size == facts["bytes"] < 1.5e6
+    assert sum(tensor.numel() for tensor in kept.values()) == facts["parameters"]
+    assert facts["probe"] and min(facts["probe"].values()) > 0.5
+    assert all(tensor.isfinite().all() for tensor in kept.values())
+
+
+def test_the_quickstart_starts_from_the_committed_convolutions():
+    model = MODELS.build(load_config("configs/quickstart/quickstart.py", {"modality": "rgbt"}).model)
+    model.init_weights()
+    for name, kept in load_file("pretrain_weights/miniature/conv.safetensors").items():
+        torch.testing.assert_close(model.image_encoder.state_dict()[name], kept.float())

@@ -4,8 +4,8 @@ _base_ = ["./rgbt_ground.py"]
 
 batch_size = 4
 data_preprocessor = None
-train_pipeline = ["$load_images", dict(type="PackGroundingInputs")]
-test_pipeline = ["$load_images_exactly", dict(type="PackGroundingInputs")]
+train_pipeline = ["$load_images", "$thermal_validity", dict(type="PackGroundingInputs")]
+test_pipeline = ["$load_images_exactly", "$thermal_validity", dict(type="PackGroundingInputs")]
 train_dataloader = dict(collate_fn=dict(type="pseudo_collate"))
 val_dataloader = dict(collate_fn=dict(type="pseudo_collate"))
 test_dataloader = dict(collate_fn=dict(type="pseudo_collate"))

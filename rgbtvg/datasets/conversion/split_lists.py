@@ -38,7 +38,7 @@ def find_lists(roots: Iterable[Path]) -> tuple[list[tuple[str, Path]], list[Path
     """
     lists: dict[Path, tuple] = {}
     others = []
-    places = [folder for root in roots for name in LIST_FOLDERS if (folder := _folder(root, name))]
+    places = [folder for root in roots for name in LIST_FOLDERS if (folder := folder_of(root, name)).is_dir()]
     for place, folder in enumerate(places):
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() != ".txt" or not path.is_file() or path.name.startswith("."):
@@ -52,15 +52,11 @@ def find_lists(roots: Iterable[Path]) -> tuple[list[tuple[str, Path]], list[Path
     return [(order[-1], path) for path, order in sorted(lists.items(), key=lambda each: each[1])], others
 
 
-def _folder(root: Path, name: str) -> Path | None:
-    """Subfolder of that path, whatever its capitals; None where there is none."""
-    if not root.is_dir():
-        return None
-    for part in name.split("/") if name != "." else ():
-        folders = [path for path in sorted(root.iterdir()) if path.is_dir() and path.name.lower() == part.lower()]
-        if not folders:
-            return None
-        root = folders[0]
+def folder_of(root: Path, path: str) -> Path:
+    """A folder below `root` whatever its capitals, such as ``meta`` or ``ImageSets/Main``; it need not exist."""
+    for part in Path(path).parts:
+        folders = sorted(each for each in root.iterdir() if each.is_dir()) if root.is_dir() else []
+        root = next((folder for folder in folders if folder.name.lower() == part.lower()), root / part)
     return root
 
 

@@ -8,7 +8,7 @@ import torch
 from mmengine.dist import all_gather_object, all_reduce, get_rank
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
-from torch.distributed.fsdp import FullyShardedDataParallel
+from torch.distributed.tensor import DTensor
 
 from rgbtvg.engine.random_state import get_random_state, set_random_state
 from rgbtvg.engine.resume_settings import (
@@ -19,6 +19,7 @@ from rgbtvg.engine.resume_settings import (
     settings_of,
 )
 from rgbtvg.engine.resume_state import check_gradients, check_state, merged_optimizer_state
+from rgbtvg.engine.sharding import shard_like, whole
 from rgbtvg.engine.wrapping import unwrapped_model
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.registry import HOOKS
@@ -142,9 +143,8 @@ class ExactResumeHook(Hook):
         if runner.param_schedulers is not None:
             advance_schedules(runner, epoch - begin, iteration - begin * steps, steps)
             checkpoint["param_schedulers"] = scheduler_states(runner, checkpoint.get("param_schedulers"))
-        whole = not isinstance(runner.model, FullyShardedDataParallel)
         optimizer = runner.optim_wrapper.optimizer
-        checkpoint["optimizer"] = merged_optimizer_state(checkpoint["optimizer"], optimizer, path, whole)
+        checkpoint["optimizer"] = merged_optimizer_state(checkpoint["optimizer"], optimizer, path)
 
     def before_train(self, runner: Runner) -> None:
         """Put the random state and the accumulated gradients back."""
@@ -160,7 +160,8 @@ class ExactResumeHook(Hook):
             )
         parameters = dict(unwrapped_model(runner).named_parameters())
         for name, gradient in self.resumed["gradients"].items():
-            parameters[name].grad = gradient.to(parameters[name])
+            parameter = parameters[name]
+            parameter.grad = shard_like(gradient.to(parameter.device, parameter.dtype), parameter)
         self.resumed = None
 
     def _translate_position(self, runner: Runner, meta: dict, path: str) -> None:
@@ -187,10 +188,10 @@ class ExactResumeHook(Hook):
         """Gradients waiting for the optimizer's step, the same on all processes from now on; empty between steps."""
         if runner.optim_wrapper.should_update():
             return {}
-        if isinstance(runner.model, FullyShardedDataParallel):
-            runner.logger.warning("Gradients in accumulation are not saved with FSDP: a resumed run leaves them out")
-            return {}
         gradients = {name: p.grad for name, p in unwrapped_model(runner).named_parameters() if p.grad is not None}
-        for gradient in gradients.values():
-            all_reduce(gradient, op="mean")
+        for name, gradient in gradients.items():
+            if isinstance(gradient, DTensor):  # FSDP has averaged it
+                gradients[name] = whole(gradient)
+            else:
+                all_reduce(gradient, op="mean")
         return {name: gradient.cpu() for name, gradient in gradients.items()}

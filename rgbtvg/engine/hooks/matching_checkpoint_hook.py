@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from rgbtvg.engine.checkpoint_config import carried_text
 from rgbtvg.engine.config_text import parse_config_text
 from rgbtvg.engine.references import expand_reference
-from rgbtvg.engine.strategies import FSDPStrategy
 from rgbtvg.engine.wrapping import unwrapped_model
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.registry import HOOKS
@@ -46,7 +45,7 @@ class MatchingCheckpointHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare names and shapes before anything is loaded."""
         model = unwrapped_model(runner)
-        shapes = {name: shape for name, shape in _shapes(runner, model).items() if "num_batches_tracked" not in name}
+        shapes = {name: own.shape for name, own in model.state_dict().items() if "num_batches_tracked" not in name}
         given = checkpoint.get("state_dict", checkpoint)
         if not isinstance(given, Mapping) or not any(isinstance(tensor, Tensor) for tensor in given.values()):
             raise CheckpointError(
@@ -111,14 +110,6 @@ class MatchingCheckpointHook(Hook):
 
     def _is_reinitialised(self, name: str) -> bool:
         return any(pattern.search(name) for pattern in self.reinit_keys)
-
-
-def _shapes(runner: Runner, model: nn.Module) -> dict[str, torch.Size]:
-    """Shapes of the model's tensors, whole ones where this process has shares of them."""
-    strategy = getattr(runner, "strategy", None)
-    if isinstance(strategy, FSDPStrategy):
-        return strategy.shapes
-    return {name: tensor.shape for name, tensor in model.state_dict().items()}
 
 
 def _method(checkpoint: Mapping[str, Any]) -> str | None:

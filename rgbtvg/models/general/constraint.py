@@ -47,7 +47,7 @@ class BoxSyntax:
         for token, other in zip(first, second, strict=False):
             if token == other:
                 self.skeleton.append(token)
-            elif one_token or self.skeleton[-1] is not None:
+            elif one_token or self.skeleton[-1:] != [None]:
                 self.skeleton.append(None)
         varying = {token for pair in zip(first, second, strict=False) for token in pair if pair[0] != pair[1]}
         if len(first) != len(second) or varying - self.coordinates or self.skeleton.count(None) != 4:

@@ -98,6 +98,7 @@ def blueprint(path: str | Path, model_class: str, parts: tuple[str, ...], arch: 
         values = _checked_configuration(Path(path), model_class, built.config_class.model_type, parts)
     elif arch is not None:
         values = copy.deepcopy(dict(arch))
+        _refuse_code(values, "arch", model_class, parts)
     else:
         raise CheckpointError(
             f"the sizes of {model_class} are unknown: {path} has no config.json, and the config no arch"
@@ -161,20 +162,25 @@ def _checked_configuration(path: Path, what: str, kind: str, parts: tuple[str, .
         ) from None
     if found != kind:
         raise CheckpointError(f"{path} holds a model of type {found!r}, and {what} is of type {kind!r}")
-    for key, value in _settings(config):
-        if key == "model_type" and value not in ("", kind, *parts):
-            raise CheckpointError(f"config.json in {path} is refused: {what} has no part of type {value!r}")
-        if key.endswith("_implementation") and value not in ATTENTION:
-            raise CheckpointError(f"config.json in {path} is refused: {key} names code to load ({value!r})")
-        if key in ("backbone", "architecture") and isinstance(value, str) and not NAME.fullmatch(value):
-            raise CheckpointError(f"config.json in {path} is refused: {key} names a model elsewhere ({value!r})")
-        if key in REFUSED and value:
-            raise CheckpointError(f"config.json in {path} is refused: {REFUSED[key]}")
+    _refuse_code(config, f"config.json in {path}", what, (kind, *parts))
     if isinstance(config.get("backbone"), str) and not config.get("backbone_config"):
         # The old way to name a backbone of timm; transformers would ask the hub whether it has a model of this name.
         kwargs = config.pop("backbone_kwargs", None) or {}
         config["backbone_config"] = {"model_type": "timm_backbone", "backbone": config.pop("backbone"), **kwargs}
     return {key: value for key, value in config.items() if key not in ("use_timm_backbone", "use_pretrained_backbone")}
+
+
+def _refuse_code(config: Mapping[str, Any], place: str, what: str, kinds: tuple[str, ...]) -> None:
+    """Raise an error for a setting that names something to fetch or to run, or a part of another model."""
+    for key, value in _settings(dict(config)):
+        if key == "model_type" and value not in ("", *kinds):
+            raise CheckpointError(f"{place} is refused: {what} has no part of type {value!r}")
+        if key.endswith("_implementation") and value not in ATTENTION:
+            raise CheckpointError(f"{place} is refused: {key} names code to load ({value!r})")
+        if key in ("backbone", "architecture") and isinstance(value, str) and not NAME.fullmatch(value):
+            raise CheckpointError(f"{place} is refused: {key} names a model elsewhere ({value!r})")
+        if key in REFUSED and value:
+            raise CheckpointError(f"{place} is refused: {REFUSED[key]}")
 
 
 def _settings(value: Any) -> Iterator[tuple[str, Any]]:

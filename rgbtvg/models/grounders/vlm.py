@@ -117,7 +117,7 @@ class VLMGrounder(GeneralGrounder):
         inputs: Mapping[str, Sequence[Tensor]],
         data_samples: list[GroundingSample] | None = None,
         mode: str = "predict",
-        thermal_valid: Tensor | None = None,
+        thermal_valid: Sequence[Tensor] | None = None,
     ) -> Any:
         """MMEngine's entry.
 
@@ -125,10 +125,11 @@ class VLMGrounder(GeneralGrounder):
             inputs: stream -> uint8 (C, H, W) per sample, thermal with one channel. Without ``'ir'``, a model that reads
                 both cameras by ``thermal='residual'`` is the RGB-only model.
             data_samples: the samples.
-            mode: ``'loss'`` gives ``loss_answer``, ``'predict'`` the samples with ``pred_boxes_xyxy`` and
-                ``pred_scores``, or with the reason why there are none.
-            thermal_valid: bool (B, H, W), True where thermal is valid (``residual``); default: that of the samples
-                that have one, and everywhere otherwise. A thermal image of one value is not valid anywhere.
+            mode: ``'loss'`` gives ``loss_answer``, and ``thermal_gate_<layer>`` for the log (``residual``);
+                ``'predict'`` the samples with ``pred_boxes_xyxy`` and ``pred_scores``, or with the reason why there are
+                none.
+            thermal_valid: bool (H, W) per sample, True where thermal is valid (``residual``); by default everywhere. A
+                thermal image of one value is not valid anywhere.
 
         Raises:
             ConfigError: another mode.
@@ -143,11 +144,13 @@ class VLMGrounder(GeneralGrounder):
         device = cast(nn.Parameter, next(self.general.model.parameters())).device
         with (
             torch.autocast(device.type, torch.bfloat16, enabled=self.bf16),
-            self._thermal(images, pictures, data_samples, thermal_valid),
+            self._thermal(images, pictures, thermal_valid),
         ):
             if mode == "loss":
                 boxes = [sample.frame.to_input(sample.gt_boxes_xyxy) for sample in data_samples]
-                return dict(loss_answer=self.general.answer_loss(batch, pictures, boxes))
+                loss = self.general.answer_loss(batch, pictures, boxes)
+                gates = {} if self.residual is None else self.residual.gates()
+                return dict(loss_answer=loss, **{f"thermal_gate_{layer}": gate for layer, gate in gates.items()})
             found = self.general.written(batch, pictures, self.constrained)
         self.add_located(data_samples, found)
         return data_samples
@@ -163,16 +166,15 @@ class VLMGrounder(GeneralGrounder):
         self,
         images: Mapping[str, list[Image.Image]],
         pictures: Sequence[Pictures],
-        samples: Sequence[GroundingSample],
-        thermal_valid: Tensor | None,
+        thermal_valid: Sequence[Tensor] | None,
     ) -> AbstractContextManager[None]:
         """The context in which the vision encoder sees thermal; an empty one where there is nothing to see."""
         if self.residual is None or "ir" not in images:
             return nullcontext()
         shown, valid = [], []
         for i, ((rgb,), thermal) in enumerate(zip(pictures, images["ir"], strict=True)):
-            mask = samples[i].get("thermal_valid") if thermal_valid is None else thermal_valid[i]
-            pixels, mask = checked_thermal(np.asarray(thermal), None if mask is None else mask.cpu().numpy())
+            given = None if thermal_valid is None else thermal_valid[i].cpu().numpy()
+            pixels, mask = checked_thermal(np.asarray(thermal), given)
             shown.append((Image.fromarray(pixels).resize(rgb.size),))
             valid.append(torch.from_numpy(mask))
         if not any(mask.any() for mask in valid):

@@ -50,6 +50,7 @@ class ZeroShotGrounder(GeneralGrounder):
         inputs: Mapping[str, Sequence[Tensor]],
         data_samples: list[GroundingSample] | None = None,
         mode: str = "predict",
+        thermal_valid: Sequence[Tensor] | None = None,
     ) -> list[GroundingSample]:
         """The samples with ``pred_boxes_xyxy`` and ``pred_scores``, or with the reason why there are none.
 
@@ -57,6 +58,7 @@ class ZeroShotGrounder(GeneralGrounder):
             inputs: stream -> uint8 (C, H, W) per sample, thermal with one channel.
             data_samples: the samples.
             mode: MMEngine's; only ``'predict'``.
+            thermal_valid: of :class:`ThermalValidity`, which has made the other pixels black; not read.
 
         Raises:
             ConfigError: another mode.
