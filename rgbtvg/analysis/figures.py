@@ -135,7 +135,7 @@ def draw_strips(subject: Subject, kinds: Sequence[str] = ()) -> dict[str, Image.
     """Family -> a sheet with every kind in a row: one pair of the samples at every severity, after the clean image."""
     record = _typical(subject)
     images = subject.find.load(dict(record))["images"]
-    names = [name for name in names_of(kinds) if images.keys() >= {*get_corruption(name).needs}]
+    names = [name for name in names_of(kinds) if get_corruption(name).applies_to(images)]
     sheets = {}
     for family in FAMILIES:
         tiles = []

@@ -153,7 +153,7 @@ class Corrupt(BaseTransform):
         if np.random.random() >= self.prob:
             return results
         images = results["images"]
-        kinds = [name for name in self.kinds if images.keys() >= {*get_corruption(name).needs}]
+        kinds = [name for name in self.kinds if get_corruption(name).applies_to(images)]
         if not kinds:
             return results
         name, severity = kinds[np.random.randint(len(kinds))], np.random.randint(self.low, self.high + 1)

@@ -106,3 +106,22 @@ def test_resumed_and_on_two_processes(data, tmp_path):
     assert run_tool("train.py", "configs/vlm/qwen3_vl_8b_residual.py", *arguments) == 0
     resumed = load_file(tmp_path / "first" / "epoch_2.pth")["state_dict"]
     assert all(torch.equal(resumed[key], tensor) for key, tensor in once.items())
+
+
+@pytest.mark.slow
+def test_a_residual_begins_as_the_rgb_checkpoint_that_it_is_loaded_from(data, tmp_path):
+    values = {**options(data, tiny.save("Qwen3VL", tmp_path / "base")), "param_scheduler": [], "lora_dropout": 0.0}
+    rgb, both = "configs/vlm/qwen3_vl_8b_rgb_lora.py", "configs/vlm/qwen3_vl_8b_residual.py"
+    assert (
+        run_tool("train.py", rgb, "--work-dir", tmp_path / "rgb", "--cfg-options", *words({**values, "lr": 0.01})) == 0
+    )
+    start = ("--load-from", tmp_path / "rgb" / "best.pth")
+    arguments = ("--work-dir", tmp_path / "both", *start, "--cfg-options", *words({**values, "lr": 0.0}))
+    assert run_tool("train.py", both, *arguments) == 0
+    for name in ("rgb", "both"):
+        checkpoint = tmp_path / name / "epoch_1.pth"
+        assert run_tool("test.py", "--load-from", checkpoint, "--work-dir", tmp_path / f"{name}_test") == 0
+    rows = [
+        json.loads((tmp_path / f"{name}_test" / "predictions.json").read_text())["rows"] for name in ("rgb", "both")
+    ]
+    assert rows[0] == rows[1]

@@ -219,6 +219,16 @@ def test_checkpoints_hold_what_learns_and_the_hash_of_the_base(folders, tmp_path
         other.load_state_dict(rgb)
 
 
+def test_the_answer_is_about_the_image_that_the_model_sees(folders, monkeypatch):
+    model, seen = build(folders["Qwen3VL"], thermal="residual"), []
+    monkeypatch.setattr(type(model.general), "answer_loss", lambda self, batch, pictures, boxes: seen.extend(boxes))
+    (sample,) = samples(1)
+    sample.set_metainfo(dict(frame=Frame().scaled(2, 2).mirrored(64)))
+    logged = model(images(1), [sample], mode="loss")
+    assert seen[0].tolist() == [[4, 12, 44, 80]]
+    assert logged["thermal_gate_0"] == logged["thermal_gate_2"] == 0
+
+
 def test_frozen_parts_are_in_bfloat16_and_full_parts_in_float32(folders):
     model = build(folders["Qwen3VL"], bf16=True, vision="full", language=4, projector=0)
     kinds = {}
