@@ -9,10 +9,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from rgbtvg.analysis.audit import Audit
-from rgbtvg.analysis.changes import Corrupted, pair_key
+from rgbtvg.analysis.changes import Corrupted
 from rgbtvg.analysis.robustness import RobustnessResult
 from rgbtvg.analysis.subject import Subject
 from rgbtvg.datasets.corruptions import FAMILIES, get_corruption, names_of
+from rgbtvg.datasets.repeatable import pair_key
 from rgbtvg.evaluation.plots import COLOURS, colours, panels_of
 from rgbtvg.visualization.drawing import INK, PAPER, contact_sheet, font_of
 
