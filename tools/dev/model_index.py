@@ -92,6 +92,7 @@ def measured() -> dict[str, list[dict[str, Any]]]:
                 "Dataset": f"{run['dataset']} {run['split']}, {run['count']} expressions",
                 "Metrics": run["metrics"],
                 "Modality": run["modality"],
+                "About": run["about"],
                 "Command": run["command"],
             }
         )
@@ -112,8 +113,8 @@ def page_text() -> str:
         "",
         f"All {len(models)} configs that build a model, as in [`model-index.yml`](../model-index.yml);",
         "`rgbtvg configs WORDS` searches them. Numbers are only those measured with this project and kept with their",
-        "command in `docs/results`; what has none was not measured. More tables are in [results](results.md), the authors'",
-        "numbers in [experiments](experiments.md).",
+        "command in `docs/results`; what has none was not measured. More tables are in [results](results.md), the",
+        "authors' numbers in [experiments](experiments.md).",
     ]
     for method in dict.fromkeys(model["In Collection"] for model in models):
         page = ROOT / f"docs/methods/{method}.md"
@@ -128,7 +129,7 @@ def page_text() -> str:
 
 def _numbers(model: dict[str, Any]) -> str:
     return "; ".join(
-        f"{result['Dataset']}, {result['Modality']}: "
+        f"{result['Dataset']}, {result['Modality']} ({result['About']}): "
         + ", ".join(f"{name} {value:.1f}" for name, value in result["Metrics"].items())
         for result in model.get("Results", ())
     )
