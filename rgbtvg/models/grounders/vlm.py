@@ -80,6 +80,7 @@ class VLMGrounder(GeneralGrounder):
         self.thermal = thermal if modality == "rgbt" else modality
         if self.thermal == "both_images" and self.general.max_pictures < 2:
             raise ConfigError(f"{type(self.general).__name__} reads one image: set thermal=residual or one modality")
+        self.optional_streams = ("ir",) if self.thermal == "residual" else ()
         self.bf16 = bf16
         self.constrained = constrained
         tuning = dict(zip(PARTS, (vision, projector, language), strict=True))

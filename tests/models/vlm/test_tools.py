@@ -75,6 +75,13 @@ def test_it_is_trained_and_tested_and_asked(name, mode, data, tmp_path, monkeypa
     result = find(Image.new("RGB", (64, 48), "grey"), Image.new("L", (64, 48), 90), "the red car")
     assert len(result.boxes_xyxy) or any("no prediction" in warning for warning in result.warnings)
 
+    if mode == "residual":
+        without = find(Image.new("RGB", (64, 48), "grey"), None, "the red car")
+        assert without.boxes_xyxy.tolist() == result.boxes_xyxy.tolist()  # the image above is of one grey level
+        assert [text for text in without.warnings if "prediction" in text] == [
+            text for text in result.warnings if "prediction" in text
+        ]
+
     # A folder that has moved is looked for below pretrain_weights; nothing else takes its place.
     monkeypatch.chdir(tmp_path)
     shutil.move(base, tmp_path / "pretrain_weights" / "base")
