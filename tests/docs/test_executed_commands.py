@@ -29,7 +29,7 @@ LEFT_OUT = {
     r"make_synthetic.py": "has made the set of this test",
     r"\.\.\.|…": "is a pattern of a command",
 }
-LACKING = re.compile(r"[Nn]o such|missing|cannot|not found|(there (is|are)|has) no|needs|does not exist|put |is no folder")
+LACKING = re.compile(r"[Nn]o such|missing|cannot|not found|(is|are|has) no|needs|does not exist|put ")
 SMALL = ["max_epochs=1", "batch_size=8", "num_workers=0", "persistent_workers=False"]
 COMMANDS = {
     re.sub(r"(sweep\.py .*) --dry-run", r"\1", command): page
