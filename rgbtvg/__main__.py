@@ -36,6 +36,7 @@ GROUPS = {
     "Data": {
         "align": ("align", "align thermal images with those of an RGB camera"),
         "check": ("check", "read every row and image and report what is wrong"),
+        "describe": ("describe", "what a data set is like, and how two differ"),
         "browse": ("browse", "look at data on a local web page"),
         "convert": ("convert", "read and write the formats of other tools"),
         "annotate": ("annotate", "propose expressions with a vision-language model"),

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from rgbtvg.analysis.changes import Change, pair_key
+from rgbtvg.analysis.changes import Change
 from rgbtvg.analysis.subject import Subject
 from rgbtvg.datasets.corruptions import Images
 from rgbtvg.datasets.image_files import read_image
+from rgbtvg.datasets.repeatable import pair_key
 from rgbtvg.datasets.sequences import earlier_frame
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation.groups import LENGTH, WHOLE, Group, bucket

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Protocol
 
 from rgbtvg.datasets.corruptions import Images, corrupt, fill_stream
 from rgbtvg.datasets.corruptions.base import Means
+from rgbtvg.datasets.repeatable import generator
 from rgbtvg.datasets.transforms.base import resize_image
 
 
@@ -66,14 +63,3 @@ class Swapped:
             return images
         height, width = images[self.stream].shape[:2]
         return {**images, self.stream: resize_image(other()[self.stream], width, height)}
-
-
-def generator(name: str, key: str) -> np.random.Generator:
-    """A generator that depends on the names of a change and of a pair, and on nothing else."""
-    digest = hashlib.sha256(f"{name}/{key}".encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
-
-
-def pair_key(record: Mapping[str, Any]) -> str:
-    """Name of a record's pair of images, the same on every machine."""
-    return "/".join((record["dataset"], *sorted(Path(path).name for path in record["image_paths"].values())))

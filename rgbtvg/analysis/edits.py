@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rgbtvg.analysis.changes import generator, pair_key
+from rgbtvg.datasets.repeatable import generator, pair_key
 from rgbtvg.datasets.synthetic import read_extras
 from rgbtvg.datasets.synthetic.exchange import VALUES, exchanges, reworded
 from rgbtvg.datasets.transforms.directions import mirror_expression

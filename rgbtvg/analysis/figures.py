@@ -9,10 +9,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from rgbtvg.analysis.audit import Audit
-from rgbtvg.analysis.changes import Corrupted, pair_key
+from rgbtvg.analysis.changes import Corrupted
 from rgbtvg.analysis.robustness import RobustnessResult
 from rgbtvg.analysis.subject import Subject
 from rgbtvg.datasets.corruptions import FAMILIES, get_corruption, names_of
+from rgbtvg.datasets.repeatable import pair_key
 from rgbtvg.evaluation.plots import COLOURS, colours, panels_of
 from rgbtvg.visualization.drawing import INK, PAPER, contact_sheet, font_of
 
@@ -134,7 +135,7 @@ def draw_strips(subject: Subject, kinds: Sequence[str] = ()) -> dict[str, Image.
     """Family -> a sheet with every kind in a row: one pair of the samples at every severity, after the clean image."""
     record = _typical(subject)
     images = subject.find.load(dict(record))["images"]
-    names = [name for name in names_of(kinds) if images.keys() >= {*get_corruption(name).needs}]
+    names = [name for name in names_of(kinds) if get_corruption(name).applies_to(images)]
     sheets = {}
     for family in FAMILIES:
         tiles = []

@@ -106,7 +106,7 @@ def measure_robustness(
     streams = {*subject.find.streams}
     names = corruptions_of(kinds)
     lags = _lag_questions(subject, severities) if LAG in kinds else []
-    skipped = [name for name in names if not streams >= {*get_corruption(name).needs}]
+    skipped = [name for name in names if not get_corruption(name).applies_to(streams)]
     names = [name for name in names if name not in skipped]
     if not names and not lags:
         raise ConfigError(f"the model reads {' and '.join(streams)} only, which {', '.join(skipped)} cannot change")

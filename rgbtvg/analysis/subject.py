@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
-from rgbtvg.analysis.changes import pair_key
 from rgbtvg.apis.inferencer import GroundingInferencer
+from rgbtvg.datasets.repeatable import pair_key
 from rgbtvg.engine.checkpoint_config import config_from_checkpoint
 from rgbtvg.engine.config import load_config
 from rgbtvg.engine.provenance import code_and_command, data_manifest, file_identity

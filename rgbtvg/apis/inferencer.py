@@ -126,8 +126,8 @@ class GroundingInferencer:
         Args:
             rgb: path, PIL image or array (H, W, 3) in RGB order; None for a model that reads thermal only. A list for
                 several pairs.
-            thermal: path, PIL image or array (H, W) of 8 or 16 bits; None for a model that reads RGB only. A list for
-                several pairs.
+            thermal: path, PIL image or array (H, W) of 8 or 16 bits; None for a model that reads RGB only, or that does
+                without thermal. A list for several pairs.
             expression: one expression, or a list: several about one pair, or one for each pair.
 
         Returns:
@@ -244,6 +244,8 @@ class GroundingInferencer:
         return self.collate([self.transformed(loaded) for _ in range(size)])
 
     def _image(self, stream: str, source: ImageSource | None) -> Image.Image:
+        if source is None and stream in getattr(self.model, "optional_streams", ()):
+            return Image.new("L", (1, 1))  # blank, which such a model takes for absent
         if source is None:
             reads = " and ".join(STREAM_TITLES[name] for name in self.streams)
             raise DataError(f"this model reads {reads}, but no {STREAM_TITLES[stream]} image was given")

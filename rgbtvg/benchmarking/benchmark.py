@@ -20,6 +20,7 @@ from rgbtvg.benchmarking.cost import (
     training_step,
 )
 from rgbtvg.engine.hooks.activation_checkpointing_hook import enable_activation_checkpointing
+from rgbtvg.errors import ConfigError
 from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs
@@ -81,6 +82,8 @@ def measure(
     """
     torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    if not issubclass(MODELS.get(config.model.type), BaseGrounder):
+        raise ConfigError(f"{config.model.type} is not measured; --plan says what training a VLMGrounder needs")
     model: BaseGrounder = MODELS.build(copy.deepcopy(config.model)).to(device)
     if hasattr(model, "unfreeze_layers"):
         model.unfreeze_layers(max_layer)

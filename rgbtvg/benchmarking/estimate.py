@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from rgbtvg.benchmarking.cost import gflops, parameter_counts, random_inputs, synchronise
+from rgbtvg.benchmarking.rehearsal import on_meta, rehearse
 from rgbtvg.benchmarking.sweep_table import SweepRun
 from rgbtvg.datasets.published import LABELLED_REVISION, PUBLISHED_ROWS
 from rgbtvg.errors import RGBTVGError
+from rgbtvg.models.grounders import VLMGrounder
 from rgbtvg.registry import DATASETS, MODELS
 from rgbtvg.structures import MODALITY_STREAMS
 
@@ -88,6 +90,11 @@ def forward_cost(config: Config, training: bool = False) -> dict[str, float]:
         config: of a grounder.
         training: whether pruning and dropout of layers are as in training.
     """
+    if config.model.type == VLMGrounder.__name__:
+        vlm = on_meta(config)
+        counts = parameter_counts(vlm)
+        vlm.requires_grad_(False).bfloat16()
+        return {**counts, "gflops": gflops(lambda: rehearse(vlm, 1))}
     with torch.device("meta"):
         model = MODELS.build(config.model.to_dict())
     counts = parameter_counts(model)

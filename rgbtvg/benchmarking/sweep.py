@@ -112,7 +112,8 @@ def check_options(runs: Sequence[SweepRun]) -> None:
 
     for run in {(run.row, run.modality): run for run in runs}.values():
         try:
-            load_config(run.config, copy.deepcopy(run.options))
+            for changes in ({}, *run.tests.values()):
+                load_config(run.config, copy.deepcopy({**run.options, **changes}))
         except ConfigError as error:
             raise ConfigError(f"row {run.row!r}: {error}") from error
 
@@ -183,8 +184,13 @@ def perform(run: SweepRun, gpu: str | None = None) -> None:
     from rgbtvg.engine.runner import newest_checkpoint
     from rgbtvg.evaluation import load_predictions
 
-    def config(work_dir: Path) -> Config:
-        return load_config(run.config, copy.deepcopy(run.options), work_dir)  # loading consumes `_delete_`
+    def config(work_dir: Path, changes: Mapping[str, Any] | None = None) -> Config:
+        options = copy.deepcopy({**run.options, **(changes or {})})  # loading consumes `_delete_`
+        return load_config(run.config, options, work_dir)
+
+    def scores_of(work_dir: Path, changes: Mapping[str, Any]) -> Any:
+        test(config(work_dir, changes), checkpoint, splits=run.splits)
+        return split_scores(load_predictions(work_dir).values())["test"]
 
     send_output_to(run.work_dir / LOG)
     resumed = newest_checkpoint(run.work_dir) is not None
@@ -198,6 +204,7 @@ def perform(run: SweepRun, gpu: str | None = None) -> None:
     test(config(run.work_dir / "test"), checkpoint, splits=run.splits)
     rows = load_predictions(run.work_dir / "test").values()
     scores = split_scores(rows)
+    tests = {name: scores_of(run.work_dir / f"test_{name}", changes) for name, changes in run.tests.items()}
     run.write_record(
         {
             "accuracy": scores["test"][0],
@@ -208,6 +215,7 @@ def perform(run: SweepRun, gpu: str | None = None) -> None:
             "resumed": resumed,
             "git": git_commit(),
             "ious": overlaps(rows),
+            **({"tests": tests} if tests else {}),
         }
     )
 

@@ -31,7 +31,7 @@ class SweepLine:
         accuracy: mean Acc@0.5 of the test split, in [0, 1].
         accuracy_70: mean Acc@0.7.
         seeds: Acc@0.5 of every seed.
-        scores: split or subset -> mean Acc@0.5 and Acc@0.7.
+        scores: split, subset or further test -> mean Acc@0.5 and Acc@0.7.
         baseline: name of the line that it is compared with.
         difference: to the baseline, with its paired 95 % interval.
         parameters: number of parameters that are trained at the end.
@@ -73,6 +73,7 @@ def sweep_lines(table: SweepTable, runs: Iterable[SweepRun]) -> list[SweepLine]:
         whole = next(group for group in comparison.groups if group.group.is_split)
         scores = mean_scores(split_scores(rows.values()) for rows in predictions[key])
         records = [record for run in members[key] if (record := run.record()) is not None]
+        scores |= mean_scores(record["tests"] for record in records) if table.tests else {}
         measured = not any(record["resumed"] for record in records)
         lines.append(
             SweepLine(

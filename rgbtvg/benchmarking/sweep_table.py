@@ -10,6 +10,7 @@ A table is a Python file of plain values, documented in docs/experiments.md:
 - ``seeds``: of every row (default ``[0]``).
 - ``splits``: tested splits (default ``['test']``).
 - ``options``: overrides for all rows; they take precedence over a row's own.
+- ``tests``: name -> overrides of a further test of every run, such as one on changed images; a column of the table.
 - ``baseline_modality``: rows without `against` are compared with themselves in this modality.
 - ``floors``: row -> smallest Acc@0.5 of its lines; the sweep fails with a line below.
 - ``records``: folder that is under version control. The record of every finished run is added to it, and a run whose
@@ -44,6 +45,7 @@ class SweepRun:
         work_dir: output folder; the test writes to its subfolder ``test``.
         splits: tested splits.
         committed: file of the record under version control, if the table has a folder of them.
+        tests: overrides of further tests, by name; each writes to the subfolder ``test_<name>``.
     """
 
     row: str
@@ -55,6 +57,7 @@ class SweepRun:
     work_dir: Path
     splits: tuple[str, ...] = ("test",)
     committed: Path | None = None
+    tests: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -66,7 +69,8 @@ class SweepRun:
 
     def settings(self) -> dict[str, Any]:
         """Everything that identifies the run, as JSON values."""
-        settings = {"config": self.config, "options": self.options, "seed": self.seed, "splits": self.splits}
+        settings: dict[str, Any] = {"config": self.config, "options": self.options, "seed": self.seed}
+        settings |= {"splits": self.splits, **({"tests": self.tests} if self.tests else {})}
         return json.loads(json.dumps(settings))
 
     def record(self) -> dict[str, Any] | None:
@@ -137,6 +141,7 @@ class SweepTable:
     seeds: list[int] = field(default_factory=lambda: [0])
     splits: list[str] = field(default_factory=lambda: ["test"])
     options: dict[str, Any] = field(default_factory=dict)
+    tests: dict[str, dict[str, Any]] = field(default_factory=dict)
     baseline_modality: str | None = None
     floors: dict[str, float] = field(default_factory=dict)
     records: str | None = None
@@ -190,6 +195,7 @@ class SweepTable:
                                 out / stem,
                                 tuple(self.splits),
                                 committed,
+                                self.tests,
                             )
                         )
         return runs

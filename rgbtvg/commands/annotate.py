@@ -1,7 +1,8 @@
-"""Write lighting classes and referring expressions for records, with a vision-language model.
+"""Write lighting classes and referring expressions for records, with a vision-language model or a template.
 
 python tools/data/annotate.py raw.jsonl --image-root RAW --out new.jsonl --endpoint http://localhost:8000/v1 --model M
 python tools/data/annotate.py raw.jsonl --image-root RAW --out new.jsonl --local FOLDER_OF_A_TRANSFORMERS_MODEL
+python tools/data/annotate.py raw.jsonl --image-root RAW --out new.jsonl --template
 
 An interrupted run continues when started again. An endpoint needs the extra `annotate`. See docs/data_tools.md.
 """
@@ -31,6 +32,7 @@ def parse_args() -> argparse.Namespace:
     who.add_argument("--model", help="name of the model at the endpoint")
     who.add_argument("--api-key-env", default="OPENAI_API_KEY", help="variable that holds the key (%(default)s)")
     who.add_argument("--local", metavar="PATH", help="a transformers vision-language model instead of an endpoint")
+    who.add_argument("--template", action="store_true", help='no model: "the second car from the left", from the boxes')
     who.add_argument("--device", help="device of the local model; default: a GPU if there is one")
     who.add_argument("--max-tokens", type=int, default=200, help="maximum tokens per response (%(default)s)")
     what = parser.add_argument_group("task")
@@ -76,6 +78,9 @@ def main() -> None:
         return
     if args.out is None or args.out.resolve() == args.records.resolve():
         raise ConfigError("name a file for the result with --out, other than that of the records")
+    if args.template:
+        write_proposals(args, records, image_root)
+        return
     journal = args.journal or args.out.with_suffix(".journal.jsonl")
     model = make_model(args)
     with progress_bar() as advance:
@@ -91,6 +96,16 @@ def main() -> None:
             f"{len(result.unanswered)} records have no answer yet, such as {result.unanswered[0]} "
             f"({result.problem}); run the command again"
         )
+
+
+def write_proposals(args: argparse.Namespace, records: list[dict], image_root: Path) -> None:
+    from rgbtvg.annotation.template import propose
+    from rgbtvg.datasets.canonical import write_records
+
+    proposed = propose(records)
+    write_records(args.out, proposed, image_root)
+    left = len(records) - len(proposed)
+    print(f"{args.out}: {len(proposed)} expressions; {left} boxes left out: left and right do not tell them apart")
 
 
 def make_model(args: argparse.Namespace) -> EndpointModel | LocalModel:

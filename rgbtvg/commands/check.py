@@ -2,7 +2,8 @@
 
 Takes a config with data loaders, a folder of annotations (a data root with `splits`, the folder of splits, that of one
 dataset, or one with instances.json and refs.json), an annotation file (.pth) or a canonical one (.jsonl). Writes
-report.json, report.html, cleaned.jsonl with the rows worth keeping, and dropped.jsonl with the others and the reasons.
+report.json, report.html, cleaned.jsonl with the rows worth keeping, dropped.jsonl with the others and the reasons, and
+uncertain.jsonl with kept rows whose expression is not sure of its object.
 Annotation files are only read.
 
 python tools/data/check.py data/synthetic
@@ -46,7 +47,7 @@ def main() -> None:
     report.print()
     if report.earlier is not None:
         print(f"the earlier report is in {report.earlier}")
-    print(f"report.html, report.json, cleaned.jsonl and dropped.jsonl are in {report.folder}")
+    print(f"report.html, report.json and the lists (cleaned, dropped, uncertain) are in {report.folder}")
     print(f"image paths in cleaned.jsonl start from {report.source.image_root}")
     if report.fails_on(args.fail_on):
         sys.exit(FOUND)

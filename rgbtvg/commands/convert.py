@@ -28,6 +28,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--image-root", type=Path, help="folder that image paths are relative to, in SOURCE and in OUT "
                         "(default: the folder of a detection set or of a .jsonl file)")  # fmt: skip
     parser.add_argument("--split", nargs="+", help="only these splits")
+    parser.add_argument("--shares", nargs=3, type=int, metavar=("TRAIN", "VAL", "TEST"),
+                        help="split anew by image, in percent, the same at every call: --shares 70 10 20")  # fmt: skip
     parser.add_argument("--dataset", help="another name of the set in the records")
     parser.add_argument("--skip-broken", action="store_true", help="count broken annotation files instead of stopping")
     parser.add_argument("--annotations", help="folder of KAIST's annotations where there are several")
@@ -38,6 +40,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from rgbtvg.datasets.canonical import category_of
+    from rgbtvg.datasets.conversion.split_lists import split_by_image
     from rgbtvg.errors import ConfigError, DataError
     from rgbtvg.registry import RECORD_WRITERS
 
@@ -51,6 +54,8 @@ def main() -> None:
             raise DataError(f"{args.source} has no split {', '.join(missing)}; there are {', '.join(known)}")
         chosen = set(args.split)
         records = [record for record in records if chosen & {record["split"], *record["subsets"]}]
+    if args.shares:
+        records = split_by_image(records, args.shares)
     if args.dataset:
         records = [{**record, "dataset": args.dataset} for record in records]
     written = RECORD_WRITERS.get(args.to)(args.out, image_root).write(records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from mmengine.logging import print_log
 
 from rgbtvg.datasets.image_files import image_size
 from rgbtvg.datasets.published import report_rows
-from rgbtvg.datasets.records import BoxReader, Intake, diagnose_boxes
+from rgbtvg.datasets.records import BoxReader, Intake, diagnose_boxes, read_reasons
 from rgbtvg.datasets.records.box_sets import boxes_of
 from rgbtvg.datasets.transforms import build_transforms
 from rgbtvg.errors import ConfigError, DataError
@@ -49,6 +50,8 @@ class GroundingDataset(BaseDataset):
         box_format: ``'xywh'``, ``'xyxy'``, ``'cxcywh'`` or ``'yxyx'`` where the files have another order of numbers
             than their format prescribes.
         box_unit: ``'pixel'``; ``'fraction'``, ``'percent'`` or ``'thousandth'`` of the image's width and height.
+        leave_out: a list of rows that training leaves out, ``dropped.jsonl`` or ``uncertain.jsonl`` of
+            ``tools/data/check.py``, or several. Its counts are logged.
         part: name of the dataset as a part of a mixture: with `test_mode` its records are in the subset
             ``<part>_<split>`` too, so that an evaluation of the mixture has a line for each.
         strict: raise :class:`DataError` at the first row that cannot be read; otherwise collect them in
@@ -80,6 +83,7 @@ class GroundingDataset(BaseDataset):
         truncate_boxes: bool = False,
         box_format: str | None = None,
         box_unit: str = "pixel",
+        leave_out: str | Path | Sequence[str | Path] | None = None,
         part: str | None = None,
         strict: bool = True,
         **kwargs: Any,
@@ -104,6 +108,12 @@ class GroundingDataset(BaseDataset):
         self.targets = targets
         self.read_box = BoxReader(box_format, box_unit, truncate_boxes)
         self.part = part
+        self.leave_out = [leave_out] if isinstance(leave_out, str | Path) else list(leave_out or ())
+        if self.leave_out and kwargs.get("test_mode"):
+            raise ConfigError(
+                f"leave_out is for training: an evaluation of {dataset} counts every row of {', '.join(self.splits)}; "
+                "evaluate a list of your own with data=json_lines"
+            )
         self.intake = Intake(dataset, strict)
         self.expression_counts: dict[str, int | None] = {}
         super().__init__(data_root=str(data_root), pipeline=build_transforms(pipeline), **kwargs)
@@ -135,6 +145,8 @@ class GroundingDataset(BaseDataset):
                 report_rows(self.dataset, split, count)
             records += of_split
         records = self.checked(records)
+        if self.leave_out and self.intake.strict:
+            records = self._without_listed(records)
         if self.targets == "one":
             records = [record for record in records if len(record["boxes"]) == 1]
         if not records and self.intake.strict:
@@ -143,6 +155,22 @@ class GroundingDataset(BaseDataset):
             for record in records:
                 record["subsets"] = [*record["subsets"], f"{self.part}_{record['split']}"]
         return records
+
+    def _without_listed(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Records that no list of `leave_out` names; counts by split and rule are logged."""
+        rules = {row["id"]: row["reasons"][0]["check"] for path in self.leave_out for row in read_reasons(path)}
+        kept = [record for record in records if record["sample_id"] not in rules]
+        for split in self.splits:
+            of_split = [record["sample_id"] for record in records if record["split"] == split]
+            found = Counter(rules[sample_id] for sample_id in of_split if sample_id in rules)
+            by_rule = "".join(f", {name} {count}" for name, count in sorted(found.items()))
+            print_log(
+                f"{self.dataset} {split}: {sum(found.values())} of {len(of_split)} rows are left out by "
+                f"{', '.join(map(str, self.leave_out))}{by_rule}",
+                logger="current",
+                level=logging.INFO if found else logging.WARNING,
+            )
+        return kept
 
     def checked(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Records that can be used, after the checks that need all of them.

@@ -11,7 +11,7 @@ from typing import Any
 from rgbtvg.datasets.base import NO_TARGET, GroundingDataset
 from rgbtvg.datasets.image_folder import ImageFolders
 from rgbtvg.datasets.image_places import IMAGE_PLACES, image_name
-from rgbtvg.datasets.masks import encode_segmentations
+from rgbtvg.datasets.masks import encode_segmentations, segmentation
 from rgbtvg.datasets.records import (
     LeftOut,
     check_id,
@@ -84,7 +84,7 @@ class COCOAnnotations(GroundingDataset):
             LeftOut: one of them cannot be read.
         """
         boxes = [self.read_box(annotation.get("bbox"), self.box_format, size) for annotation in annotations]
-        return boxes, encode_segmentations(annotations, size) if self.with_masks else None
+        return boxes, encode_segmentations(map(segmentation, annotations), size) if self.with_masks else None
 
 
 @DATASETS.register_module()

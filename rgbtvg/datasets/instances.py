@@ -10,7 +10,7 @@ import numpy as np
 
 from rgbtvg.datasets.base import NO_TARGET, GroundingDataset
 from rgbtvg.datasets.image_places import PublishedImages, image_name
-from rgbtvg.datasets.masks import encode_segmentations
+from rgbtvg.datasets.masks import encode_segmentations, segmentation
 from rgbtvg.datasets.records import LeftOut, check_id, check_size, expression_list, read_json
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import DATASETS
@@ -178,7 +178,7 @@ class SeqTRInstances(GroundingDataset):
         mask = entry.get("mask")
         masks = None
         if self.with_masks and mask is not None:
-            masks = encode_segmentations([{"segmentation": mask}], size)
+            masks = encode_segmentations([mask], size)
         return [([self.read_box(entry["bbox"], self.box_format, size)], masks)] * count
 
     def _targets(
@@ -191,7 +191,7 @@ class SeqTRInstances(GroundingDataset):
             raise DataError("its annotations must be objects")
         if any(annotation.get("category_id") == NO_TARGET for annotation in annotations):
             return [], [] if self.with_masks else None
-        masks = encode_segmentations(annotations, size) if self.with_masks else None
+        masks = encode_segmentations(map(segmentation, annotations), size) if self.with_masks else None
         return [self.read_box(box, self.box_format, size) for box in boxes], masks
 
     def _image(self, entry: Mapping[str, Any], images: PublishedImages) -> str:

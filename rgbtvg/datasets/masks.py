@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -109,17 +109,20 @@ def _polygons(annotation: Any) -> list[list[float]]:
     return found
 
 
-def encode_segmentations(
-    annotations: Sequence[Mapping[str, Any]], size: tuple[int, int] | None
-) -> list[dict[str, Any]]:
-    """The masks of COCO annotations in an image of (height, width).
+def encode_segmentations(masks: Iterable[Any], size: tuple[int, int] | None) -> list[dict[str, Any]]:
+    """Masks of an image of (height, width), each in any form of COCO's ``segmentation``, as RLEs.
 
     Raises:
         LeftOut: see :func:`encode_mask`; also without a size.
     """
     if size is None:
         raise LeftOut(UNREADABLE_MASKS, "the mask needs the height and width of its image, which are not given")
-    return [encode_mask(annotation.get("segmentation"), *size) for annotation in annotations]
+    return [encode_mask(mask, *size) for mask in masks]
+
+
+def segmentation(annotation: Mapping[str, Any]) -> Any:
+    """The mask of a COCO annotation as it is written; None if there is none."""
+    return annotation.get("segmentation")
 
 
 def encode_binary_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class RGBTGeneralised(RGBTGround):
         if masks is not None and (not isinstance(masks, list) or len(masks) != len(boxes)):
             raise DataError(f"must have a mask per box (or no masks), got {masks!r:.60} for {len(boxes)} boxes")
         if masks is not None:
-            masks = encode_segmentations([{"segmentation": mask} for mask in masks], size)
+            masks = encode_segmentations(masks, size)
         if not isinstance(codes, dict):
             raise DataError(f"its conditions must be an object, got {codes!r:.80}")
         conditions = {

@@ -98,7 +98,7 @@ class RowFiles(GroundingDataset):
         corners = self.read_box(box, self.box_format, size)
         masks = None
         if self.with_masks and polygons is not None:
-            masks = encode_segmentations([{"segmentation": polygons}], size)
+            masks = encode_segmentations([polygons], size)
         return self.record(split, index, expression, [corners], image_paths, size, masks)
 
     def _file(self, split: str) -> Path:

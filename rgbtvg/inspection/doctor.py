@@ -11,7 +11,7 @@ from rgbtvg.inspection.report import Report, examine
 from rgbtvg.inspection.report_page import write_page
 from rgbtvg.inspection.sources import read_source
 
-FILES = ("report.html", "report.json", "cleaned.jsonl", "dropped.jsonl")
+FILES = ("report.html", "report.json", "cleaned.jsonl", "dropped.jsonl", "uncertain.jsonl")
 
 
 def check_data(
@@ -23,7 +23,7 @@ def check_data(
     workers: int | None = None,
     progress: bool = True,
 ) -> Report:
-    """Check data and write ``report.json``, ``report.html``, ``cleaned.jsonl`` and ``dropped.jsonl``.
+    """Check data and write ``report.json``, ``report.html``, and the lists ``cleaned``, ``dropped`` and ``uncertain``.
 
     Args:
         path: config, folder, ``.pth`` or ``.jsonl``; see :func:`rgbtvg.inspection.read_source`.

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from rgbtvg.datasets.image_files import read_image
-from rgbtvg.datasets.thermal_borders import Border, find_borders
+from rgbtvg.datasets.thermal_borders import Border, border_mask, find_borders
 from rgbtvg.errors import DataError
 from rgbtvg.inspection.registration import Shift, estimate_shift
 from rgbtvg.visualization.drawing import displayed
@@ -41,6 +41,7 @@ class ImageFacts:
         coloured: the channels differ.
         depth_range: lowest and highest value of a file with more than 8 bits, else None.
         borders: black borders of a thermal image.
+        empty: part of a thermal image that black borders take, all of one that is black or uniform.
     """
 
     path: str
@@ -54,6 +55,7 @@ class ImageFacts:
     coloured: bool = False
     depth_range: tuple[float, float] | None = None
     borders: tuple[Border, ...] = ()
+    empty: float = 0.0
 
     @property
     def missing(self) -> bool:
@@ -129,6 +131,7 @@ def _measure_image(path: str, stream: str) -> tuple[ImageFacts, np.ndarray]:
         coloured=_is_coloured(image),
         depth_range=_depth_range(image),
         borders=tuple(find_borders(grey)) if stream == "ir" else (),
+        empty=float(border_mask(grey).mean()) if stream == "ir" else 0.0,
     )
     return facts, grey
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ MANY = 10
 """Rows from which that is concluded."""
 LEVEL_TITLES = {"set": "The set", "file": "Files", "row": "Rows"}
 NOT_CANONICAL = "not_canonical"
+UNCERTAIN = "uncertain_expression"
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,39 @@ class Report:
                     reasons[place] = [(NOT_CANONICAL, str(error))]
         return reasons
 
+    @cached_property
+    def uncertain(self) -> dict[int, list[tuple[str, str]]]:
+        """Place of a kept record whose expression is not sure of its object -> (check, message)."""
+        return {
+            place: [(UNCERTAIN, finding.message)]
+            for finding in self.found(UNCERTAIN)
+            for place in finding.places
+            if place not in self.drops
+        }
+
+    @cached_property
+    def proposal(self) -> tuple[Table, Table]:
+        """What the cleaned list keeps of each split, and how many rows each rule drops; several may drop one row."""
+        splits: dict[tuple[str, str], Counter[str]] = {}
+        rules: Counter[tuple[str, str, str]] = Counter()
+        for place, record in enumerate(self.survey.records):
+            dataset, split = key = (record["dataset"], record["split"])
+            counter = splits.setdefault(key, Counter())
+            counter.update(["rows", "dropped" if place in self.drops else "kept"])
+            counter.update(["uncertain"] if place in self.uncertain else ())
+            rules.update({(dataset, split, check) for check, _ in self.drops.get(place, ())})
+        head = ("rows", "kept", "dropped", "uncertain")
+        kept = tuple((*key, *(str(counter[name]) for name in head)) for key, counter in splits.items())
+        names = [split if len({name for name, _ in splits}) == 1 else f"{dataset} {split}" for dataset, split in splits]
+        by_rule = tuple(
+            (check, *(str(rules[dataset, split, check]) for dataset, split in splits))
+            for check in sorted({check for *_, check in rules})
+        )
+        return (
+            Table("The cleaned list", ("dataset", "split", *head), kept),
+            Table("Dropped by", ("rule", *names), by_rule),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
         records = self.survey.records
@@ -126,7 +161,12 @@ class Report:
                 for group in self.groups
             ],
             "tables": [asdict(table) for table in self.tables],
-            "proposal": {"kept": len(records) - len(self.drops), "dropped": len(self.drops)},
+            "proposal": {
+                "kept": len(records) - len(self.drops),
+                "dropped": len(self.drops),
+                "uncertain": len(self.uncertain),
+                "tables": [asdict(table) for table in self.proposal],
+            },
         }
 
     def write_json(self, path: str | Path) -> None:
@@ -140,28 +180,33 @@ class Report:
         Raises:
             ConfigError: a file that the report would write is an annotation file that was read.
         """
-        for path in (Path(folder, "cleaned.jsonl"), Path(folder, "dropped.jsonl")):
+        for path in (Path(folder, name) for name in ("cleaned.jsonl", "dropped.jsonl", "uncertain.jsonl")):
             if path.resolve() in {file.resolve() for file in self.source.files}:
                 raise ConfigError(f"{path} is the list that was checked and is never overwritten: name another --out")
 
     def write_proposal(self, folder: str | Path) -> None:
         """Write ``cleaned.jsonl``, the records worth keeping, and ``dropped.jsonl``, the others' ids with reasons.
 
+        ``uncertain.jsonl`` has the kept records whose expression is not sure, in the form of ``dropped.jsonl``.
         Image paths start from :attr:`Source.image_root`. The annotation files that were read stay as they are.
 
         Raises:
             ConfigError: see :meth:`check_folder`.
         """
         self.check_folder(folder)
-        cleaned, dropped = Path(folder, "cleaned.jsonl"), Path(folder, "dropped.jsonl")
-        records = self.survey.records
-        kept = (record for place, record in enumerate(records) if place not in self.drops)
-        write_records(cleaned, kept, self.source.image_root)
-        with replacing(dropped) as file:
-            for place, reasons in sorted(self.drops.items()):
+        kept = (record for place, record in enumerate(self.survey.records) if place not in self.drops)
+        write_records(Path(folder, "cleaned.jsonl"), kept, self.source.image_root)
+        self._write_reasons(Path(folder, "dropped.jsonl"), self.drops)
+        self._write_reasons(Path(folder, "uncertain.jsonl"), self.uncertain)
+
+    def _write_reasons(self, path: Path, reasons: Mapping[int, Sequence[tuple[str, str]]]) -> None:
+        with replacing(path) as file:
+            for place, of_row in sorted(reasons.items()):
+                record = self.survey.records[place]
                 row = {
-                    "id": records[place]["sample_id"],
-                    "reasons": [{"check": check, "message": message} for check, message in reasons],
+                    "id": record["sample_id"],
+                    "split": record["split"],
+                    "reasons": [{"check": check, "message": message} for check, message in of_row],
                 }
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
@@ -171,16 +216,11 @@ class Report:
         of_set = [group for group in self.groups if group.level == "set"]
         self._print_groups(console, of_set)
         for table in self.tables:
-            shown = ScreenTable(
-                title=escape(table.title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
-            )
-            for number, head in enumerate(table.head):
-                is_name = number == 0 or head == "split"
-                shown.add_column(escape(head), justify="left" if is_name else "right", no_wrap=is_name)
-            for row in table.rows:
-                shown.add_row(*map(escape, row))
-            console.print(shown)
+            _print_table(console, table)
         self._print_groups(console, self.groups[len(of_set) :])
+        if self.drops or self.uncertain:
+            for table in self.proposal:
+                _print_table(console, table)
         found = ", ".join(f"{count} {severity}{'s' * (count != 1)}" for severity, count in self.counts().items())
         console.print(
             f"[bold]{len(self.survey.records)} rows about {len(self.survey.pairs)} pairs: {found}[/]; "
@@ -205,6 +245,16 @@ class Report:
             if len(group.findings) > shown:
                 console.print(f"    and {len(group.findings) - shown} more", style="dim")
             console.print(f"    -> {escape(check.advice)}", style="dim")
+
+
+def _print_table(console: Console, table: Table) -> None:
+    shown = ScreenTable(title=escape(table.title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for number, head in enumerate(table.head):
+        is_name = number == 0 or head == "split"
+        shown.add_column(escape(head), justify="left" if is_name else "right", no_wrap=is_name)
+    for row in table.rows:
+        shown.add_row(*map(escape, row))
+    console.print(shown)
 
 
 def examine(source: Source, workers: int | None = None, progress: bool = True) -> Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,18 @@ class Source:
         """Faults that make results wrong, those of the whole set first."""
         faults = [fault for fault in self.faults if fault.kind in ("set", "file", "row", "subset")]
         return sorted(faults, key=lambda fault: fault.kind != "set")
+
+    def of_split(self, split: str) -> Source:
+        """The records of a split or subset alone.
+
+        Raises:
+            DataError: there are none.
+        """
+        records = [record for record in self.records if split in (record["split"], *record["subsets"])]
+        if not records:
+            has = ", ".join(dict.fromkeys(record["split"] for record in self.records))
+            raise DataError(f"{self.name} has no rows of the split {split!r}; it has {has}")
+        return replace(self, records=records)
 
     def require_records(self) -> None:
         """Refuse a source without any record.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -322,3 +324,28 @@ def test_page_says_when_the_server_has_gone(browser, server):
     browser.wait_for_selector("[data-testid=toast-body]")
     assert "0 of 6" in person.text("#counts")
     assert states(server) == [""] * 6
+
+
+@pytest.mark.parametrize(
+    "expression", [None, 5, 1.5, True, [1], {"a": 1}, "\ud800 car", "the\x00car", "the car" * 2000]
+)
+def test_what_is_no_text_is_refused_or_cleaned_and_the_journal_stays_readable(
+    page, server, expressions, tmp_path, expression
+):
+    body = json.dumps({"data": [0, False, expression]})  # a lone surrogate is ASCII here
+    answer = page.post("/gradio_api/run/edit", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (200, 413, 422, 500) and "Traceback" not in answer.text
+    press(page, "accept", 1)
+    shutil.copy(tmp_path / "journal", tmp_path / "copy")
+    with Journal(tmp_path / "copy", {"kind": "review"}) as journal:
+        records = Review(read_records(expressions), journal).result()
+    write_records(server.out, records, server.image_root)
+    assert len(read_records(server.out)) == len(records)
+
+
+@pytest.mark.parametrize("place", [None, "0", 0.5, True, [0], 10**30])
+def test_a_place_that_is_no_record_is_refused(page, server, place):
+    answer = page.post("/gradio_api/run/accept", json={"data": [place, False]})
+    assert answer.status_code in (200, 422, 500) and "Traceback" not in answer.text
+    if answer.status_code != 200:
+        assert states(server) == [""] * 6

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from rgbtvg.benchmarking import plan as planning
+from rgbtvg.benchmarking import rehearsal
+from rgbtvg.benchmarking.estimate import gflops_per_pair
 from rgbtvg.engine import load_config
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.general.answers import IGNORED, with_answers
@@ -23,7 +25,7 @@ BILLIONS = {"qwen3_vl_8b": 8.767, "qwen2_5_vl_3b": 3.755}
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_has_the_size_of_the_published_model(path):
     config = load_config(path)
-    model = planning.on_meta(config)
+    model = rehearsal.on_meta(config)
     assert all(parameter.is_meta for parameter in model.parameters())
     frozen = sum(p.numel() for p in model.parameters() if not p.requires_grad) / 1e9
     assert frozen == pytest.approx(next(size for name, size in BILLIONS.items() if name in path.stem), abs=0.001)
@@ -50,8 +52,8 @@ def test_the_bytes_are_those_of_a_real_step(thermal, checkpointed, tmp_path, mon
     monkeypatch.setattr("rgbtvg.models.general.writers.with_answers", count)
     planning.enable_activation_checkpointing(model, lists)
     real = planning.saved_bytes(lambda: model(images(2), samples(2), mode="loss"), model)
-    monkeypatch.setattr(planning, "ANSWER", counted["answer"])
-    monkeypatch.setattr(planning, "QUESTION", counted["text"] - counted["answer"])
+    monkeypatch.setattr(rehearsal, "ANSWER", counted["answer"])
+    monkeypatch.setattr(rehearsal, "QUESTION", counted["text"] - counted["answer"])
     assert planning.step_bytes(config, 2, lists) == pytest.approx(real, rel=0.15)
 
 
@@ -65,6 +67,17 @@ def test_a_plan_is_printed_by_the_tool(tmp_path, capsys, monkeypatch):
     assert "vision" in printed and "moments of AdamW" in printed and "20 steps of 32" in printed
 
 
-def test_other_models_are_not_planned():
-    with pytest.raises(ConfigError, match="--plan is for VLMGrounder"):
+def test_other_models_are_not_planned_and_this_one_is_not_measured(capsys):
+    assert run_tool("analysis/benchmark.py", "configs/vlm/qwen2_5_vl_3b_rgb_lora.py") == 1
+    assert "VLMGrounder is not measured; --plan" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="only VLMGrounder with Qwen3VL or Qwen2_5VL can be planned"):
         planning.plan(load_config("configs/quickstart/quickstart.py"), print)
+
+
+@pytest.mark.slow
+def test_operations_of_a_step_are_counted_for_sweeps():
+    """Two for every parameter of a layer and every token, in three passes; attention comes on top."""
+    config = load_config("configs/vlm/qwen2_5_vl_3b_rgb_lora.py")
+    image = 31 * 32  # tokens; four times as many patches
+    products = 3 * 2 * (2.77 * (image + 136) + 0.63 * 4 * image)  # billions of parameters in layers
+    assert products < gflops_per_pair(config) < 1.2 * products

@@ -10,6 +10,7 @@ from rgbtvg.benchmarking.sweep_report import markdown, sweep_lines
 from rgbtvg.benchmarking.sweep_table import SweepTable
 from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
 from rgbtvg.errors import ConfigError
+from rgbtvg.evaluation import load_predictions
 from tests.engine.tiny import tiny_config
 from tests.run_tool import run_tool
 
@@ -54,6 +55,22 @@ def test_a_table_is_run_written_and_gone_on_with(table, tmp_path, capsys):
 
     assert run_tool("analysis/sweep.py", table, "--out", tmp_path / "out", "--cfg-options", "lr=0.1") == 1
     assert "was started with other settings (lr: 0.001 -> 0.1)" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_further_tests_are_columns(table, tmp_path, capsys):
+    table.write_text(table.read_text() + "seeds = [0]\ntests = {'noisy': {'test_dataloader.dataset.noise': 9.0}}\n")
+    assert run_tool("analysis/sweep.py", table, "--out", tmp_path / "out") == 0, capsys.readouterr()
+    low, _ = json.loads((tmp_path / "out" / "table.json").read_text())
+    record = json.loads((tmp_path / "out" / "low_rgbt_0" / "run.json").read_text())
+    assert low["scores"]["noisy"] == record["tests"]["noisy"]
+    folder = tmp_path / "out" / "low_rgbt_0"
+    plain, noisy = (load_predictions(folder / name) for name in ("test", "test_noisy"))
+    assert plain.keys() == noisy.keys() and plain != noisy
+    assert " noisy |" in (tmp_path / "out" / "table.md").read_text()
+    table.write_text(table.read_text().replace(".noise'", ".noises'"))
+    assert run_tool("analysis/sweep.py", table, "--out", tmp_path / "out2") == 1
+    assert "noises" in capsys.readouterr().err
 
 
 def test_settings_of_an_interrupted_run_cannot_change(table, tmp_path, capsys):

@@ -16,5 +16,6 @@ train_dataloader = dict(
         split_root="$split_root",
         modality="$modality",
         pipeline="$train_pipeline",
+        leave_out="$leave_out",
     ),
 )

@@ -12,6 +12,7 @@ modality = "rgbt"
 statistics = "$dataset"  # or the output of tools/data/measure_statistics.py for other data
 box_format = None  # "xywh", "xyxy", "cxcywh" or "yxyx" for files with another order than their format prescribes
 box_unit = "pixel"  # "fraction", "percent" or "thousandth" of the image
+leave_out = None  # dropped.jsonl of tools/data/check.py, or several lists: rows that training leaves out
 with_masks = False  # read the masks of datasets that have them
 batch_size = 32
 num_workers = 4
@@ -61,7 +62,7 @@ train_dataloader = dict(
     loader,
     drop_last=True,
     sampler=dict(type="DefaultSampler", shuffle=True),
-    dataset=dict(rows, split="train", pipeline="$train_pipeline"),
+    dataset=dict(rows, split="train", pipeline="$train_pipeline", leave_out="$leave_out"),
 )
 val_dataloader = dict(
     loader, sampler=in_order, dataset=dict(rows, split="val", pipeline="$test_pipeline", test_mode=True)

@@ -19,7 +19,14 @@ from rgbtvg.datasets.conversion.annotation_files import (
     read_yolo,
     yolo_names,
 )
-from rgbtvg.datasets.conversion.split_lists import LIST_FOLDERS, assign_splits, find_lists, list_key, names_images
+from rgbtvg.datasets.conversion.split_lists import (
+    LIST_FOLDERS,
+    assign_splits,
+    find_lists,
+    folder_of,
+    list_key,
+    names_images,
+)
 from rgbtvg.datasets.image_files import image_size
 from rgbtvg.datasets.records.box_sets import BoxReader, diagnose_boxes
 from rgbtvg.datasets.records.names import is_image, stem
@@ -287,11 +294,6 @@ class MFAD(SiblingFolders):
     """
 
     dataset = "mfad"
-
-
-def folder_of(root: Path, name: str) -> Path:
-    """Subfolder of that name, whatever its capitals."""
-    return next((folder for folder in folders_in(root) if folder.name.lower() == name.lower()), root / name)
 
 
 def first_with(root: Path, needed: Sequence[str], places: Iterable[str], pattern: str = "") -> Path:

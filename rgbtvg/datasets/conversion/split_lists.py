@@ -1,15 +1,17 @@
-"""Lists of names that say which images belong to which split."""
+"""Which images belong to which split: lists of names, or shares."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rgbtvg.datasets.records import read_lines
 from rgbtvg.datasets.records.names import folded
-from rgbtvg.errors import DataError
+from rgbtvg.errors import ConfigError, DataError
 
 _SUFFIX = re.compile(r"\.(jpe?g|png|bmp|tiff?|webp|txt|xml|json)$", re.IGNORECASE)
 
@@ -36,7 +38,7 @@ def find_lists(roots: Iterable[Path]) -> tuple[list[tuple[str, Path]], list[Path
     """
     lists: dict[Path, tuple] = {}
     others = []
-    places = [folder for root in roots for name in LIST_FOLDERS if (folder := _folder(root, name))]
+    places = [folder for root in roots for name in LIST_FOLDERS if (folder := folder_of(root, name)).is_dir()]
     for place, folder in enumerate(places):
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() != ".txt" or not path.is_file() or path.name.startswith("."):
@@ -50,15 +52,11 @@ def find_lists(roots: Iterable[Path]) -> tuple[list[tuple[str, Path]], list[Path
     return [(order[-1], path) for path, order in sorted(lists.items(), key=lambda each: each[1])], others
 
 
-def _folder(root: Path, name: str) -> Path | None:
-    """Subfolder of that path, whatever its capitals; None where there is none."""
-    if not root.is_dir():
-        return None
-    for part in name.split("/") if name != "." else ():
-        folders = [path for path in sorted(root.iterdir()) if path.is_dir() and path.name.lower() == part.lower()]
-        if not folders:
-            return None
-        root = folders[0]
+def folder_of(root: Path, path: str) -> Path:
+    """A folder below `root` whatever its capitals, such as ``meta`` or ``ImageSets/Main``; it need not exist."""
+    for part in Path(path).parts:
+        folders = sorted(each for each in root.iterdir() if each.is_dir()) if root.is_dir() else []
+        root = next((folder for folder in folders if folder.name.lower() == part.lower()), root / part)
     return root
 
 
@@ -129,3 +127,32 @@ def _match(line: str, known: dict[str, list[str]], key: Callable[[str], str]) ->
         if found in known:
             return found
     return None
+
+
+def split_by_image(records: Sequence[dict[str, Any]], shares: Sequence[int]) -> list[dict[str, Any]]:
+    """Records with new splits, all of one image in the same.
+
+    Images are drawn in an order that their names decide, so that the result is the same at every call.
+
+    Args:
+        shares: percent of the images in train, val and test; they add up to 100.
+
+    Raises:
+        ConfigError: they do not, or one is negative.
+        DataError: there are too few images for a split with a share.
+    """
+    if min(shares) < 0 or sum(shares) != 100:
+        raise ConfigError(
+            f"--shares takes percent of train, val and test, 100 together, got {' '.join(map(str, shares))}"
+        )
+    names = {next(iter(record["image_paths"].values())) for record in records}
+    drawn = sorted(names, key=lambda name: hashlib.sha256(Path(name).name.encode()).hexdigest())
+    ends = [round(len(drawn) * sum(shares[: number + 1]) / 100) for number in range(3)]
+    parts = [drawn[start:end] for start, end in zip((0, *ends), ends, strict=False)]
+    for split, share, part in zip(SPLITS, shares, parts, strict=False):
+        if share and not part:
+            raise DataError(f"{len(drawn)} images are too few for {share} % in {split}")
+    splits = {name: split for split, part in zip(SPLITS, parts, strict=False) for name in part}
+    return [
+        {**record, "split": splits[next(iter(record["image_paths"].values()))], "subsets": []} for record in records
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,10 @@ class Corruption:
     apply: Callable[[Images, int, Generator, Means], Image]
     graded: bool = True
     needs: tuple[str, ...] = ()
+
+    def applies_to(self, streams: Collection[str]) -> bool:
+        """Whether the streams that it needs are among these."""
+        return set(self.needs) <= set(streams)
 
     @property
     def severities(self) -> tuple[int | None, ...]:

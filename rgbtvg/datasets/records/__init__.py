@@ -23,6 +23,7 @@ from rgbtvg.datasets.records.files import (
     read_json_rows,
     read_lines,
     read_raw_rows,
+    read_reasons,
     read_text,
 )
 from rgbtvg.datasets.records.intake import Fault, Intake
@@ -47,6 +48,7 @@ __all__ = [
     "read_lines",
     "read_numbers",
     "read_raw_rows",
+    "read_reasons",
     "read_text",
     "relative_name",
 ]

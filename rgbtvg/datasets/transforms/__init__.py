@@ -16,7 +16,13 @@ from rgbtvg.datasets.transforms.geometric import (
     RandomResizeCrop,
     ResizeLongSide,
 )
-from rgbtvg.datasets.transforms.imperfect import CameraDropout, Corrupt, MisalignThermal
+from rgbtvg.datasets.transforms.imperfect import (
+    CameraDropout,
+    Corrupt,
+    EmptyBorders,
+    MisalignThermal,
+    Repeatable,
+)
 from rgbtvg.datasets.transforms.key_words import MarkKeyWords
 from rgbtvg.datasets.transforms.large_scale_jitter import LargeScaleJitter, StretchToSquare
 from rgbtvg.datasets.transforms.loading import LoadImages, LoadMasks
@@ -32,6 +38,7 @@ __all__ = [
     "Corrupt",
     "CropAroundTarget",
     "DirectionAwareChoice",
+    "EmptyBorders",
     "GaussianBlur",
     "HorizontalFlip",
     "LargeScaleJitter",
@@ -43,6 +50,7 @@ __all__ = [
     "PadToSquare",
     "PolarityFlip",
     "RandomResizeCrop",
+    "Repeatable",
     "ResizeLongSide",
     "StretchToSquare",
     "ThermalNoise",

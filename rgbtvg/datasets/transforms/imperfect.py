@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from rgbtvg.datasets.corruptions import FILLS, corrupt, fill_stream, get_corruption, names_of
 from rgbtvg.datasets.corruptions.misalignment import move, shift_rows
 from rgbtvg.datasets.pixel_statistics import Statistics, get_statistics
+from rgbtvg.datasets.repeatable import generator as repeatable_generator
+from rgbtvg.datasets.repeatable import pair_key
+from rgbtvg.datasets.transforms.base import build_transforms
 from rgbtvg.errors import ConfigError
 from rgbtvg.registry import TRANSFORMS
 
@@ -149,7 +153,7 @@ class Corrupt(BaseTransform):
         if np.random.random() >= self.prob:
             return results
         images = results["images"]
-        kinds = [name for name in self.kinds if images.keys() >= {*get_corruption(name).needs}]
+        kinds = [name for name in self.kinds if get_corruption(name).applies_to(images)]
         if not kinds:
             return results
         name, severity = kinds[np.random.randint(len(kinds))], np.random.randint(self.low, self.high + 1)
@@ -166,6 +170,67 @@ class Corrupt(BaseTransform):
                 results,
                 lambda mask: corrupt({"ir": mask}, name, level, np.random.default_rng(seed))["ir"],
             )
+        return results
+
+
+@TRANSFORMS.register_module()
+class EmptyBorders(BaseTransform):
+    """Blacken thermal outside of a random quadrilateral, as warping does; what is inside stays where it is.
+
+    The corners move inwards by up to `largest` of each side. Black pixels are invalid where ``thermal_valid`` is there.
+
+    Args:
+        prob: probability.
+        largest: of the sides, at most 0.4.
+    """
+
+    def __init__(self, prob: float = 0.5, largest: float = 0.2) -> None:
+        if not 0 < largest <= 0.4:
+            raise ConfigError(f"EmptyBorders' largest must be in (0, 0.4], got {largest}")
+        self.prob = prob
+        self.largest = largest
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        if np.random.random() >= self.prob or "ir" not in results["images"]:
+            return results
+        height, width = results["images"]["ir"].shape
+        corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], dtype=float)
+        inwards = self.largest * np.random.random((4, 2))
+        corners = np.where(corners > 0, corners - inwards, corners + inwards) * (width - 1, height - 1)
+        inside = np.zeros((height, width), np.uint8)
+        cv2.fillConvexPoly(inside, np.rint(corners).astype(np.int32), 1)
+
+        def cut(image: np.ndarray) -> np.ndarray:
+            return image * inside
+
+        results["images"] = {**results["images"], "ir": cut(results["images"]["ir"])}
+        move_validity(results, cut)
+        return results
+
+
+@TRANSFORMS.register_module()
+class Repeatable(BaseTransform):
+    """Transforms whose random choices depend on the pair of images alone: for tests on changed images.
+
+    Every sentence about a pair, every run and every method sees the same change.
+
+    Args:
+        transforms: what to apply, one after another.
+        name: of the change; with another name the choices are others.
+    """
+
+    def __init__(self, transforms: Sequence[dict | Callable], name: str = "") -> None:
+        self.transforms = build_transforms(transforms)
+        self.name = name
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        state = np.random.get_state()
+        np.random.seed(int(repeatable_generator(self.name, pair_key(results)).integers(2**32)))
+        try:
+            for transform in self.transforms:
+                results = transform(results)
+        finally:
+            np.random.set_state(state)
         return results
 
 

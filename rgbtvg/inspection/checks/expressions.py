@@ -20,8 +20,10 @@ TOOL_LANGUAGE = re.compile(
     r"(the|this|provided|given) (image|picture|photo) (shows|depicts|contains)|as an ai\b|language model|"
     r"i('m| am)? (sorry|cannot|can't|unable)|(red|green|blue|yellow) (box|rectangle) (drawn|marked|highlighted)|"
     r"(specified|designated|given|target) (region|area|category|object)|x ?= ?\d+|"
-    r"here is (a|the) (description|sentence|expression))"
-    r"|[\[(] ?\d+(\.\d+)?( ?, ?\d+(\.\d+)?){3} ?[\])]|</?(box|ref|think|img)>",
+    r"here is (a|the) (description|sentence|expression)|region of interest|"
+    r"(marked|highlighted|outlined|enclosed|framed|surrounded) (by|with|in) (a|the) (\w+ )?(box|rectangle|frame)|"
+    r"pixels? ?[=(]? ?\d+|(position|point|y) ?[=(] ?\d+)"
+    r"|<\|?(box|object_ref|loc)\w*\|?>|[\[(] ?\d+(\.\d+)?( ?, ?\d+(\.\d+)?){3} ?[\])]|</?(box|ref|think|img)>",
     re.IGNORECASE,
 )
 NOT_VISIBLE = re.compile(
@@ -29,7 +31,15 @@ NOT_VISIBLE = re.compile(
     r"(visible|seen|present|found|shown|discernible)\b|"
     r"\b(is|are) (not|n't) (\w+ )?(visible|present|discernible|shown)\b|\b(isn't|aren't) (\w+ )?(visible|present)\b|"
     r"\b(cannot|can't|can not|could not) be (\w+ )?(seen|found|identified|located|discerned)\b|"
-    r"^there (is|are) no\b|\bdoes not (appear|contain|show|exist)\b",
+    r"^there (is|are) (no|nothing)\b|\bdoes not (appear|contain|show|exist)\b|^(no such|none of|nothing)\b|"
+    r"\b(absent|missing) (from|in) (the|this) (image|picture|scene|photo)\b|"
+    r"\b(is|are) (not|n't) in (the|this) (image|picture|scene|photo)\b",
+    re.IGNORECASE,
+)
+UNCERTAIN = re.compile(
+    r"\b(possibly|probably|perhaps|maybe|presumably|apparently|seemingly|most likely|(is|are) likely|"
+    r"(appears?|seems?) to be|what (appears|seems|looks)|(might|may|could) be|unclear|uncertain|unidentified|"
+    r"(hard|difficult|impossible) to (tell|see|say|make out|identify)|(not|n't) (sure|certain|clear))\b",
     re.IGNORECASE,
 )
 GARBLED = re.compile(
@@ -60,6 +70,13 @@ def not_visible(record: dict[str, Any], size: Size | None) -> str | None:
     """The expression says that its object cannot be seen"""
     # Where nothing is meant, such an expression is right.
     found = NOT_VISIBLE.search(record["expression"]) if record["boxes"] else None
+    return f"{found.group()!r} in {_quoted(record)}" if found else None
+
+
+@record_check("note", "Look at the pair; uncertain.jsonl lists them, and the cleaned list keeps them.")
+def uncertain_expression(record: dict[str, Any], size: Size | None) -> str | None:
+    """The expression is not sure of its object"""
+    found = UNCERTAIN.search(record["expression"])
     return f"{found.group()!r} in {_quoted(record)}" if found else None
 
 

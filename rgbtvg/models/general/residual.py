@@ -54,9 +54,9 @@ class ThermalResidual(nn.Module):
             _ending(tower, writer.layers, layer).register_forward_hook(_Hook(self._add, str(layer)))
         adapt_linears(self.tower.get_submodule(writer.layers), rank, alpha, dropout)
 
-    def gates(self) -> dict[str, float]:
+    def gates(self) -> dict[str, Tensor]:
         """Layer -> tanh of its scale."""
-        return dict(zip(self.projections, self.scales.tanh().tolist(), strict=True))
+        return dict(zip(self.projections, self.scales.detach().tanh(), strict=True))
 
     @contextmanager
     def shown(self, inputs: dict[str, Any], valid: Callable[[Tensor], Tensor]) -> Iterator[None]:

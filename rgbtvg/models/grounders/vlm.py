@@ -80,6 +80,7 @@ class VLMGrounder(GeneralGrounder):
         self.thermal = thermal if modality == "rgbt" else modality
         if self.thermal == "both_images" and self.general.max_pictures < 2:
             raise ConfigError(f"{type(self.general).__name__} reads one image: set thermal=residual or one modality")
+        self.optional_streams = ("ir",) if self.thermal == "residual" else ()
         self.bf16 = bf16
         self.constrained = constrained
         tuning = dict(zip(PARTS, (vision, projector, language), strict=True))
@@ -125,8 +126,9 @@ class VLMGrounder(GeneralGrounder):
             inputs: stream -> uint8 (C, H, W) per sample, thermal with one channel. Without ``'ir'``, a model that reads
                 both cameras by ``thermal='residual'`` is the RGB-only model.
             data_samples: the samples.
-            mode: ``'loss'`` gives ``loss_answer``, ``'predict'`` the samples with ``pred_boxes_xyxy`` and
-                ``pred_scores``, or with the reason why there are none.
+            mode: ``'loss'`` gives ``loss_answer``, and ``thermal_gate_<layer>`` for the log (``residual``);
+                ``'predict'`` the samples with ``pred_boxes_xyxy`` and ``pred_scores``, or with the reason why there are
+                none.
             thermal_valid: bool (H, W) per sample, True where thermal is valid (``residual``); by default everywhere. A
                 thermal image of one value is not valid anywhere.
 
@@ -147,7 +149,9 @@ class VLMGrounder(GeneralGrounder):
         ):
             if mode == "loss":
                 boxes = [sample.frame.to_input(sample.gt_boxes_xyxy) for sample in data_samples]
-                return dict(loss_answer=self.general.answer_loss(batch, pictures, boxes))
+                loss = self.general.answer_loss(batch, pictures, boxes)
+                gates = {} if self.residual is None else self.residual.gates()
+                return dict(loss_answer=loss, **{f"thermal_gate_{layer}": gate for layer, gate in gates.items()})
             found = self.general.written(batch, pictures, self.constrained)
         self.add_located(data_samples, found)
         return data_samples

@@ -105,6 +105,7 @@ GEOMETRIC = [
     dict(type="LargeScaleJitter", size=64, factors=(1.2, 1.4)),
     dict(type="LargeScaleJitter", size=64, factors=(0.5, 0.6)),
     dict(type="MisalignThermal", prob=1.0, shift=0.1, rotation=8.0, scale=0.1, shear=0.1, parallax=0.1),
+    dict(type="EmptyBorders", prob=1.0, largest=0.3),
     *(dict(type="Corrupt", kinds=[kind], prob=1.0) for kind in ("shift", "rotation", "perspective", "parallax")),
 ]
 
@@ -157,3 +158,29 @@ def test_what_an_invalid_region_holds_changes_no_pixel_of_the_sample(tmp_path):
     assert valid.shape == batch["padding_mask"].shape
     assert not (valid & batch["padding_mask"]).any()
     assert valid[:, 4:28, :20].all() and not valid[:, :, 20:].any()
+
+
+def test_borders_are_black_invalid_and_found_again():
+    thermal = warm(120, 160)
+    np.random.seed(1)
+    record = results(thermal, thermal_valid=np.ones(thermal.shape, bool))
+    cut = TRANSFORMS.build(dict(type="EmptyBorders", prob=1.0))(record)
+    valid = cut["thermal_valid"]
+    assert 0.02 < 1 - valid.mean() < 0.4
+    np.testing.assert_array_equal(cut["images"]["ir"], np.where(valid, thermal, 0))
+    assert (ThermalValidity()(results(cut["images"]["ir"]))["thermal_valid"] == valid).mean() > 0.98
+
+
+def test_repeatable_changes_depend_on_the_pair_alone():
+    step = dict(type="Repeatable", transforms=[dict(type="Corrupt", kinds=["shift"], prob=1.0, severities=(4, 4))])
+
+    def shifted(pair, seed, **more):
+        np.random.seed(seed)
+        record = results(warm(), dataset="own", image_paths={"rgb": f"{pair}.png", "ir": f"{pair}.png"})
+        moved = TRANSFORMS.build({**step, **more})(record)["images"]["ir"]
+        return moved, np.random.random()
+
+    (first, number), (again, other_number) = shifted("a", 1), shifted("a", 2)
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, shifted("b", 1)[0]) and not np.array_equal(first, shifted("a", 1, name="x")[0])
+    assert number == np.random.RandomState(1).random() != other_number, "the state of the run is left alone"

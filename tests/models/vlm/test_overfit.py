@@ -108,9 +108,13 @@ def test_overfits_64_pairs_from_random_weights(thermal, tmp_path, capsys):
     exchanged = [row // PAIRS * PAIRS + (row + 1) % PAIRS for row in range(len(samples))]
     others = accuracy(model, chosen(images, exchanged), samples)
     with capsys.disabled():
-        gates = "" if model.residual is None else f", gates {model.residual.gates()}"
+        gates = (
+            ""
+            if model.residual is None
+            else f", gates {[round(float(gate), 3) for gate in model.residual.gates().values()]}"
+        )
         print(f"{thermal}: Acc@0.5 {reached:.3f}, with images exchanged {others:.3f}, {step} steps, "
-              f"{time.process_time() - cpu:.0f} CPU s, {time.monotonic() - began:.0f} s{gates}")  # fmt: skip
+              f"{time.process_time() - cpu:.0f} CPU s, {time.monotonic() - began:.0f} s, gates {gates}")  # fmt: skip
     assert reached >= 0.95
     assert others < 0.3
     if thermal == "residual":

@@ -75,6 +75,13 @@ def test_it_is_trained_and_tested_and_asked(name, mode, data, tmp_path, monkeypa
     result = find(Image.new("RGB", (64, 48), "grey"), Image.new("L", (64, 48), 90), "the red car")
     assert len(result.boxes_xyxy) or any("no prediction" in warning for warning in result.warnings)
 
+    if mode == "residual":
+        without = find(Image.new("RGB", (64, 48), "grey"), None, "the red car")
+        assert without.boxes_xyxy.tolist() == result.boxes_xyxy.tolist()  # the image above is of one grey level
+        assert [text for text in without.warnings if "prediction" in text] == [
+            text for text in result.warnings if "prediction" in text
+        ]
+
     # A folder that has moved is looked for below pretrain_weights; nothing else takes its place.
     monkeypatch.chdir(tmp_path)
     shutil.move(base, tmp_path / "pretrain_weights" / "base")
@@ -106,3 +113,22 @@ def test_resumed_and_on_two_processes(data, tmp_path):
     assert run_tool("train.py", "configs/vlm/qwen3_vl_8b_residual.py", *arguments) == 0
     resumed = load_file(tmp_path / "first" / "epoch_2.pth")["state_dict"]
     assert all(torch.equal(resumed[key], tensor) for key, tensor in once.items())
+
+
+@pytest.mark.slow
+def test_a_residual_begins_as_the_rgb_checkpoint_that_it_is_loaded_from(data, tmp_path):
+    values = {**options(data, tiny.save("Qwen3VL", tmp_path / "base")), "param_scheduler": [], "lora_dropout": 0.0}
+    rgb, both = "configs/vlm/qwen3_vl_8b_rgb_lora.py", "configs/vlm/qwen3_vl_8b_residual.py"
+    assert (
+        run_tool("train.py", rgb, "--work-dir", tmp_path / "rgb", "--cfg-options", *words({**values, "lr": 0.01})) == 0
+    )
+    start = ("--load-from", tmp_path / "rgb" / "best.pth")
+    arguments = ("--work-dir", tmp_path / "both", *start, "--cfg-options", *words({**values, "lr": 0.0}))
+    assert run_tool("train.py", both, *arguments) == 0
+    for name in ("rgb", "both"):
+        checkpoint = tmp_path / name / "epoch_1.pth"
+        assert run_tool("test.py", "--load-from", checkpoint, "--work-dir", tmp_path / f"{name}_test") == 0
+    rows = [
+        json.loads((tmp_path / f"{name}_test" / "predictions.json").read_text())["rows"] for name in ("rgb", "both")
+    ]
+    assert rows[0] == rows[1]

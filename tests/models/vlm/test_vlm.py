@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 
 import rgbtvg.models  # noqa: F401
+from rgbtvg.engine import load_config
+from rgbtvg.engine.hooks.activation_checkpointing_hook import enable_activation_checkpointing
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.models.adapters import AdaptedLinear, LowRank
 from rgbtvg.models.general import prompts, writers
@@ -150,10 +152,14 @@ def test_without_adapters_it_is_the_plain_model(name, folders):
     assert torch.equal(model.general.model.generate(**batch, **options), by_hand.generate(**batch, **options))
 
 
-@pytest.mark.parametrize("trained", [False, True], ids=["fresh", "trained"])
+@pytest.mark.parametrize(
+    ("trained", "bf16"),
+    [(False, False), (True, False), pytest.param(True, True, marks=pytest.mark.slow)],
+    ids=["fresh", "trained", "trained, bfloat16"],
+)
 @pytest.mark.parametrize("name", EACH)
-def test_without_thermal_it_is_bitwise_the_rgb_model(name, trained, folders):
-    rgb, both = build(folders[name], name), build(folders[name], name, "residual")
+def test_without_thermal_it_is_bitwise_the_rgb_model(name, trained, bf16, folders):
+    rgb, both = build(folders[name], name, bf16=bf16), build(folders[name], name, "residual", bf16=bf16)
     if trained:
         as_if_trained(both)
     rgb.load_state_dict({key: value for key, value in both.state_dict().items() if not key.startswith("residual.")})
@@ -217,6 +223,29 @@ def test_checkpoints_hold_what_learns_and_the_hash_of_the_base(folders, tmp_path
     rgb = {key: value for key, value in state.items() if not key.startswith("residual.")}
     with pytest.raises(CheckpointError, match=r"trained on a base model with SHA-256 .* name the folder of the same"):
         other.load_state_dict(rgb)
+
+
+def test_checkpointed_layers_give_the_same_gradients(folders):
+    lists = load_config("configs/vlm/qwen3_vl_8b_residual.py").activation_checkpointing
+    models = [build(folders["Qwen3VL"], thermal="residual") for _ in range(2)]
+    enable_activation_checkpointing(models[1], lists)
+    for model in models:
+        as_if_trained(model)
+        model.train()(images(), samples(), mode="loss")["loss_answer"].backward()
+    for (name, first), second in zip(models[0].named_parameters(), models[1].parameters(), strict=True):
+        assert (first.grad is None) == (not first.requires_grad)
+        if first.grad is not None:
+            torch.testing.assert_close(second.grad, first.grad, msg=name)
+
+
+def test_the_answer_is_about_the_image_that_the_model_sees(folders, monkeypatch):
+    model, seen = build(folders["Qwen3VL"], thermal="residual"), []
+    monkeypatch.setattr(type(model.general), "answer_loss", lambda self, batch, pictures, boxes: seen.extend(boxes))
+    (sample,) = samples(1)
+    sample.set_metainfo(dict(frame=Frame().scaled(2, 2).mirrored(64)))
+    logged = model(images(1), [sample], mode="loss")
+    assert seen[0].tolist() == [[4, 12, 44, 80]]
+    assert logged["thermal_gate_0"] == logged["thermal_gate_2"] == 0
 
 
 def test_frozen_parts_are_in_bfloat16_and_full_parts_in_float32(folders):

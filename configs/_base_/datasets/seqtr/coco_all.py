@@ -32,6 +32,7 @@ train_dataloader = dict(
     dataset=dict(
         mixture,
         pipeline="$train_pipeline",
+        leave_out="$leave_out",
         sources={name: dict(type="SeqTRInstances", dataset=name, split="train") for name in test_splits},
         expressions="$expressions",
     ),
