@@ -25,7 +25,7 @@ LEFT_OUT = {
     r"tests.evaluation.coverage": "simulates for minutes",
     r"-m pytest": "tests a method that the reader adds",
     r"dev/miniatures.py": "pre-trains encoders for minutes",
-    r"dev/experiments.py": "writes a page of this repository; a test compares it",
+    r"dev/(experiments|model_index).py": "writes a page of this repository; a test compares it",
     r"make_synthetic.py": "has made the set of this test",
     r"\.\.\.|…": "is a pattern of a command",
 }
