@@ -14,9 +14,8 @@ from typing import Any
 
 import yaml
 
-from rgbtvg.commands.configs import description
 from rgbtvg.engine import load_config
-from rgbtvg.engine.config_files import CONFIGS, shipped_configs
+from rgbtvg.engine.config_files import CONFIGS, description, shipped_configs
 from rgbtvg.errors import ConfigError
 from rgbtvg.structures import MODALITY_STREAMS
 
