@@ -8,7 +8,7 @@ batch_size = 16
 random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
 stages = [
-    dict(epochs=4, lr=1e-3, max_layer=0),
+    dict(epochs=2, lr=1e-3, max_layer=0),
     dict(epochs=2, lr=8e-4, max_layer=1, text_max_layer=2),
     dict(epochs=1, lr=5e-4, max_layer=2, text_max_layer=2),
     dict(epochs=1, lr=2e-4, max_layer=3),

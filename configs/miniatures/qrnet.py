@@ -9,7 +9,7 @@ random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
 max_epochs = 6
 lr = 1e-3
-param_scheduler = [dict(type="MultiStepLR", by_epoch=True, milestones=[5, 7], gamma=0.1)]
+param_scheduler = [dict(type="MultiStepLR", by_epoch=True, milestones=[4], gamma=0.1)]
 model = dict(
     image_encoder="$swin_image",
     text_encoder="$bert_text",

@@ -6,7 +6,6 @@ rgbtvg configs hivg_b16 --copy my_hivg.py
 """
 
 import argparse
-import ast
 from pathlib import Path
 
 from rgbtvg.errors import ConfigError
@@ -26,7 +25,7 @@ def main() -> None:
     if args.copy:
         copy(args.words, args.copy)
         return
-    from rgbtvg.engine.config_files import CONFIGS, shipped_configs
+    from rgbtvg.engine.config_files import CONFIGS, description, shipped_configs
 
     rows = {str(file.relative_to(CONFIGS)): description(file) for file in shipped_configs().values()}
     found = {
@@ -51,8 +50,3 @@ def copy(words: list[str], target: Path) -> None:
         raise ConfigError(f"{target} exists: name another file")
     target.write_text(load_config(words[0]).pretty_text, encoding="utf-8")
     print(f"wrote {target}")
-
-
-def description(file: Path) -> str:
-    """First line of a config's docstring."""
-    return (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n")[0]

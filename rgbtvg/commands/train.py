@@ -23,6 +23,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="seed, in place of the config's")
     parser.add_argument("--deterministic", action="store_true", help="only deterministic GPU kernels")
     parser.add_argument("--auto-scale-lr", action="store_true", help="scale the learning rate by the real batch size")
+    parser.add_argument("--quiet", action="store_true", help="show warnings and the last three lines only")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
     add_cfg_options(parser)
     return parse(parser)
@@ -44,4 +45,5 @@ def main() -> None:
         auto_scale_lr=args.auto_scale_lr,
         launcher=args.launcher,
         overwrite=args.overwrite,
+        quiet=args.quiet,
     )

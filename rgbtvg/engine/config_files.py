@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 from pathlib import Path
 
@@ -44,3 +45,8 @@ def find_config(path: str | Path) -> Path:
 def _shown(file: Path) -> str:
     """A file as a user types it: shipped configs begin with ``configs/``."""
     return str(file.relative_to(CONFIGS.parent)) if file.is_relative_to(CONFIGS) else str(file)
+
+
+def description(file: Path) -> str:
+    """First line of a config's docstring."""
+    return (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n")[0]

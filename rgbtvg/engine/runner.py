@@ -21,6 +21,7 @@ from torch import nn
 from rgbtvg.engine.acceleration import accelerate, prefer_fused
 from rgbtvg.engine.checkpoint_config import building
 from rgbtvg.engine.config import RunConfig, override
+from rgbtvg.engine.console import console, quieten
 from rgbtvg.engine.hooks.activation_checkpointing_hook import ActivationCheckpointingHook
 from rgbtvg.engine.hooks.exact_resume_hook import CheckedStateHook
 from rgbtvg.engine.hooks.termination_hook import TerminationHook, stopped_by
@@ -91,6 +92,7 @@ class GroundingRunner(WritesConfig, LogsAsConfigured, ResumesOrSaysWhy, Runner):
         for handler in logger.handlers:
             if not isinstance(handler, logging.FileHandler):
                 handler.addFilter(lambda record: not str(record.msg).startswith(LOG_FILE_ONLY))
+        quieten(logger)
         return logger
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
@@ -141,6 +143,7 @@ def train(
     auto_scale_lr: bool = False,
     launcher: str = "none",
     overwrite: bool = False,
+    quiet: bool = False,
 ) -> Runner:
     """Train a config.
 
@@ -155,6 +158,7 @@ def train(
         auto_scale_lr: scale the learning rate by the real batch size over the config's ``base_batch_size``.
         launcher: ``'none'``, ``'pytorch'`` (torchrun) or ``'slurm'``.
         overwrite: replace the training that the work dir holds.
+        quiet: show warnings and the last three lines only; the log file has everything.
 
     Raises:
         RGBTVGError: what the user can act on, in a sentence.
@@ -162,7 +166,7 @@ def train(
     """
     if reads_own_weights(config):
         raise ConfigError(f"{config.model['type']} is only tested: use tools/test.py")
-    with locked(config.work_dir):
+    with locked(config.work_dir), console(quiet):
         newest = newest_checkpoint(config.work_dir) if resume is True and not overwrite else resume
         if not overwrite and resume is not True and not _is_in(config.work_dir, resume):
             refuse_used(config.work_dir)
@@ -171,6 +175,7 @@ def train(
         if checkpoint and not Path(str(checkpoint)).is_file():
             raise CheckpointError(f"no such checkpoint: {checkpoint}")
         runner = build_runner(config)
+        quieten(runner.logger)
         if newest:
             # Not in the config: a run of the written config starts where this run started.
             runner._load_from, runner._resume = str(newest), True

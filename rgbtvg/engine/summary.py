@@ -9,6 +9,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from rgbtvg.cli import command_words
+from rgbtvg.engine.console import is_quiet
 from rgbtvg.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
 from rgbtvg.engine.work_dir import BEST, noted_checkpoint
 
@@ -25,21 +26,28 @@ def say_end(runner: Runner, done: bool) -> None:
     """
     if not is_main_process():
         return
+    for line in end_lines(runner, done):
+        runner.logger.info(line)
+        if is_quiet():
+            print(line, flush=True)
+
+
+def end_lines(runner: Runner, done: bool) -> list[str]:
+    """The lines of :func:`say_end`."""
     folder = Path(runner.work_dir)
     last, best = noted_checkpoint(folder), folder / BEST
     if last is None and not best.is_file():
-        runner.logger.info("Nothing was saved: the run ended before its first checkpoint")
-        return
+        return ["Nothing was saved: the run ended before its first checkpoint"]
     hub = runner.message_hub
     score, epoch = hub.get_info("best_score"), hub.get_info("best_epoch")
     metric = next((hook.key_indicators[0] for hook in runner.hooks if _chooses_best(hook)), "score")
     if score is None or not best.is_file():
-        runner.logger.info("Best: none yet, no validation has chosen one")
+        chosen = "Best: none yet, no validation has chosen one"
     else:
-        runner.logger.info(f"Best: {metric} {score:.4f} at epoch {epoch}, {best}")
-    runner.logger.info(f"Last checkpoint: {last or 'none'}")
+        chosen = f"Best: {metric} {score:.4f} at epoch {epoch}, {best}"
     tested = best if best.is_file() or last is None else last
-    runner.logger.info(f"Next: {test_command(tested) if done else resume_command()}")
+    following = test_command(tested) if done else resume_command()
+    return [chosen, f"Last checkpoint: {last or 'none'}", f"Next: {following}"]
 
 
 def test_command(checkpoint: Path) -> str:

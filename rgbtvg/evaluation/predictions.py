@@ -117,7 +117,8 @@ def find_predictions(path: str | Path) -> Path:
     if not path.is_dir():
         return path
     found = sorted(path.rglob(FILE_NAME)) or sorted(path.rglob(f"*_{FILE_NAME}"))
-    if len(found) != 1:
-        what = "no" if not found else f"{len(found)} files named"
-        raise DataError(f"The folder {path} has {what} {FILE_NAME} below it: name the file itself.")
+    if not found:
+        raise DataError(f"The folder {path} has no {FILE_NAME} below it: test the run first (tools/test.py).")
+    if len(found) > 1:
+        raise DataError(f"The folder {path} has {len(found)} files named {FILE_NAME} below it: name the file itself.")
     return found[0]

@@ -23,12 +23,13 @@ LEFT_OUT = {
     r"web_demo.py|data/review.py|data/browse.py (?!.*--sheet)": "serves pages until it is stopped",
     r"analysis/benchmark.py": "measures full-size models for minutes",
     r"tests.evaluation.coverage": "simulates for minutes",
+    r"-m pytest": "tests a method that the reader adds",
     r"dev/miniatures.py": "pre-trains encoders for minutes",
-    r"dev/experiments.py": "writes a page of this repository; a test compares it",
+    r"dev/(experiments|model_index).py": "writes a page of this repository; a test compares it",
     r"make_synthetic.py": "has made the set of this test",
     r"\.\.\.|…": "is a pattern of a command",
 }
-LACKING = re.compile(r"[Nn]o such|missing|cannot|not found|there (is|are) no|needs|does not exist|put |is no folder")
+LACKING = re.compile(r"[Nn]o such|missing|cannot|not found|(is|are|has) no|needs|does not exist|put ")
 SMALL = ["max_epochs=1", "batch_size=8", "num_workers=0", "persistent_workers=False"]
 COMMANDS = {
     re.sub(r"(sweep\.py .*) --dry-run", r"\1", command): page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from unittest import mock
 
 import pytest
@@ -77,6 +78,8 @@ def test_the_progress_bar_shows_a_loss_without_a_warning(recwarn):
     hook.progress, hook.tasks = mock.Mock(), {"train": 0}
     runner = mock.Mock(epoch=0, max_epochs=2, iter=0)
     runner.message_hub.log_scalars = {"train/loss": HistoryBuffer([1.5], [1])}
+    runner.message_hub.get_info.return_value = 0.8512
     hook.after_train_iter(runner, 0, outputs={"loss": torch.tensor(2.5, requires_grad=True) * 1})
-    assert hook.progress.update.call_args.kwargs["note"] == "epoch 1/2  loss 1.500"
+    note = hook.progress.update.call_args.kwargs["note"]
+    assert re.fullmatch(r"epoch 1/2  loss 1\.500  best 0\.851  \d+\.\d GB", note)
     assert not recwarn.list

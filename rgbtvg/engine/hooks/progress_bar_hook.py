@@ -1,24 +1,30 @@
-"""A progress bar on a terminal, and none in a file."""
+"""A progress bar on a terminal, and none in a file or a quiet run."""
 
 from __future__ import annotations
 
 import atexit
 import logging
+import resource
 import sys
 from typing import Any
 
+import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rgbtvg.engine.console import is_quiet
 from rgbtvg.registry import HOOKS
 
 
 @HOOKS.register_module()
 class ProgressBarHook(Hook):
-    """A bar for the whole training, one for every validation and test; log lines go by above it."""
+    """A bar for the whole training, one for every validation and test; log lines go by above it.
+
+    Beside the bar: steps, time gone and to go, epoch, last logged loss, best score of the validations, peak memory.
+    """
 
     def __init__(self) -> None:
         self.progress: Progress | None = None
@@ -28,7 +34,7 @@ class ProgressBarHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Open the display where there is one."""
         console = Console()
-        if not (is_main_process() and console.is_terminal):
+        if is_quiet() or not (is_main_process() and console.is_terminal):
             return
         columns = (
             TextColumn("{task.description}"),
@@ -71,7 +77,9 @@ class ProgressBarHook(Hook):
         if self.progress is not None:
             history = runner.message_hub.log_scalars.get("train/loss")
             loss = "" if history is None else f"  loss {history.current():.3f}"  # the last one in the log
-            note = f"epoch {runner.epoch + 1}/{runner.max_epochs}{loss}"
+            best = runner.message_hub.get_info("best_score")
+            score = "" if best is None else f"  best {best:.3f}"
+            note = f"epoch {runner.epoch + 1}/{runner.max_epochs}{loss}{score}  {memory()}"
             self.progress.update(self.tasks["train"], completed=runner.iter + 1, note=note)
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
@@ -92,3 +100,11 @@ class ProgressBarHook(Hook):
     def _begin(self, name: str, total: int, completed: int = 0) -> None:
         if self.progress is not None:
             self.tasks[name] = self.progress.add_task(name, total=total, completed=completed, note="")
+
+
+def memory() -> str:
+    """Peak memory of the GPU, or of this process where there is none."""
+    if torch.cuda.is_available():
+        return f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GB"
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return f"{kilobytes / 2**20:.1f} GB"

@@ -1,0 +1,35 @@
+"""model-index.yml and docs/models.md are in step with the configs and the measured results."""
+
+import json
+
+import pytest
+import yaml
+
+from tools.dev.model_index import INDEX, MEASURED, PAGE, ROOT, index_text, page_text
+
+COMMAND = "run python tools/dev/model_index.py"
+
+
+@pytest.mark.slow
+def test_index_and_page_are_in_step():
+    assert INDEX.read_text(encoding="utf-8") == index_text(), COMMAND
+    assert PAGE.read_text(encoding="utf-8") == page_text(), COMMAND
+
+
+def test_every_entry_names_what_exists():
+    index = yaml.safe_load(INDEX.read_text(encoding="utf-8"))
+    collections = {collection["Name"]: collection for collection in index["Collections"]}
+    for collection in collections.values():
+        assert (ROOT / collection["README"]).exists()
+        assert (ROOT / collection.get("Code", {}).get("URL", ".")).exists()
+    for model in index["Models"]:
+        assert (ROOT / model["Config"]).exists() and model["In Collection"] in collections, model["Name"]
+
+
+def test_every_measured_result_is_in_the_index():
+    index = yaml.safe_load(INDEX.read_text(encoding="utf-8"))
+    shown = {model["Config"]: model.get("Results", []) for model in index["Models"]}
+    for file in MEASURED.glob("*.json"):
+        run = json.loads(file.read_text(encoding="utf-8"))
+        found = [result for result in shown[f"configs/{run['config']}"] if result["Command"] == run["command"]]
+        assert found and found[0]["Metrics"] == run["metrics"], file.name
