@@ -38,6 +38,7 @@ def make(name: str, work_dir: Path, folder: Path) -> dict[str, Any]:
     from rgbtvg.engine.work_dir import newest_checkpoint
 
     config = CONFIGS / f"{name}.py"
+    resumed = newest_checkpoint(work_dir) is not None
     start, cpu_start = time.monotonic(), time.process_time()
     runner = train(load_config(config, {}, work_dir), resume=True)
     checkpoint = newest_checkpoint(work_dir)
@@ -55,8 +56,8 @@ def make(name: str, work_dir: Path, folder: Path) -> dict[str, Any]:
         "data": json.loads((DATA / "manifest.json").read_text(encoding="utf-8")),
         "command": f"python tools/dev/miniatures.py {name}",
         "steps": runner.iter,
-        "seconds": round(time.monotonic() - start),
-        "cpu_seconds": round(time.process_time() - cpu_start),
+        "seconds": None if resumed else round(time.monotonic() - start),
+        "cpu_seconds": None if resumed else round(time.process_time() - cpu_start),
         "parameters": sum(tensor.numel() for tensor in kept.values()),
         "bytes": path.stat().st_size,
         "probe": scores,

@@ -143,11 +143,18 @@ def test_without_adapters_it_is_the_plain_model(name, folders):
                 plain.weight, plain.bias = child.weight, child.bias
                 setattr(module, key, plain)
     by_hand = getattr(transformers, model.general.model_class).from_pretrained(folders[name]).eval()
+    by_hand.requires_grad_(False)
     picture = [(Image.new("RGB", (64, 48), "red"),), (Image.new("RGB", (64, 48), "green"),)]
     batch = model.general.inputs(picture, model.general.asked(EXPRESSIONS[:2], prompts.note("rgb")))
     decoder = {"decoder_input_ids": torch.tensor([[3], [3]])} if name == "Florence2" else {}
     with torch.no_grad():
-        assert torch.equal(model.general.model(**batch, **decoder).logits, by_hand(**batch, **decoder).logits)
+        logits, plain = (part(**batch, **decoder).logits for part in (model.general.model, by_hand))
+    if name == "Florence2":  # its logits differ in the last bit
+        torch.testing.assert_close(logits, plain, atol=1e-6, rtol=0)
+    else:
+        assert torch.equal(logits, plain)
+    # Florence-2's own settings force an end at the longest length; here every search is plain greedy.
+    by_hand.generation_config = model.general.model.generation_config
     options = dict(max_new_tokens=8, do_sample=False)
     assert torch.equal(model.general.model.generate(**batch, **options), by_hand.generate(**batch, **options))
 
