@@ -22,6 +22,7 @@ from rgbtvg.apis.web_answers import (
     history_rows,
     notes_html,
 )
+from rgbtvg.datasets.image_files import read_image
 from rgbtvg.errors import DataError, RGBTVGError
 from rgbtvg.jpeg import jpeg_url
 from rgbtvg.structures import STREAM_TITLES
@@ -267,7 +268,7 @@ def _snippet(streams: tuple[str, ...]) -> str:
 
 def _example_cards(pairs: list[tuple[Path, Path, str]]) -> Markup:
     cards = Markup().join(
-        card_html(number, [jpeg_url(Image.open(path)) for path in images], expression)
+        card_html(number, [jpeg_url(read_image(path)[0]) for path in images], expression)
         for number, (*images, expression) in enumerate(pairs)
     )
     return Markup('<div class="cards small">{}</div>').format(cards)

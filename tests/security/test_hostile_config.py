@@ -221,7 +221,7 @@ def test_a_key_is_a_name(world, honest, key, place, capfd):
         "model": values["model"]["fusion"],
         "test_dataloader.dataset": values["test_dataloader"]["dataset"],
         "test_evaluator": values["test_evaluator"],
-        "pipeline": values["test_pipeline"][1],
+        "pipeline": next(step for step in values["test_pipeline"][1:] if isinstance(step, dict)),
     }
     parts[place][key] = 1
     status, _ = attack(world, format_config(values), honest[1])
@@ -298,8 +298,11 @@ def test_a_dataset_is_not_looked_for_next_to_the_checkpoint(world, honest):
     (folder / "refcoco_plus.py").write_text("import pathlib\npathlib.Path('ran').touch()\n")
     (world / "mine.py").write_text("import pathlib\npathlib.Path('ran').touch()\n")
     path = write(world, honest[0], honest[1])
+    (folder / "hostile.py").write_text("import pathlib\npathlib.Path('ran').touch()\n")
     with pytest.raises(RGBTVGError, match="no dataset config is called"):
-        config_from_checkpoint(path, {"data": "refcoco_plus"})
+        config_from_checkpoint(path, {"data": "hostile"})
+    shipped = config_from_checkpoint(path, {"data": "refcoco_plus"})
+    assert shipped.test_dataloader["dataset"]["dataset"] == "unc+"
     assert not (world / "ran").exists()
 
 
