@@ -14,7 +14,9 @@ from rgbtvg.datasets.image_files import read_image
 from rgbtvg.errors import DataError
 from rgbtvg.visualization.drawing import displayed
 from rgbtvg.web import (
+    TOGGLE_BOXES,
     PageServer,
+    Refused,
     gradio_module,
     jpeg_response,
     key_script,
@@ -23,7 +25,6 @@ from rgbtvg.web import (
     released,
     shown_error,
 )
-from rgbtvg.web.guard import Refused
 
 if TYPE_CHECKING:
     import fastapi
@@ -124,13 +125,13 @@ class ReviewServer(PageServer):
                 js = _STOP_EDITING if name == "cancel" else None
                 released(buttons[name].click(_told(action), inputs, shown, js=js, api_name=name, **_QUIET))
             released(buttons["edit"].click(None, js=_START_EDITING, api_visibility="private"))
-            released(buttons["box"].click(None, js=_TOGGLE_BOX, api_visibility="private"))
+            released(buttons["box"].click(None, js=TOGGLE_BOXES, api_visibility="private"))
             zoom = buttons["zoom"].click(lambda on: not on, zoomed, zoomed, api_visibility="private", **_QUIET)
             released(zoom.then(_told(self._show), inputs, shown, api_visibility="private", **_QUIET))
             edit = partial(self._decide, "edit")
             saved = editor.submit(_told(edit), [*inputs, editor], shown, api_name="edit", **_QUIET)
             saved.success(None, js=_STOP_EDITING, api_visibility="private")
-            page.load(_told(self._first_open), zoomed, shown, api_visibility="private", **_QUIET)
+            page.load(_told(partial(self._go_on, -1)), zoomed, shown, api_visibility="private", **_QUIET)
         return page
 
     def _show(self, place: int, zoomed: bool = False, message: str = "") -> Shown:
@@ -157,20 +158,12 @@ class ReviewServer(PageServer):
         return self._go_on(place, zoomed)
 
     def _go_on(self, place: int, zoomed: bool = False) -> Shown:
-        """The next record that is open, or this one again if none is."""
-        following = self._next_open(place)
-        return self._show(place, zoomed, ALL_DECIDED) if following is None else self._show(following, zoomed)
-
-    def _next_open(self, place: int) -> int | None:
+        """The next record that is open, or this one again if none is; the search begins at the first for place -1."""
         records = self.review.records
         for candidate in (*range(place + 1, len(records)), *range(place)):
             if records[candidate]["sample_id"] not in self.review.decisions:
-                return candidate
-        return None
-
-    def _first_open(self, zoomed: bool = False) -> Shown:
-        following = self._next_open(-1)
-        return self._show(0, zoomed, ALL_DECIDED) if following is None else self._show(following, zoomed)
+                return self._show(candidate, zoomed)
+        return self._show(max(place, 0), zoomed, ALL_DECIDED)
 
     def _step(self, by: int, place: int, zoomed: bool = False) -> Shown:
         if not 0 <= place + by < len(self.review.records):
@@ -194,7 +187,6 @@ _START_EDITING = (
     "setTimeout(() => document.querySelector('#editor textarea, #editor input').focus(), 50); }"
 )
 _STOP_EDITING = "(...given) => { delete document.body.dataset.editing; return given; }"
-_TOGGLE_BOX = "() => { document.body.toggleAttribute('data-no-boxes'); }"
 
 
 def _told(action: Callable[..., Shown]) -> Callable[..., Shown]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from PIL import Image
 
 from rgbtvg.apis.inferencer import GroundingInferencer
 from rgbtvg.apis.result import GroundingResult
+from rgbtvg.evaluation.table import formatted_table
 from rgbtvg.structures import STREAM_TITLES
 from rgbtvg.visualization import draw_boxes, overlay_heat, overlay_mask
 from rgbtvg.visualization.drawing import PREDICTION
@@ -108,14 +107,14 @@ def attention_maps(find: GroundingInferencer, result: GroundingResult) -> list[t
 
 def downloads_html(results: Sequence[GroundingResult]) -> Markup:
     """Links that save the results as JSON and CSV; the files are in the links."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["expression", "score", "x0", "y0", "x1", "y1"])
-    for result in results:
-        for score, box in zip(result.scores.tolist(), result.boxes_xyxy.tolist(), strict=True):
-            writer.writerow([result.expression, score, *box])
+    rows = [
+        [result.expression, str(score), *map(str, box)]
+        for result in results
+        for score, box in zip(result.scores.tolist(), result.boxes_xyxy.tolist(), strict=True)
+    ]
+    table = formatted_table("csv", ["expression", "score", "x0", "y0", "x1", "y1"], rows)
     plain = json.dumps([result.to_dict() for result in results], indent=1)
-    files = {"boxes.json": ("application/json", plain), "boxes.csv": ("text/csv", table.getvalue())}
+    files = {"boxes.json": ("application/json", plain), "boxes.csv": ("text/csv", f"{table}\n")}
     links = Markup().join(
         Markup('<a download="{}" href="data:{};base64,{}">{}</a>').format(
             name, kind, base64.b64encode(text.encode()).decode(), f"Save {name}"

@@ -158,7 +158,7 @@ class GroundingDataset(BaseDataset):
 
     def _without_listed(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Records that no list of `leave_out` names; counts by split and rule are logged."""
-        rules = {row["id"]: row["reasons"][0]["check"] for path in self.leave_out for row in read_reasons(path)}
+        rules = {name: rule for path in self.leave_out for name, rule in read_reasons(path).items()}
         kept = [record for record in records if record["sample_id"] not in rules]
         for split in self.splits:
             of_split = [record["sample_id"] for record in records if record["split"] == split]

@@ -23,7 +23,7 @@ def accelerate(model: nn.Module) -> None:
         model: before DDP wraps it, whose buckets follow the layout of the parameters.
     """
     for part in model.modules():
-        if torch.cuda.is_available() and isinstance(part, CONVOLUTIONAL):
+        if isinstance(part, CONVOLUTIONAL) and torch.cuda.is_available():
             part.to(memory_format=torch.channels_last)
 
 

@@ -122,7 +122,9 @@ class GroundingFlexibleRunner(WritesConfig, LogsAsConfigured, ResumesOrSaysWhy, 
     def build_strategy(self, strategy: Any = None, **kwargs: Any) -> BaseStrategy:
         """MMEngine's entry, called before the config's default scope is set."""
         auto_scale_lr = accumulated(self._auto_scale_lr, self.cfg)
-        return super().build_strategy({"auto_scale_lr": auto_scale_lr, **strategy, "_scope_": SCOPE}, **kwargs)
+        built = super().build_strategy({"auto_scale_lr": auto_scale_lr, **strategy, "_scope_": SCOPE}, **kwargs)
+        quieten(built.logger)
+        return built
 
 
 def accumulated(auto_scale_lr: dict | None, config: Config) -> dict | None:
@@ -175,7 +177,6 @@ def train(
         if checkpoint and not Path(str(checkpoint)).is_file():
             raise CheckpointError(f"no such checkpoint: {checkpoint}")
         runner = build_runner(config)
-        quieten(runner.logger)
         if newest:
             # Not in the config: a run of the written config starts where this run started.
             runner._load_from, runner._resume = str(newest), True

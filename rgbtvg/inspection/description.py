@@ -64,8 +64,7 @@ class Fact:
     def text(self) -> str:
         if self.value is None:
             return "-"
-        digits = "d" if self.value == int(self.value) and self.unit != "%" else ".1f"
-        return f"{int(self.value) if digits == 'd' else self.value:{digits}}"
+        return f"{self.value:.{0 if self.value == int(self.value) and self.unit != '%' else 1}f}"
 
 
 @dataclass(frozen=True)
@@ -207,8 +206,7 @@ def facts_table(descriptions: Sequence[Description]) -> list[tuple[str, list[lis
     for description in descriptions:
         for fact in description.facts:
             keys.setdefault((fact.section, fact.name), fact)
-    order = list(dict.fromkeys(section for section, _ in keys))
-    sections: dict[str, list[list[str]]] = {section: [] for section in order}
+    sections: dict[str, list[list[str]]] = {}
     for (section, name), fact in keys.items():
         values = [description.value(section, name) for description in descriptions]
         cells = [Fact(section, name, value, fact.unit).text for value in values]
@@ -216,7 +214,7 @@ def facts_table(descriptions: Sequence[Description]) -> list[tuple[str, list[lis
             absent = 0.0 if fact.unit == "%" and values != [None, None] else None  # a category that one set lacks
             known = [absent if value is None else value for value in values]
             cells.append("-" if None in known else f"{known[1] - known[0]:+.1f}")  # type: ignore[operator]
-        sections[section].append([name, fact.unit, *cells])
+        sections.setdefault(section, []).append([name, fact.unit, *cells])
     return list(sections.items())
 
 

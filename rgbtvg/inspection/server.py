@@ -15,7 +15,9 @@ from rgbtvg.inspection.thumbnails import thumbnail
 from rgbtvg.inspection.views import View, raw_view
 from rgbtvg.web import (
     CARD_CLICK,
+    TOGGLE_BOXES,
     PageServer,
+    Refused,
     card_html,
     gradio_module,
     jpeg_response,
@@ -23,7 +25,6 @@ from rgbtvg.web import (
     pair_html,
     record_at,
 )
-from rgbtvg.web.guard import Refused
 
 if TYPE_CHECKING:
     import fastapi
@@ -173,7 +174,7 @@ class BrowseServer(PageServer):
             js="(part) => { document.body.style.setProperty('--blend', part / 100); }",
             show_progress="hidden",
         )
-        boxes.click(None, js="() => { document.body.toggleAttribute('data-no-boxes'); }")
+        boxes.click(None, js=TOGGLE_BOXES)
         for button, by in ((previous, -1), (following, 1)):
             button.click(partial(self._step, by), state, [state, viewer, text, stages], **quiet)
         close.click(lambda: gradio.Column(visible=False), None, viewer, **quiet)

@@ -14,6 +14,8 @@ WIDTH_ON_SCREEN = 600
 """Pixels that an image takes at about, for lines beside a box."""
 
 RELEASE = "() => rgbtvgReady()"
+TOGGLE_BOXES = "() => { document.body.toggleAttribute('data-no-boxes'); }"
+"""``js`` of a button that hides or shows the boxes of :func:`pair_html`."""
 CARD_CLICK = (
     "element.addEventListener('click', (event) => { const card = event.target.closest('[data-position]'); "
     "if (card) trigger('click', {position: Number(card.dataset.position)}); });"

@@ -9,7 +9,6 @@ import shutil
 import textwrap
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -17,36 +16,29 @@ from rgbtvg.datasets import COCORefs
 from rgbtvg.registry import DETECTION_READERS
 from tests.run_tool import run_tool
 
-CORPUS = Path(__file__).parent / "field"
+ROOT = Path(__file__).parents[2]
+PLACE = Path("tests/datasets/field")
+CORPUS = ROOT / PLACE
 SETS = sorted(path.parent.name for path in CORPUS.glob("*/outcome.json"))
-PAGE = Path(__file__).parents[2] / "docs" / "data_tools.md"
+PAGE = ROOT / "docs" / "data_tools.md"
 BEGIN, END = "<!-- sessions: written by tests/datasets/test_field_corpus.py -->\n", "<!-- end of sessions -->\n"
 
 
-def place(name: str, folder: Path) -> dict:
-    """A set of the corpus with its images."""
-    shutil.copytree(CORPUS / name, folder)
-    outcome = json.loads((folder / "outcome.json").read_text())
-    for number, (image, size) in enumerate(outcome["images"].items()):
-        path = folder / image
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if size == "side":
-            path.write_bytes(b"\0not an image")
-            continue
-        pixels = np.random.default_rng(number).integers(0, 255, (size[1], size[0]), np.uint8)
-        Image.fromarray(pixels).convert("RGB" if number < len(outcome["images"]) / 2 else "L").save(path)
-    return outcome
+def typed(name: str) -> str:
+    """The command of a set, as it is typed in the folder of the project."""
+    tool, source, *options = json.loads((CORPUS / name / "outcome.json").read_text())["command"]
+    return " ".join(["python", f"tools/data/{tool}.py", (PLACE / name / source).as_posix(), *options])
 
 
 def session(name: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> dict:
-    """Run the command of a set in its folder; what it printed is in ``printed``."""
-    outcome = place(name, folder / name)
-    monkeypatch.chdir(folder / name)
-    tool, source, *options = outcome["command"]
-    source = Path("..", name) if source == "." else source
-    extra = ["--workers", 1] if tool == "check" else []
-    status = run_tool(f"data/{tool}.py", source, *options, *extra)
+    """Run the command of a set in a folder that holds the corpus; what it printed is in ``printed``."""
+    shutil.copytree(CORPUS / name, folder / PLACE / name)
+    monkeypatch.chdir(folder)
+    _, tool, *arguments = typed(name).split()
+    extra = ["--workers", 1] if "check" in tool else []
+    status = run_tool(tool.removeprefix("tools/"), *arguments, *extra)
     printed = capsys.readouterr()
+    outcome = json.loads((CORPUS / name / "outcome.json").read_text())
     return {**outcome, "returned": status, "printed": printed.out + printed.err}
 
 
@@ -61,9 +53,8 @@ def test_the_page_shows_these_sessions(tmp_path, capsys, monkeypatch):
     lines = []
     for name in SETS:
         outcome = session(name, tmp_path, capsys, monkeypatch)
-        tool, source, *options = outcome["command"]
-        source = name if source == "." else f"{name}/{source}"
-        lines += [f"    $ python tools/data/{tool}.py {' '.join([source, *options])}", f"    {outcome['says']}", ""]
+        assert outcome["says"] in " ".join(outcome["printed"].split())
+        lines += [f"    $ {typed(name)}", f"    {outcome['says']}", ""]
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
     shown, after = rest.split(END)
     expected = "\n" + "\n".join(lines)
@@ -75,7 +66,7 @@ def test_the_page_shows_these_sessions(tmp_path, capsys, monkeypatch):
 
 def test_split_lists_of_any_encoding_name_their_images(tmp_path, capsys, monkeypatch):
     printed = session("split_lists", tmp_path, capsys, monkeypatch)["printed"]
-    rows = [json.loads(line) for line in (tmp_path / "split_lists" / "out.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert {row["modalities"]["rgb"]["path"]: row["split"] for row in rows} == {
         "Vis/night 1.png": "train",
         "Vis/3.5.am.png": "val",
@@ -86,7 +77,7 @@ def test_split_lists_of_any_encoding_name_their_images(tmp_path, capsys, monkeyp
 
 def test_side_files_are_never_taken_for_the_thermal_image(tmp_path, capsys, monkeypatch):
     session("other_extension", tmp_path, capsys, monkeypatch)
-    rows = [json.loads(line) for line in (tmp_path / "other_extension" / "out.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["modalities"] for row in rows] == [
         {"rgb": {"path": "rgb/day/1.jpg"}, "ir": {"path": "ir/day/1.png"}},
         {"rgb": {"path": "rgb/2.jpg"}, "ir": {"path": "ir/2.tif"}},

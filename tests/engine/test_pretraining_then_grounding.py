@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
 from rgbtvg.engine import load_config, train
+from tests.engine.synthetic import make_small, options_of
 
 NEW = "pretraining."
 
@@ -14,16 +14,7 @@ NEW = "pretraining."
 @pytest.mark.slow
 def test_grounding_starts_from_every_weight_of_the_pre_training(tmp_path):
     """At a learning rate of zero the grounding run ends with the weights that it started from."""
-    make_synthetic(tmp_path / "data", SyntheticSpec(train=16, val=8, test=8), workers=1, progress=False)
-    options = {
-        "data_root": str(tmp_path / "data"),
-        "split_root": str(tmp_path / "data/splits"),
-        "tokenizer": str(tmp_path / "data/tokenizer"),
-        "batch_size": 8,
-        "num_workers": 0,
-        "persistent_workers": False,
-        "max_epochs": 1,
-    }
+    options = options_of(make_small(tmp_path / "data", train=16, val=8, test=8), max_epochs=1)
     train(load_config("oneref_tiny_mrefm", options, tmp_path / "masked"))
     pretrained = _weights(tmp_path / "masked/epoch_1.pth")
     options |= {"lr": 0.0}

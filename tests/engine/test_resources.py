@@ -10,10 +10,10 @@ import pytest
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
 from rgbtvg.engine import load_config, train
 from rgbtvg.registry import HOOKS
 from tests.apis.conftest import QUICKSTART
+from tests.engine.synthetic import make_small, options_of
 
 PROCESS = Path("/proc/self")
 MEBIBYTE = 2**20
@@ -40,12 +40,8 @@ class Resources(Hook):
 @pytest.mark.parametrize("persistent", [True, False])
 def test_memory_and_open_files_stay_from_the_second_epoch_on(tmp_path, persistent):
     """The first epoch starts the workers, fills the caches and opens the logs."""
-    make_synthetic(tmp_path / "data", SyntheticSpec(train=48, val=8, test=8), workers=1, progress=False)
     options = {
-        "data_root": str(tmp_path / "data"),
-        "split_root": str(tmp_path / "data/splits"),
-        "tokenizer": str(tmp_path / "data/tokenizer"),
-        "batch_size": 8,
+        **options_of(make_small(tmp_path / "data", train=48, val=8, test=8)),
         "num_workers": 2,
         "persistent_workers": persistent,
         "max_epochs": 4,

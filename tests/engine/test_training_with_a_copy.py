@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from rgbtvg.checkpoints import load_file
-from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
 from rgbtvg.engine import load_config, train
 from rgbtvg.engine import test as run_test
 from tests.engine.processes import call
+from tests.engine.synthetic import make_small, options_of
 
 pytestmark = pytest.mark.slow
 COPY = "attention_balance.momentum."
@@ -19,23 +19,11 @@ COPY = "attention_balance.momentum."
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    make_synthetic(folder, SyntheticSpec(train=16, val=4, test=4), workers=1, progress=False)
-    return folder
+    return make_small(tmp_path_factory.mktemp("data"), train=16, val=4, test=4)
 
 
 def config(data: Path, work_dir: Path, modality: str):
-    options = {
-        "data_root": str(data),
-        "split_root": str(data / "splits"),
-        "tokenizer": str(data / "tokenizer"),
-        "modality": modality,
-        "batch_size": 8,
-        "num_workers": 0,
-        "persistent_workers": False,
-        "max_epochs": 2,
-    }
-    return load_config("attbalance_tiny", options, work_dir)
+    return load_config("attbalance_tiny", options_of(data, modality=modality, max_epochs=2), work_dir)
 
 
 def train_in_group(data: str, work_dir: str) -> None:

@@ -12,7 +12,7 @@ import argparse
 import inspect
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -37,6 +37,12 @@ def step_calls(config_path: str) -> list[str]:
     learning = [p for p in model.parameters() if p.requires_grad]
     optimizer = GuardedOptimWrapper(torch.optim.AdamW(learning, lr=1e-4))
     batch = random_batch(model.streams, config.image_size, config.max_length)
+    model.train_step(batch, optimizer)  # what is done once, such as imports, is no part of a step
+    return calls_during(lambda: model.train_step(batch, optimizer))
+
+
+def calls_during(action: Callable[[], object]) -> list[str]:
+    """``file:function`` of every call of ours while an action runs, files relative to the package."""
     package, calls = str(ROOT / "rgbtvg") + "/", []
 
     def note(frame: FrameType, event: str, _: Any) -> None:
@@ -44,10 +50,9 @@ def step_calls(config_path: str) -> list[str]:
         if event == "call" and code.co_filename.startswith(package) and not code.co_name.startswith("<"):
             calls.append(f"{code.co_filename.removeprefix(package)}:{qualified_name(frame)}")
 
-    model.train_step(batch, optimizer)  # what is done once, such as imports, is no part of a step
     sys.setprofile(note)
     try:
-        model.train_step(batch, optimizer)
+        action()
     finally:
         sys.setprofile(None)
     return calls

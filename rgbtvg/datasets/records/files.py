@@ -105,20 +105,20 @@ def read_raw_rows(path: Path) -> list[Any]:
     return rows
 
 
-def read_reasons(path: str | Path) -> list[dict[str, Any]]:
-    """Rows of a list of the data check: objects with an ``id`` and ``reasons``, each with the ``check`` that found it.
+def read_reasons(path: str | Path) -> dict[str, str]:
+    """Id -> first check that found the row, of a list of the data check.
 
     Raises:
         DataError: it is missing, or no such list.
     """
-    rows = []
+    checks = {}
     for number, line in enumerate(read_lines(path), start=1):
         try:
             row = json.loads(line)
-            rows.append({"id": str(row["id"]), "reasons": [{"check": str(one["check"])} for one in row["reasons"]]})
-            rows[-1]["reasons"][0]
-        except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+            first, *_ = (str(reason["check"]) for reason in row["reasons"])
+            checks[str(row["id"])] = first
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise DataError(
                 f"line {number} of {path} is no row of dropped.jsonl or uncertain.jsonl of tools/data/check.py"
             ) from error
-    return rows
+    return checks

@@ -8,7 +8,7 @@ Its scenes are drawn apart from those of train, val and test. It is one canonica
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,8 @@ def make_pretraining(
         DataError: ``out`` holds something else, or a set made with other arguments and ``overwrite`` is off.
     """
     spec = spec or PretrainingSpec()
-    expected = {"version": VERSION, "arguments": {**asdict(spec), "image_size": list(spec.image_size)}}
     workers = check_workers(workers)
-    return build_set(out, expected, ENTRIES, overwrite, lambda folder: _write_set(folder, spec, workers, progress))
+    return build_set(out, VERSION, spec, ENTRIES, overwrite, lambda folder: _write_set(folder, spec, workers, progress))
 
 
 def _write_set(folder: Path, spec: PretrainingSpec, workers: int, progress: bool) -> dict[str, Any]:

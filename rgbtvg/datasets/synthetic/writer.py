@@ -96,19 +96,21 @@ def make_synthetic(
         DataError: ``out`` holds something else, or a set made with other arguments and ``overwrite`` is off.
     """
     spec = spec or SyntheticSpec()
-    expected = {"version": GENERATOR_VERSION, "arguments": _arguments(spec)}
     workers = check_workers(workers)
-    return build_set(out, expected, ENTRIES, overwrite, lambda folder: _write_set(folder, spec, workers, progress))
+    return build_set(
+        out, GENERATOR_VERSION, spec, ENTRIES, overwrite, lambda folder: _write_set(folder, spec, workers, progress)
+    )
 
 
 def build_set(
-    out: str | Path, expected: dict, entries: set[str], overwrite: bool, write: Callable[[Path], dict]
+    out: str | Path, version: int, spec: Any, entries: set[str], overwrite: bool, write: Callable[[Path], dict]
 ) -> dict:
     """Build a set beside ``out`` and rename it, unless ``out`` holds it already; returns its manifest.
 
     Args:
         out: folder of the set.
-        expected: version and arguments that the manifest of the wanted set has.
+        version: of the generator.
+        spec: dataclass of its arguments, with an ``image_size``; the manifest keeps both.
         entries: names in the folder of such a set.
         overwrite: replace one that was made with other arguments.
         write: writes the set into a folder and returns the rest of its manifest.
@@ -117,6 +119,7 @@ def build_set(
         DataError: ``out`` holds something else, or a set made with other arguments and ``overwrite`` is off.
     """
     out = Path(out).absolute()
+    expected = {"version": version, "arguments": {**asdict(spec), "image_size": list(spec.image_size)}}
     manifest = _read_manifest(out)
     if manifest is not None and expected.items() <= manifest.items():
         return manifest
@@ -136,10 +139,6 @@ def read_extras(root: str | Path) -> list[dict]:
     """The records of ``extras.jsonl`` of a finished set, one per image: see `extras_record`."""
     with open(Path(root, "extras.jsonl"), encoding="utf-8") as file:
         return [json.loads(line) for line in file]
-
-
-def _arguments(spec: SyntheticSpec) -> dict:
-    return {**asdict(spec), "image_size": list(spec.image_size)}
 
 
 def _read_manifest(out: Path) -> dict | None:
