@@ -49,7 +49,7 @@ def plan(config: Config, report: Callable[[str], None], batch_sizes: Sequence[in
     )
     lists = list(config.get("activation_checkpointing") or ())
     figures: dict[str, Any] = dict(parts=parts, held=fixed, activations={})
-    one_layer = layer_bytes(config, lists)
+    one_layer = layer_bytes(config, model, lists)
     rows = []
     for batch_size in batch_sizes:
         plain = step_bytes(config, batch_size, ())
@@ -77,11 +77,11 @@ def parameters_by_part(model: VLMGrounder) -> dict[str, tuple[int, int, int]]:
     return parts
 
 
-def layer_bytes(config: Config, lists: Sequence[str]) -> int:
+def layer_bytes(config: Config, model: VLMGrounder, lists: Sequence[str]) -> int:
     """Bytes of one checkpointed layer that is recomputed, for one sample; the largest one of all lists of layers."""
     if not lists:
         return 0
-    plain, model = step_bytes(config, 1, ()), on_meta(config)
+    plain = step_bytes(config, 1, ())
     counts = {name: len(list(model.get_submodule(name).children())) for name in lists}
     return max((plain - step_bytes(config, 1, [name])) // count for name, count in counts.items())
 

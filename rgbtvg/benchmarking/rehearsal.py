@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -28,7 +26,7 @@ def on_meta(config: Config) -> VLMGrounder:
         ConfigError: it is none that can be planned.
     """
     with torch.device("meta"):
-        model = MODELS.build(copy.deepcopy(config.model.to_dict()))
+        model = MODELS.build(config.model.to_dict())
     if not isinstance(model, VLMGrounder) or not isinstance(model.general, QwenVL):
         raise ConfigError(f"only VLMGrounder with Qwen3VL or Qwen2_5VL can be planned, got {config.model.type}")
     return model.train()
@@ -49,17 +47,13 @@ def rehearse(model: VLMGrounder, batch_size: int) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1).float(), text[:, -ANSWER:].flatten())
 
 
-@contextmanager
-def _thermal(model: VLMGrounder, pictures: int) -> Iterator[None]:
+def _thermal(model: VLMGrounder, pictures: int) -> AbstractContextManager[None]:
     if model.residual is None:
-        context: Any = nullcontext()
-    else:
-        context = model.residual.shown(
-            vision_inputs(model.general, pictures),
-            lambda state: torch.ones(len(state), 1, dtype=torch.bool, device="meta"),
-        )
-    with context:
-        yield
+        return nullcontext()
+    return model.residual.shown(
+        vision_inputs(model.general, pictures),
+        lambda state: torch.ones(len(state), 1, dtype=torch.bool, device="meta"),
+    )
 
 
 def vision_inputs(writer: QwenVL, pictures: int) -> dict[str, Any]:

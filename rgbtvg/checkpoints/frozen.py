@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rgbtvg.checkpoints.initial import weights_in
 from rgbtvg.checkpoints.rules import unwrap
 from rgbtvg.errors import CheckpointError
 from rgbtvg.files import sha256_of
@@ -23,8 +24,6 @@ from rgbtvg.safe_load import load_file
 KEY = "frozen"
 """Where a checkpoint lists what it leaves out."""
 FOLDER = Path("pretrain_weights")
-WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
-"""What a directory in Hugging Face's layout has, in the order in which encoders read it."""
 
 _given: set[Path] = set()
 
@@ -153,8 +152,8 @@ def _weight_file(path: Any) -> Path | None:
     """The file of weights that an encoder reads from a path, if there is one."""
     if not isinstance(path, str):
         return None
-    places = (Path(path), *(Path(path, name) for name in WEIGHT_FILES))
-    return next((place for place in places if place.is_file()), None)
+    file = weights_in(Path(path)) if Path(path).is_dir() else Path(path)
+    return file if file.is_file() else None
 
 
 def _tensors(file: Path) -> dict[str, Tensor]:

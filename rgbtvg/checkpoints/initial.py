@@ -12,6 +12,15 @@ from rgbtvg.checkpoints.rules import unwrap
 from rgbtvg.errors import CheckpointError
 from rgbtvg.safe_load import load_file
 
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+"""Where a directory in Hugging Face's layout has its weights; the first one that is there counts."""
+
+
+def weights_in(folder: Path) -> Path:
+    """The file of weights in a directory of Hugging Face's layout, whether there is one or not."""
+    files = [folder / name for name in WEIGHT_FILES]
+    return next((file for file in files if file.is_file()), files[0])
+
 
 def read_initial_weights(path: str | Path, what: str) -> dict[str, Tensor]:
     """State dict of a file of initial weights.

@@ -33,36 +33,33 @@ class Border(NamedTuple):
     """Part of the side that it takes."""
 
 
-def find_borders(grey: Pixels) -> list[Border]:
-    """Black bars or wedges (H, W) along a side whose inner edge is straight.
+def find_borders(grey: Pixels) -> tuple[list[Border], NDArray[np.bool_]]:
+    """Black bars or wedges along a side whose inner edge is straight, and where the image is empty.
 
     A clipped cold sky touches the top as well; its edge follows the roofs, and it is left alone.
-    """
-    return [
-        border for side, depth in _black_runs(grey) if (border := _straight_border(side, depth, _length(grey, side)))
-    ]
-
-
-def border_mask(grey: Pixels) -> NDArray[np.bool_]:
-    """(H, W), True at the black borders of a warped image; everywhere in an image that is black or uniform.
 
     What a warp leaves is convex. Where the pixels that no black run from a side reaches fill their convex hull, all
-    outside it is border; dark objects that touch the border are not. Otherwise the borders of :func:`find_borders` are.
+    outside it is empty; dark objects that touch the border are not. Otherwise the bars and wedges are.
+
+    Returns:
+        Borders, and (H, W), True where empty: everywhere in an image that is black or uniform, which has no borders.
     """
     if grey.max() <= BLACK or grey.max() == grey.min():
-        return np.ones(grey.shape, dtype=bool)
+        return [], np.ones(grey.shape, dtype=bool)
+    borders = []
     reached, straight = np.zeros((2, *grey.shape), dtype=bool)
     for side, depth in _black_runs(grey):
-        run = np.arange(_length(grey, side))[:, None] < depth
+        run = np.arange(len(_from_side(grey, side)))[:, None] < depth
         _from_side(reached, side)[run] = True
-        if _straight_border(side, depth, len(run)) is not None:
+        if border := _straight_border(side, depth, len(run)):
+            borders.append(border)
             _from_side(straight, side)[run] = True
     if not reached.any():
-        return reached
+        return borders, reached
     hull, filled = _hull_of_largest_part(~reached)
     if filled < LEAST_FILLED:
-        return straight
-    return ~hull if (~hull).mean() >= LEAST_AREA else np.zeros_like(hull)
+        return borders, straight
+    return borders, ~hull if (~hull).mean() >= LEAST_AREA else np.zeros_like(hull)
 
 
 def _hull_of_largest_part(mask: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], float]:
@@ -80,15 +77,8 @@ def _from_side(image: NDArray, side: str) -> NDArray:
     return {"top": image, "bottom": image[::-1], "left": image.T, "right": image.T[::-1]}[side]
 
 
-def _length(image: NDArray, side: str) -> int:
-    """Pixels from a side to the opposite one."""
-    return len(_from_side(image, side))
-
-
 def _black_runs(grey: Pixels) -> Iterator[tuple[str, NDArray[np.int64]]]:
     """Side -> how deep the black run is that begins at each of its places; all of it where nothing is bright."""
-    if grey.max() <= BLACK:
-        return
     bright = grey > BLACK
     for side in ("top", "bottom", "left", "right"):
         view = _from_side(bright, side)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from rgbtvg.datasets.image_files import read_image
-from rgbtvg.datasets.thermal_borders import Border, border_mask, find_borders
+from rgbtvg.datasets.thermal_borders import Border, find_borders
 from rgbtvg.errors import DataError
 from rgbtvg.inspection.registration import Shift, estimate_shift
 from rgbtvg.visualization.drawing import displayed
@@ -120,6 +120,7 @@ def _measure_image(path: str, stream: str) -> tuple[ImageFacts, np.ndarray]:
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
     miniature = cv2.resize(grey, (MINIATURE, MINIATURE), interpolation=cv2.INTER_AREA)
     levels = np.bincount(grey.ravel(), minlength=256) / grey.size
+    borders, empty = find_borders(grey) if stream == "ir" else ([], np.zeros(1, dtype=bool))
     facts = ImageFacts(
         path,
         size=grey.shape,
@@ -130,8 +131,8 @@ def _measure_image(path: str, stream: str) -> tuple[ImageFacts, np.ndarray]:
         clipped=float(max(levels[0], levels[255])),
         coloured=_is_coloured(image),
         depth_range=_depth_range(image),
-        borders=tuple(find_borders(grey)) if stream == "ir" else (),
-        empty=float(border_mask(grey).mean()) if stream == "ir" else 0.0,
+        borders=tuple(borders),
+        empty=float(empty.mean()),
     )
     return facts, grey
 

@@ -10,7 +10,7 @@ from mmcv.transforms import BaseTransform
 from numpy.typing import NDArray
 
 from rgbtvg.datasets.image_files import read_image
-from rgbtvg.datasets.thermal_borders import border_mask
+from rgbtvg.datasets.thermal_borders import find_borders
 from rgbtvg.datasets.transforms.base import resize_mask
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.registry import TRANSFORMS
@@ -61,7 +61,7 @@ class ThermalValidity(BaseTransform):
 
     def _valid(self, thermal: NDArray[np.uint8], path: str | None) -> NDArray[np.bool_]:
         if self.source == "borders":
-            return ~border_mask(thermal)
+            return ~find_borders(thermal)[1]
         if self.source == "constant":
             return thermal != self.value
         if path is None:

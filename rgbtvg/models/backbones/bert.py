@@ -9,7 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from rgbtvg.checkpoints.initial import fill_module, read_initial_weights
+from rgbtvg.checkpoints.initial import fill_module, read_initial_weights, weights_in
 from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import TextFeatures
@@ -96,8 +96,7 @@ class BertEncoder(BaseModule):
                 f"BERT weights not found: {self.pretrained} must be a directory with config.json and model.safetensors "
                 "or pytorch_model.bin (bert-base-uncased); put it there, or set the text encoder's pretrained=None."
             )
-        path = Path(self.pretrained, "model.safetensors")
-        path = path if path.is_file() else path.with_name("pytorch_model.bin")
+        path = weights_in(Path(self.pretrained))
         fill_module(self.bert, read_initial_weights(path, "BERT"), path, "BERT", RENAMES)
 
     def forward(self, token_ids: Tensor, padding_mask: Tensor) -> TextFeatures:

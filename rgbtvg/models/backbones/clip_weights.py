@@ -11,11 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from rgbtvg.checkpoints.initial import read_initial_weights
+from rgbtvg.checkpoints.initial import read_initial_weights, weights_in
 from rgbtvg.errors import CheckpointError
 from rgbtvg.structures.grid_tables import resize_grid_table
 
-HUGGING_FACE_FILES = ("model.safetensors", "pytorch_model.bin")
 # Names below `vision_model.` and `text_model.` in Hugging Face's CLIPModel -> ours.
 RENAMES = (
     (r"^embeddings\.position_embedding\.weight$", "position_embedding"),
@@ -81,9 +80,7 @@ def read_clip(path: str) -> dict[str, Tensor]:
     """State dict of a CLIP file under Hugging Face's names, or of a checkpoint of ours, in float32."""
     source = Path(path)
     if source.is_dir():
-        source = next(
-            (source / name for name in HUGGING_FACE_FILES if (source / name).exists()), source / "model.safetensors"
-        )
+        source = weights_in(source)
     state = read_initial_weights(source, "CLIP (the Hugging Face directory of the model, or ViT-B-16.pth)")
     if "visual.proj" in state:
         state = openai_to_hugging_face(state)

@@ -44,12 +44,14 @@ class BoxSyntax:
         self.longest = 1 if one_token else LENGTH
         self.skeleton: list[int | None] = []
         self.start: int | None = None
+        varying = set()
         for token, other in zip(first, second, strict=False):
             if token == other:
                 self.skeleton.append(token)
-            elif one_token or self.skeleton[-1:] != [None]:
+                continue
+            varying |= {token, other}
+            if one_token or self.skeleton[-1:] != [None]:
                 self.skeleton.append(None)
-        varying = {token for pair in zip(first, second, strict=False) for token in pair if pair[0] != pair[1]}
         if len(first) != len(second) or varying - self.coordinates or self.skeleton.count(None) != 4:
             raise ConfigError(
                 "constrained=True needs a tokenizer with a token for every digit or location: set constrained=False"

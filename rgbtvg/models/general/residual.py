@@ -69,8 +69,8 @@ class ThermalResidual(nn.Module):
         self.tower(**inputs)
         for layer, projection, scale in zip(self._seen, self.projections.values(), self.scales, strict=True):
             state = self._seen[layer]
-            tokens = projection(state if state.ndim == 3 or state.ndim == 2 else state.movedim(1, -1))
-            tokens = tokens if state.ndim < 4 else tokens.movedim(-1, 1)
+            is_map = state.ndim == 4  # (B, C, h, w); otherwise channels stand last
+            tokens = projection(state.movedim(1, -1)).movedim(-1, 1) if is_map else projection(state)
             self._added[layer] = (scale.tanh() * tokens, valid(state))
         self._seen.clear()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -123,9 +124,7 @@ class Writer(FolderModel):
         """Token ids of an answer, with the one that ends it."""
         if self.model.config.is_encoder_decoder:
             return self.processor.tokenizer(answer).input_ids
-        tokens = self.processor.tokenizer(answer, add_special_tokens=False).input_ids
-        end = self.model.generation_config.eos_token_id
-        return [*tokens, end[0] if isinstance(end, list) else end]
+        return [*self.processor.tokenizer(answer, add_special_tokens=False).input_ids, self._eos()[0]]
 
     @cached_property
     def syntax(self) -> BoxSyntax:
@@ -150,15 +149,12 @@ class Writer(FolderModel):
             pictures: their images.
             constrained: only tokens that continue one box may follow.
         """
-        constraint = [self.syntax] if constrained else []
-        for syntax in constraint:
-            syntax.start = None
         output = self.model.generate(
             **batch,
             max_new_tokens=MAX_TOKENS,
             do_sample=False,
             num_beams=1,
-            logits_processor=constraint,
+            logits_processor=[copy.copy(self.syntax)] if constrained else [],  # a copy begins behind its own prompts
             return_dict_in_generate=True,
             output_logits=True,
         )
@@ -228,10 +224,12 @@ class Writer(FolderModel):
         # The model's order counts: the first box is its answer.
         return Located(torch.tensor([box.xyxy for box in found]), torch.tensor(scores).cummin(0).values)
 
+    def _eos(self) -> list[Any]:
+        end = self.model.generation_config.eos_token_id
+        return end if isinstance(end, list) else [end]
+
     def _ends(self) -> set[int]:
-        config = self.model.generation_config
-        ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
-        return {end for end in (*ends, config.pad_token_id) if end is not None}
+        return {end for end in (*self._eos(), self.model.generation_config.pad_token_id) if end is not None}
 
 
 def pieces_of(tokenizer: Any, tokens: Sequence[int], ends: set[int]) -> list[str]:

@@ -199,16 +199,20 @@ def checked_thermal(pixels: np.ndarray, valid: np.ndarray | None) -> tuple[np.nd
     return np.where(mask[..., None], pixels, 0).astype(pixels.dtype), mask
 
 
+def _learning(model: VLMGrounder) -> set[str]:
+    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
 def _without_frozen(model: VLMGrounder, state: dict[str, Any], prefix: str, metadata: Any) -> None:
     """Hook of ``state_dict``: keep what learns, once each, and the hash of the base model."""
-    kept = {name for name, parameter in model.named_parameters() if parameter.requires_grad} | {HASH}
+    kept = _learning(model) | {HASH}
     for name in [key for key in state if key.startswith(prefix) and key.removeprefix(prefix) not in kept]:
         del state[name]
 
 
 def _forgive_frozen(model: VLMGrounder, keys: Any) -> None:
     """Hook after loading: what :func:`_without_frozen` leaves out is not missing."""
-    kept = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    kept = _learning(model)
     keys.missing_keys[:] = [key for key in keys.missing_keys if key in kept]
 
 

@@ -112,9 +112,8 @@ def attend_and_score(
     query, key, value = (attention.split_heads(projection(normed)) for projection in projections)
     attended = F.scaled_dot_product_attention(query, key, value, attention_mask)
     with torch.no_grad():
-        weights = attention_weights(query[:, :, -word_weights.shape[1] :], key, attention_mask)[
-            :, :, patches
-        ]  # (B, L, N)
+        words = query[:, :, -word_weights.shape[1] :]
+        weights = attention_weights(words, key, attention_mask)[:, :, patches]  # (B, L, N)
         share = word_weights / word_weights.sum(1, keepdim=True).clamp(min=1)
         scores = torch.einsum("bln,bl->bn", weights, share)
     return x + attention.out_proj(attended.transpose(1, 2).flatten(2)), scores
