@@ -64,7 +64,8 @@ def main() -> None:
     pairs = len({record["image_paths"].get("rgb") or record["sample_id"] for record in records})
     print(f"{len(records)} records about {pairs} images")
     print(f"{args.out}: " + ", ".join(f"{count} {what}" for what, count in written.items()))
-    print(f"image paths are relative to {image_root}: pass it as --image-root to the next tool")
+    beside = Path(image_root).resolve() == args.out.resolve().parent
+    print(f"image paths are relative to {image_root}{'' if beside else ': pass it as --image-root to the next tool'}")
 
 
 def read_detections(args: argparse.Namespace) -> tuple[list[dict], Path]:

@@ -39,6 +39,10 @@ def main() -> None:
     with Journal(args.journal or args.out.with_suffix(".review.jsonl"), {"kind": "review"}) as journal:
         review = Review(records, journal)
         if args.export:
+            if not review.result():
+                raise DataError(
+                    f"nothing of {args.records} is accepted yet: decide on the page first, without --export"
+                )
             write_records(args.out, review.result(), image_root)
         else:
             with ReviewServer(review, args.out, image_root, args.port) as server:

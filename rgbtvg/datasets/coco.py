@@ -40,7 +40,8 @@ class COCOAnnotations(GroundingDataset):
     Args:
         folder: of the annotations under `split_root`; the dataset's name by default.
         image_folders: stream -> folder, or folders in the order of precedence, under `data_root`; by default those that
-            ``tools/data/convert.py --to coco`` wrote into the file, else the usual ones of COCO's train2014.
+            ``tools/data/convert.py --to coco`` wrote into the file, else the usual ones of COCO's train2014, else
+            ``rgb`` and ``ir``.
         with_masks: also give the masks of the annotations. They cost memory, so only where they are used.
         **kwargs: see :class:`GroundingDataset`.
     """
@@ -123,6 +124,10 @@ class COCORefs(COCOAnnotations):
             split_root = kwargs.get("split_root", args[2] if len(args) > 2 else "")
             path = Path(split_root, dataset if folder is None else folder, instances)
             image_folders = _written_folders(self._read_instances(path)) if path.is_file() else None
+        if image_folders is None:
+            data_root = Path(kwargs.get("data_root", args[1] if len(args) > 1 else ""))
+            if not ImageFolders(data_root, IMAGE_PLACES["coco"]):
+                image_folders = {stream: stream for stream in ("rgb", "ir") if (data_root / stream).is_dir()} or None
         super().__init__(dataset, *args, folder=folder, image_folders=image_folders, **kwargs)
 
     def available_splits(self) -> list[str]:

@@ -74,7 +74,10 @@ def get_statistics(statistics: Statistics, stream: str, thermal_normalisation: s
             raise ConfigError(f"statistics must have mean and std for the stream {stream!r}, got {sorted(statistics)}")
         return PixelStatistics(tuple(statistics[stream]["mean"]), tuple(statistics[stream]["std"]))
     if statistics not in STATISTICS:
-        raise ConfigError(f"no pixel statistics are named {statistics!r}; there are {', '.join(sorted(STATISTICS))}")
+        raise ConfigError(
+            f"no pixel statistics are named {statistics!r}; there are {', '.join(sorted(STATISTICS))}: set "
+            "statistics=imagenet, or what tools/data/measure_statistics.py prints for your data"
+        )
     if stream not in STATISTICS[statistics]:
         raise ConfigError(f"the pixel statistics {statistics!r} have no values for the stream {stream!r}")
     normalisation = get_thermal_normalisation(thermal_normalisation)

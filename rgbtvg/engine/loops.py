@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Iterator, Sized
 from typing import TYPE_CHECKING, Any, cast
 
 from mmengine.dist import get_world_size
 from mmengine.evaluator import Evaluator
 from mmengine.runner import EpochBasedTrainLoop, Runner, TestLoop, ValLoop
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
+from rgbtvg.datasets.transforms import Tokenize
 from rgbtvg.engine.prefetch import prefetched
 from rgbtvg.engine.random_state import preserved_random_state
 from rgbtvg.engine.samples import end_workers_at_exit, evaluation_dataloader, training_dataloader
@@ -36,6 +37,7 @@ class GroundingTrainLoop(EpochBasedTrainLoop):
         check_steps(self.dataloader)
         if isinstance(runner.model, nn.Module):  # a strategy builds its model later
             check_batch_norm(runner.model, self.dataloader)
+            check_vocabulary(runner.model, self.dataloader.dataset)
         end_workers_at_exit()
         self.began = False
 
@@ -116,6 +118,33 @@ def check_steps(loader: DataLoader) -> None:
         )
 
 
+def check_vocabulary(model: nn.Module, dataset: Any) -> None:
+    """Refuse a tokenizer with more tokens than the text encoder has rows for.
+
+    Raises:
+        ConfigError: it has more, so that some expression would be out of range.
+    """
+    sizes = (getattr(part, "vocabulary_size", None) for part in model.modules())
+    rows = next((size for size in sizes if isinstance(size, int)), None)
+    for tokenize in _tokenizers(dataset):
+        count = len(tokenize.tokenizer)
+        if rows is not None and count > rows:
+            raise ConfigError(
+                f"the tokenizer {tokenize.tokenizer.name_or_path} has {count} tokens and the text encoder rows for "
+                f"{rows}: name the tokenizer of this model (tokenizer=FOLDER), or train with "
+                f"model.text_encoder.vocabulary_size={count}"
+            )
+
+
+def _tokenizers(dataset: Any) -> Iterator[Tokenize]:
+    """The tokenizers of a dataset's pipeline, and of the datasets that it joins or wraps."""
+    for inner in (getattr(dataset, "dataset", None), *getattr(dataset, "datasets", ())):
+        if isinstance(inner, Dataset):
+            yield from _tokenizers(inner)
+    steps = getattr(getattr(dataset, "pipeline", None), "transforms", ())
+    yield from (step for step in steps if isinstance(step, Tokenize))
+
+
 def check_batch_norm(model: nn.Module, loader: DataLoader) -> None:
     """Refuse batches of a single sample for a model that normalises vectors over the batch.
 
@@ -150,6 +179,8 @@ class SteadyEvaluation(EvaluationLoop):
 
     def __init__(self, runner: Runner, dataloader: dict, evaluator: dict | list, **kwargs: Any) -> None:
         super().__init__(runner, evaluation_dataloader(dataloader), evaluator, **kwargs)
+        if isinstance(runner.model, nn.Module):
+            check_vocabulary(runner.model, self.dataloader.dataset)
         end_workers_at_exit()
 
     def run_iter(self, idx: int, data_batch: dict) -> None:

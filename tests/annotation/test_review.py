@@ -175,6 +175,12 @@ def test_changed_expression_is_open_again(expressions, tmp_path):
         assert Review(records, journal).progress()["accept"] == 0
 
 
+def test_an_export_without_a_decision_is_refused(expressions, tmp_path, capsys):
+    assert run_tool("data/review.py", expressions, "--out", tmp_path / "out.jsonl", "--export") == 1
+    assert "is accepted yet: decide on the page first" in capsys.readouterr().err
+    assert not (tmp_path / "out.jsonl").exists()
+
+
 def test_unknown_record_is_refused(expressions, tmp_path):
     with Journal(tmp_path / "journal", {}) as journal, pytest.raises(DataError, match="no decision"):
         Review(read_records(expressions), journal).decide(6, "accept")

@@ -116,8 +116,8 @@ def test_references_of_the_page_are_read(tmp_path):
             Image.new("L", (64, 48)).save(tmp_path / stream / name)
     for name in ("instances.json", "refs.json"):
         (tmp_path / "own" / name).write_text(shown_file(name))
-    folders = {"rgb": "rgb", "ir": "ir"}
-    dataset = COCORefs("own", ["train", "test"], tmp_path, tmp_path, image_folders=folders, serialize_data=False)
+    dataset = COCORefs("own", ["train", "test"], tmp_path, tmp_path, serialize_data=False)
+    assert set(dataset.get_data_info(0)["image_paths"]) == {"rgb", "ir"}
     assert [dataset.get_data_info(i)["extra"]["category"] for i in range(2)] == ["car", "person"]
     reader = DETECTION_READERS.get("coco")(tmp_path / "own", image_root=tmp_path)
     reader.read()

@@ -180,6 +180,7 @@ class BEiT3(BaseModule):
         self.patch_embedding = nn.Conv2d(in_channels, width, patch_size, patch_size)
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width)) if mask_token else None
+        self.vocabulary_size = vocab_size
         self.text_embedding = nn.Embedding(vocab_size, width)
         self.vision_positions = nn.Parameter(torch.empty(FIRST_POSITION + 1 + side * side, width))
         self.text_positions = nn.Parameter(torch.empty(FIRST_POSITION + max_words, width))

@@ -71,6 +71,7 @@ class BertEncoder(BaseModule):
         config = BertConfig(**arch)
         if num_layers is not None:
             config.num_hidden_layers = num_layers
+        self.vocabulary_size = config.vocab_size
         self.bert = BertModel(config, add_pooling_layer=False)
         self.width: int = config.hidden_size
         self.pretrained = pretrained

@@ -265,7 +265,8 @@ class CLIPTextEncoder(CLIPTower):
     ) -> None:
         arch = resolve_arch(arch, TEXT_ARCHS)
         super().__init__(arch, out_levels, project_tokens, pretrained)
-        self.token_embedding = nn.Embedding(arch["vocabulary_size"], arch["width"])
+        self.vocabulary_size = arch["vocabulary_size"]
+        self.token_embedding = nn.Embedding(self.vocabulary_size, arch["width"])
         self.position_embedding = nn.Parameter(torch.empty(arch["context_length"], arch["width"]))
         self.final_layer_norm = nn.LayerNorm(arch["width"])
         self.projection = Linear(arch["width"], self.embed_dim, bias=False)

@@ -26,6 +26,7 @@ class LSTMEncoder(BaseModule):
         self, vocabulary_size: int, embedding_width: int = 512, hidden_width: int = 512, dropout: float = 0.2
     ) -> None:
         super().__init__()
+        self.vocabulary_size = vocabulary_size
         self.embedding = nn.Embedding(vocabulary_size, embedding_width)
         self.dropout = nn.Dropout(dropout)
         self.proj = nn.Linear(embedding_width, embedding_width)
