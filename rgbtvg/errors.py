@@ -19,3 +19,8 @@ class CheckpointError(RGBTVGError):
 
 class TrainingError(RGBTVGError):
     """An unrecoverable failure of training, such as a loss that stays NaN."""
+
+
+def first_line(error: Exception) -> str:
+    """The class of an error and the first line of its message."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -23,7 +23,7 @@ from rgbtvg.engine.arguments import own_arguments, typed_parts
 from rgbtvg.engine.config import RunConfig, finish, load_config, with_overrides
 from rgbtvg.engine.config_text import parse_config_text
 from rgbtvg.engine.references import Values, expand_reference, references_in
-from rgbtvg.errors import CheckpointError, ConfigError, RGBTVGError
+from rgbtvg.errors import CheckpointError, ConfigError, RGBTVGError, first_line
 from rgbtvg.registry import DATASETS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
 
 TEST_RUNTIME: Values = dict(
@@ -187,7 +187,7 @@ def building(config: Any, path: str | Path) -> Iterator[None]:
     except RGBTVGError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = first_line(error)
         raise CheckpointError(f"the config in {path} cannot be built ({reason}): give a config file") from error
 
 

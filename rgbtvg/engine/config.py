@@ -17,7 +17,7 @@ from rgbtvg.engine.config_text import check_plain, format_config
 from rgbtvg.engine.dataset_configs import put_dataset
 from rgbtvg.engine.options import apply_options
 from rgbtvg.engine.references import Values, expand_reference, references_in, resolve_references
-from rgbtvg.errors import ConfigError
+from rgbtvg.errors import ConfigError, first_line
 from rgbtvg.registry import SCOPE
 
 
@@ -223,4 +223,4 @@ def _put(values: Values, place: tuple[Any, ...], value: Any) -> None:
 
 
 def _unreadable(path: str | Path, error: Exception) -> ConfigError:
-    return ConfigError(f"{path} cannot be read: {type(error).__name__}: {error}".splitlines()[0])
+    return ConfigError(f"{path} cannot be read: {first_line(error)}")

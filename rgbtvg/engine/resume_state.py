@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from rgbtvg.engine.random_state import preserved_random_state, set_random_state
 from rgbtvg.engine.work_dir import STEP_FILE
-from rgbtvg.errors import CheckpointError, ConfigError
+from rgbtvg.errors import CheckpointError, ConfigError, first_line
 
 
 def _is_count(value: Any) -> bool:
@@ -132,7 +132,7 @@ def check_random_state(state: Any, path: str) -> None:
             random.random(), np.random.rand(), torch.rand(())
     except Exception as error:
         # Generators fail in any way; the states of this process have been put back.
-        raise _broken(path, f"a random state ({_first_line(error)})") from None
+        raise _broken(path, f"a random state ({first_line(error)})") from None
 
 
 def check_gradients(gradients: Mapping[str, Any], parameters: Mapping[str, Tensor], path: str) -> None:
@@ -213,7 +213,3 @@ def _state_names(optimizer: Optimizer) -> set[str] | None:
 
 def _broken(path: str, part: str) -> CheckpointError:
     return CheckpointError(f"{path} cannot be resumed: {part} is not one that a run has written; --load-from may do")
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]

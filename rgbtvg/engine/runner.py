@@ -32,7 +32,7 @@ from rgbtvg.engine.provenance import file_identity, refuse_other_predictions
 from rgbtvg.engine.summary import say_end
 from rgbtvg.engine.work_dir import locked, newest_checkpoint, refuse_used
 from rgbtvg.engine.wrapping import unwrapped_model
-from rgbtvg.errors import CheckpointError, ConfigError, RGBTVGError
+from rgbtvg.errors import CheckpointError, ConfigError, RGBTVGError, first_line
 from rgbtvg.evaluation.sample_metric import SampleMetric
 from rgbtvg.registry import METRICS, SCOPE
 
@@ -79,7 +79,7 @@ class ResumesOrSaysWhy:
             raise
         except Exception as error:
             # The hooks have checked the types; what is left fails in any way, before the first step.
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            reason = first_line(error)
             raise CheckpointError(f"{self._load_from} cannot be resumed: its state does not fit ({reason})") from error
 
 

@@ -17,6 +17,7 @@ from rgbtvg.engine.work_dir import BEST, LAST, best_of_stage, remove_checkpoints
 from rgbtvg.engine.wrapping import unwrapped_model
 from rgbtvg.errors import CheckpointError, ConfigError, TrainingError
 from rgbtvg.registry import HOOKS
+from rgbtvg.safe_load import load_file as read_file
 
 
 @HOOKS.register_module()
@@ -200,6 +201,6 @@ class DurableCheckpointHook(CheckpointHook):
 def _best_score(path: Path) -> float | None:
     """Score that a best checkpoint carries; None if it cannot be read."""
     try:
-        return load_file(path)["message_hub"]["runtime_info"]["best_score"]
+        return read_file(path)["message_hub"]["runtime_info"]["best_score"]
     except (CheckpointError, KeyError, TypeError):
         return None

@@ -63,9 +63,8 @@ def sine_sequence(length: int, width: int, truncated: bool = False, device: torc
 def coordinate_map(grid: tuple[int, int], device: torch.device | None = None) -> Tensor:
     """Coordinate map (8 channels) of the one-stage methods (FAOA, Yang et al. 2019, section 3.1).
 
-    Channels: start, end and middle of the cell in [-1, 1], each as (row, column), then 1/h and 1/w. Rows are divided
-        by the
-    width and columns by the height, as the reference does: the same thing on its square grids, and part of its weights.
+    Channels: start, end and middle of the cell in [-1, 1], each as (row, column), then 1/h and 1/w. Rows are divided by
+    the width and columns by the height, as in the reference; its grids are square.
 
     Returns:
         (8, h, w).
