@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from rgbtvg.apis.shipped import FOLDER, PAIRS, shipped_inferencer, shipped_pairs
+from rgbtvg.errors import ConfigError
 from rgbtvg.structures.boxes import aligned_iou
 from tests.run_tool import run_tool
 
@@ -24,6 +25,17 @@ def test_the_model_finds_the_shipped_targets(find):
     boxes = torch.tensor([[x, y, x + w, y + h] for x, y, w, h in truth]).float()
     overlaps = aligned_iou(torch.from_numpy(found).float(), boxes)
     assert (overlaps >= 0.5).float().mean() >= 0.8
+
+
+def test_candidates_begin_with_the_answer(find):
+    several = shipped_inferencer(device="cpu", candidates=5)
+    pair = shipped_pairs()[1]
+    answer, result = find(*pair), several(*pair)
+    assert len(answer.scores) == 1 and len(result.scores) == 5
+    np.testing.assert_allclose(result.boxes_xyxy[:1], answer.boxes_xyxy, atol=1e-3)
+    assert (np.diff(result.scores) <= 0).all() and len(result.above(0.05).scores) == 2
+    with pytest.raises(ConfigError, match="candidates must be 1 or more"):
+        shipped_inferencer(device="cpu", candidates=0)
 
 
 def test_demo_needs_no_arguments(tmp_path, capsys):
