@@ -107,9 +107,10 @@ def measured() -> dict[str, list[dict[str, Any]]]:
 
 def recorded(path: Path) -> Iterator[list[tuple[SweepRun, dict[str, Any]]]]:
     """Finished runs of a table that are under version control, with their records: the seeds of each line together."""
-    table, lines = SweepTable.read(path), {}
-    for run in table.runs(Path("work_dirs"), {}) if table.records else ():
-        record = replace(run, committed=ROOT / run.committed).committed_record()
+    table = SweepTable.read(path)
+    lines: dict[tuple[str, str, str], list[tuple[SweepRun, dict[str, Any]]]] = {}
+    for run in table.runs(Path("work_dirs"), {}):
+        record = replace(run, committed=run.committed and ROOT / run.committed).committed_record()
         if record is not None:
             lines.setdefault(run.key, []).append((run, record))
     yield from lines.values()
