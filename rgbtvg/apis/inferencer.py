@@ -111,6 +111,8 @@ class GroundingInferencer:
         self.streams: tuple[str, ...] = self.model.streams
         self.calibration = read_calibration(self.checkpoint)
         self.tokenize = next((step for step in self.transforms if isinstance(step, Tokenize)), None)
+        self.logs_warnings = True
+        """Whether the first warning of each kind is logged; a program that shows those of results does without."""
         self._logged: set[str] = set()
 
     def __repr__(self) -> str:
@@ -182,7 +184,8 @@ class GroundingInferencer:
                 seen.append(shown)
             answered = self.model.test_step(self.collate(samples))
             results += [_result(sample, self.calibration, shown) for sample, shown in zip(answered, seen, strict=True)]
-        self._log_warnings(results)
+        if self.logs_warnings:
+            self._log_warnings(results)
         return results
 
     def _log_warnings(self, results: Sequence[GroundingResult]) -> None:

@@ -70,6 +70,7 @@ class DemoServer(PageServer):
 
     def __init__(self, find: GroundingInferencer, host: str = HOST, port: int = 0) -> None:
         self.find = find
+        find.logs_warnings = False  # the page shows them
         super().__init__(self._page(), host=host, port=port, readable=[FOLDER], longest_body=LONGEST_UPLOAD)
 
     def answer(self, sentences: str, cameras: str, *paths: str | None) -> list[GroundingResult]:

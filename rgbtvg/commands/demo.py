@@ -57,6 +57,7 @@ def main() -> None:
     if args.video:
         ground_frames(inferencer, rgb, thermal, args)
         return
+    inferencer.logs_warnings = False  # the summary has them
     result = inferencer(rgb, thermal, args.expression)
     print(result.summary())
     if args.out:

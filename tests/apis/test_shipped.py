@@ -44,5 +44,12 @@ def test_demo_needs_no_arguments(tmp_path, capsys):
     assert (tmp_path / "answer.png").stat().st_size > 1000
 
 
+def test_demo_warns_once(capsys, caplog):
+    rgb, thermal, _ = shipped_pairs()[0]
+    assert run_tool("demo.py", rgb, thermal, "the zebra", "--device", "cpu") == 0
+    printed = capsys.readouterr()
+    assert f"{printed.out}{printed.err}{caplog.text}".count("does not know some words: zebra") == 1
+
+
 def test_it_is_small():
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 1e6
