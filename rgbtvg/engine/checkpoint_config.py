@@ -103,11 +103,19 @@ def config_from_checkpoint(
         CheckpointError: the file has no config, or one that holds anything but plain data and registered names.
         ConfigError: an option is unknown.
     """
+    config = _carried_config(path, options, work_dir)
+    if config is None:
+        raise CheckpointError(f"{path} carries no config: give a config file before --load-from")
+    return config
+
+
+def _carried_config(
+    path: str | Path, options: Mapping[str, Any] | None, work_dir: str | Path | None = None
+) -> RunConfig | None:
+    """:func:`config_from_checkpoint`; None for a checkpoint without a config."""
     checkpoint = load_file(path)
     text = carried_text(checkpoint)
-    if text is None:
-        raise CheckpointError(f"{path} carries no config: give a config file before --load-from")
-    return config_from_text(text, path, options, work_dir, count_elements(checkpoint))
+    return None if text is None else config_from_text(text, path, options, work_dir, count_elements(checkpoint))
 
 
 def config_from_text(
@@ -153,7 +161,7 @@ def config_of_weights(
     Raises:
         ConfigError: both exist and describe different models.
     """
-    own = config_from_checkpoint(checkpoint, options) if carried_text(load_file(checkpoint)) else None
+    own = _carried_config(checkpoint, options)
     if config is None:
         return own
     given = load_config(config, options)
