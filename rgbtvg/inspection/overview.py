@@ -54,7 +54,8 @@ def overview(survey: Survey) -> Overview:
     """Charts and facts of a survey."""
     boxes = relative_boxes(survey)
     areas = _bars([f"{label} %" for label in AREA_LABELS], counts_of_areas(boxes))
-    density, _, _ = np.histogram2d(*boxes.reshape(-1, 2, 2).mean(1).T[::-1], bins=GRID, range=((0, 1), (0, 1)))
+    x, y = boxes.reshape(-1, 2, 2).mean(1).T
+    density, _, _ = np.histogram2d(y, x, bins=GRID, range=((0, 1), (0, 1)))
     centres = (density / max(density.max(), 1)).round(3).tolist()
     return Overview(_word_bars(survey), areas, centres, _image_facts(survey), _relative_shifts(survey))
 
