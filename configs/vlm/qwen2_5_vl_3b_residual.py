@@ -1,7 +1,14 @@
 """Qwen2.5-VL-3B with thermal added to the RGB tokens inside the vision encoder, by a second set of updates."""
 
-_base_ = ["qwen2_5_vl_3b_rgb_lora.py"]
+_base_ = [
+    "../_base_/loaders/whole_images.py",
+    "../_base_/models/qwen2_5_vl_3b.py",
+    "../_base_/schedules/adamw_lora.py",
+    "../_base_/runtime/default.py",
+]
 
+effective_batch_size = 32
+activation_checkpointing = "$recomputed"
 modality = "rgbt"
 thermal = "residual"
 thermal_validity = dict(source="borders")

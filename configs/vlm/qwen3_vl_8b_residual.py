@@ -1,7 +1,14 @@
 """Qwen3-VL-8B with thermal added to the RGB tokens inside the vision encoder, by a second set of updates."""
 
-_base_ = ["qwen3_vl_8b_rgb_lora.py"]
+_base_ = [
+    "../_base_/loaders/whole_images.py",
+    "../_base_/models/qwen3_vl_8b.py",
+    "../_base_/schedules/adamw_lora.py",
+    "../_base_/runtime/default.py",
+]
 
+effective_batch_size = 32
+activation_checkpointing = "$recomputed"
 modality = "rgbt"
 thermal = "residual"
 thermal_validity = dict(source="borders")

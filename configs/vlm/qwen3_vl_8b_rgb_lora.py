@@ -2,7 +2,6 @@
 
 _base_ = [
     "../_base_/loaders/whole_images.py",
-    "../_base_/models/vlm.py",
     "../_base_/models/qwen3_vl_8b.py",
     "../_base_/schedules/adamw_lora.py",
     "../_base_/runtime/default.py",

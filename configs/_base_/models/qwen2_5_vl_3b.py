@@ -1,5 +1,7 @@
 """Qwen2.5-VL-3B with every size, for planning; a `config.json` in the folder of the weights takes its place."""
 
+_base_ = ["./vlm.py"]
+
 weights = "pretrain_weights/Qwen2.5-VL-3B-Instruct"  # folder of the model
 arch = dict(
     text_config=dict(

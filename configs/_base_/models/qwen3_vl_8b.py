@@ -1,5 +1,7 @@
 """Qwen3-VL-8B with every size, for planning; a `config.json` in the folder of the weights takes its place."""
 
+_base_ = ["./vlm.py"]
+
 weights = "pretrain_weights/Qwen3-VL-8B-Instruct"  # folder of the model
 arch = dict(
     text_config=dict(

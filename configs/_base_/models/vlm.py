@@ -1,4 +1,4 @@
-"""A vision-language model that writes boxes, with low-rank updates; a file of sizes, listed after this one, says which."""
+"""A vision-language model that writes boxes, with low-rank updates; the file that inherits this says which."""
 
 thermal = "rgb"  # ir; with modality rgbt both_images (two images in the prompt) or residual (added in the encoder)
 vision = 16  # rank of the updates of the vision encoder, 0 for none, "full" for all of its parameters
