@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 # Without compiled files every start takes several times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo learn test parity lint docs format clean
+.PHONY: help install lock demo learn test parity lint docs format clean
 
 help:
 	@echo "make demo    generate data, train, test and draw the quickstart model (about 425 processor seconds)"
@@ -19,6 +19,7 @@ help:
 	@echo "make parity  every reference case, full-size models too"
 	@echo "make lint    style, types, spelling"
 	@echo "make docs    the documentation site, in work_dirs/site"
+	@echo "make lock    requirements-lock.txt, the versions that .ci/run installs, from the newest ones"
 	@echo "make clean   remove the environment, the demo's data and its results"
 
 install: $(INSTALLED)
@@ -26,6 +27,12 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml setup.py
 	bash tools/install.sh $(VENV)
 	@touch $@
+
+# PyTorch is left out: which of its builds fits depends on the machine.
+lock: $(INSTALLED)
+	$(PYTHON) -m uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.10 --upgrade \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	    | grep -vE '^(torch|torchvision|triton|(nvidia|cuda)-[a-z0-9-]+)==' > requirements-lock.txt
 
 demo: $(INSTALLED)
 	$(PYTHON) tools/demo.py --out work_dirs/answer.png

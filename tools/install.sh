@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Make a virtual environment with the newest usable Python and install the project into it, with the tools for developers.
 #   bash tools/install.sh [VENV]
+# CONSTRAINTS=requirements-lock.txt installs the versions of that file.
 set -euo pipefail
 venv=${1:-.venv}
+constraints=${CONSTRAINTS:-}
 
 usable() {
     "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
@@ -23,8 +25,13 @@ fi
 
 # uv installs in seconds what takes pip minutes; pip does where there is no uv.
 if "$venv/bin/python" -m pip install --quiet uv 2>/dev/null; then
-    "$venv/bin/python" -m uv pip install --quiet --compile-bytecode --python "$venv/bin/python" -e '.[dev]'
+    pip=("$venv/bin/python" -m uv pip install --quiet --compile-bytecode --python "$venv/bin/python")
 else
-    "$venv/bin/python" -m pip install --quiet -e '.[dev]'
+    pip=("$venv/bin/python" -m pip install --quiet)
 fi
+if [ -n "$constraints" ] && ! "${pip[@]}" --constraint "$constraints" -e '.[dev]'; then
+    echo "the versions of $constraints cannot be installed here: the newest ones are" >&2
+    constraints=
+fi
+[ -n "$constraints" ] || "${pip[@]}" -e '.[dev]'
 echo "installed into $venv"

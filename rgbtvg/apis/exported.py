@@ -39,6 +39,9 @@ class ExportedModel:
         ConfigError: `onnxruntime` is not installed.
     """
 
+    most_boxes: int | None = None
+    """As of a head; an exported anchor head gives its best box only."""
+
     def __init__(self, path: str | Path) -> None:
         path = Path(path)
         if not path.is_file():
@@ -86,7 +89,8 @@ class ExportedModel:
         solid = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         if solid.any():
             boxes, scores = boxes[solid], scores[solid]
-        order = np.argsort(-scores, kind="stable")[: 1 if self.facts["ranked"] == "first" else None]
+        most = self.most_boxes or (1 if self.facts["ranked"] == "first" else None)
+        order = np.argsort(-scores, kind="stable")[:most]
         return boxes[order], scores[order]
 
 

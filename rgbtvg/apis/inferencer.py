@@ -59,9 +59,11 @@ class GroundingInferencer:
         options: overrides of the config, as ``--cfg-options`` gives them: ``{"thermal_normalisation": "clahe"}``.
         device: such as ``'cpu'`` or ``'cuda:1'``; by default a GPU if there is one.
         compile: compile the model with ``torch.compile`` at the first call.
+        candidates: boxes of a result at most, from methods that score several cells or queries; by default a result
+            has the method's answer alone. The first box is the same, and one-box methods give one box.
 
     Raises:
-        ConfigError: no such config, no checkpoint for it, or no such device.
+        ConfigError: no such config, no checkpoint for it, or no such device; `candidates` below 1.
         CheckpointError: no such checkpoint, or it is refused, carries no config, or belongs to another model.
 
     Example:
@@ -78,7 +80,10 @@ class GroundingInferencer:
         device: str | torch.device | None = None,
         options: Mapping[str, Any] | None = None,
         compile: bool = False,
+        candidates: int | None = None,
     ) -> None:
+        if candidates is not None and candidates < 1:
+            raise ConfigError(f"candidates must be 1 or more, got {candidates}")
         self.device = find_device(device)
         self.model: Any
         if not isinstance(config_or_checkpoint, Config) and Path(config_or_checkpoint).suffix in EXPORTED_SUFFIXES:
@@ -102,9 +107,12 @@ class GroundingInferencer:
             with building(config, self.checkpoint):
                 self.steps = [step for step in _test_pipeline(config) if step["type"] not in NEEDS_TRUTH]
                 self.load, *self.transforms = build_transforms(self.steps)
+        getattr(self.model, "head", self.model).most_boxes = candidates
         self.streams: tuple[str, ...] = self.model.streams
         self.calibration = read_calibration(self.checkpoint)
         self.tokenize = next((step for step in self.transforms if isinstance(step, Tokenize)), None)
+        self.logs_warnings = True
+        """Whether the first warning of each kind is logged; a program that shows those of results does without."""
         self._logged: set[str] = set()
 
     def __repr__(self) -> str:
@@ -176,7 +184,8 @@ class GroundingInferencer:
                 seen.append(shown)
             answered = self.model.test_step(self.collate(samples))
             results += [_result(sample, self.calibration, shown) for sample, shown in zip(answered, seen, strict=True)]
-        self._log_warnings(results)
+        if self.logs_warnings:
+            self._log_warnings(results)
         return results
 
     def _log_warnings(self, results: Sequence[GroundingResult]) -> None:

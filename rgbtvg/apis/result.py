@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,11 @@ class GroundingResult:
         buffer = io.BytesIO()
         self.draw().save(buffer, "PNG")
         return buffer.getvalue()
+
+    def above(self, threshold: float) -> GroundingResult:
+        """The result with the boxes of at least this score."""
+        kept = self.scores >= threshold
+        return replace(self, boxes_xyxy=self.boxes_xyxy[kept], scores=self.scores[kept])
 
     def draw(self, width: int | None = None) -> Image.Image:
         """RGB and thermal side by side with the boxes, the expression above; `width` of each image in pixels."""

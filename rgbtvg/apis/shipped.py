@@ -18,16 +18,15 @@ PAIRS = FOLDER / "pairs.json"
 
 
 def shipped_inferencer(
-    device: str | torch.device | None = None, options: Mapping[str, Any] | None = None
+    device: str | torch.device | None = None, options: Mapping[str, Any] | None = None, candidates: int | None = None
 ) -> GroundingInferencer:
     """The quickstart's model. It knows the synthetic streets and the 92 words that are said of them.
 
     Args:
-        device, options: see :class:`GroundingInferencer`.
+        device, options, candidates: see :class:`GroundingInferencer`.
     """
-    return GroundingInferencer(
-        MODEL, device=device, options={"tokenizer": str(FOLDER / "tokenizer"), **(options or {})}
-    )
+    options = {"tokenizer": str(FOLDER / "tokenizer"), **(options or {})}
+    return GroundingInferencer(MODEL, device=device, options=options, candidates=candidates)
 
 
 def shipped_pairs() -> list[tuple[Path, Path, str]]:

@@ -45,39 +45,38 @@ class Answers:
         return Answers((self.history[row],), self.history)
 
 
-def drawn_views(result: GroundingResult, threshold: float) -> list[Image.Image]:
-    """The images with the boxes of at least this score, all of one size."""
+def drawn_views(result: GroundingResult) -> list[Image.Image]:
+    """The images with the boxes, all of one size; the best box has a thick line."""
     first = next(iter(result.images.values()))
     scale = max(1.0, MIN_WIDTH / first.width)
     size = (round(first.width * scale), round(first.height * scale))
     line = max(2, size[0] // 250)
-    boxes = result.boxes_xyxy[result.scores >= threshold]
+    best, others = result.boxes_xyxy[:1].tolist(), result.boxes_xyxy[1:].tolist()
     views = []
     for image in result.images.values():
         view = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
         if result.mask is not None:
             view = overlay_mask(view, result.mask, PREDICTION, line)
-        # The best one last, above the others.
-        draw_boxes(view, boxes[::-1].tolist(), PREDICTION, scale, line)
+        draw_boxes(view, others[::-1], PREDICTION, scale, 1)
+        draw_boxes(view, best, PREDICTION, scale, line)
         views.append(view)
     return views
 
 
 def notes_html(result: GroundingResult, threshold: float) -> Markup:
     """The expression, what was found, and the warnings."""
-    count = int((result.scores >= threshold).sum())
-    if count:
-        found = f"best score {result.scores[0]:.3f}"
-    else:
-        found = "nothing found" if not len(result.scores) else "no candidate reaches the lowest score that is shown"
+    shown, count = len(result.above(threshold).scores), len(result.scores)
+    found = f"best score {result.scores[0]:.3f}" if count else "nothing found"
+    if shown < count:
+        found += f"; {shown} of {count} candidates reach the lowest score that is shown"
     warnings = Markup().join(Markup('<p class="warning">{}</p>').format(text) for text in result.warnings)
     return Markup('<p class="found"><q>{}</q> {}</p>{}').format(result.expression, found, warnings)
 
 
-def candidate_rows(result: GroundingResult, threshold: float) -> list[list[float]]:
-    """Score and box of every candidate of at least this score, best first."""
+def candidate_rows(result: GroundingResult) -> list[list[float]]:
+    """Score and box of every candidate, best first."""
     rows = zip(result.scores.tolist(), result.boxes_xyxy.tolist(), strict=True)
-    return [[round(score, 3), *(round(value, 1) for value in box)] for score, box in rows if score >= threshold]
+    return [[round(score, 3), *(round(value, 1) for value in box)] for score, box in rows]
 
 
 def history_rows(answers: Answers) -> list[list[Any]]:

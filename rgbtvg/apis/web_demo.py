@@ -38,6 +38,10 @@ FILE_HEIGHT = 132
 """Pixels on the page; both files, the sentences and the button fit on one screen."""
 KEPT_SECONDS = 3600
 """Uploaded files and answers of a browser that has gone are deleted after this time."""
+CANDIDATES = 20
+"""Boxes of an answer at most."""
+LOWEST_SCORE = 0.1
+"""Of candidates that are shown, until the visitor moves the slider."""
 GREY = 0.5
 BOTH = "both"
 SNIPPET = """from gradio_client import Client, handle_file  # pip install gradio_client
@@ -66,6 +70,7 @@ class DemoServer(PageServer):
 
     def __init__(self, find: GroundingInferencer, host: str = HOST, port: int = 0) -> None:
         self.find = find
+        find.logs_warnings = False  # the page shows them
         super().__init__(self._page(), host=host, port=port, readable=[FOLDER], longest_body=LONGEST_UPLOAD)
 
     def answer(self, sentences: str, cameras: str, *paths: str | None) -> list[GroundingResult]:
@@ -132,8 +137,9 @@ class DemoServer(PageServer):
             filled.then(ask, [answers, *options, *questions], everything, api_visibility="private")
 
             show = partial(self._show, gradio)
-            for change in (which.input, threshold.release, attention.input):
-                change(show, [answers, which, *options], shown, api_visibility="private")
+            # While the slider moves, only its newest value is answered; `release` would miss its number field.
+            for change in (which.input, threshold.change, attention.input):
+                change(show, [answers, which, *options], shown, api_visibility="private", trigger_mode="always_last")
 
             def chosen_again(past: Answers, event: Any) -> tuple:
                 past = past.again(event.index[0])
@@ -172,7 +178,9 @@ class DemoServer(PageServer):
         choices = [("both cameras", BOTH), *((f"only {STREAM_TITLES[s]}", s) for s in self.find.streams)]
         cameras = gradio.Radio(choices, value=BOTH, show_label=False, container=False, visible=both, elem_id="cameras")
         button = gradio.Button("Find", variant="primary", elem_id="find")
-        threshold = gradio.Slider(0, 1, 0, step=0.01, label="Lowest score that is shown", elem_id="threshold")
+        threshold = gradio.Slider(
+            0, 1, LOWEST_SCORE, step=0.01, label="Lowest score that is shown", elem_id="threshold"
+        )
         explains = hasattr(self.find.model, "relevance")
         attention = gradio.Checkbox(label="Where the model looked", visible=explains, elem_id="attention")
         return files, sentences, cameras, threshold, attention, button
@@ -209,7 +217,8 @@ class DemoServer(PageServer):
         if not past.newest:
             return None, "", None, gradio.Gallery(visible=False), ""
         result = past.newest[which or 0]
-        views = drawn_views(result, threshold)
+        shown = result.above(threshold)
+        views = drawn_views(shown)
         maps = gradio.Gallery(visible=False)
         if attention:
             maps = gradio.Gallery(attention_maps(self.find, result), visible=True)
@@ -217,9 +226,9 @@ class DemoServer(PageServer):
         return (
             view,
             notes_html(result, threshold),
-            candidate_rows(result, threshold),
+            candidate_rows(shown),
             maps,
-            downloads_html(past.newest),
+            downloads_html([result.above(threshold) for result in past.newest]),
         )
 
     def _programs(self, gradio: Any, questions: list[Any]) -> None:

@@ -29,6 +29,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--smoothing", type=float, default=0.0, help="of boxes in a video, 0 (none) to 1 (%(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON lines, one per image pair or frame")
     parser.add_argument("--device", help="such as cuda:1 or cpu; default: a GPU if there is one")
+    parser.add_argument(
+        "--candidates", type=int, metavar="N", help="boxes at most, of methods that have several; default: the answer"
+    )
     add_cfg_options(parser)
     args = parser.parse_args()
     if args.rgb is not None and args.expression is None:
@@ -44,9 +47,9 @@ def main() -> None:
 
     weights, options = [path for path in (args.config, args.load_from) if path], parse_options(args.cfg_options)
     if weights:
-        inferencer = GroundingInferencer(*weights, device=args.device, options=options)
+        inferencer = GroundingInferencer(*weights, device=args.device, options=options, candidates=args.candidates)
     else:
-        inferencer = shipped_inferencer(args.device, options)
+        inferencer = shipped_inferencer(args.device, options, args.candidates)
         print("no --load-from: the quickstart's model answers, which knows synthetic streets only")
     if args.rgb is None:
         args.rgb, args.thermal, args.expression = map(str, shipped_pairs()[0])
@@ -54,6 +57,7 @@ def main() -> None:
     if args.video:
         ground_frames(inferencer, rgb, thermal, args)
         return
+    inferencer.logs_warnings = False  # the summary has them
     result = inferencer(rgb, thermal, args.expression)
     print(result.summary())
     if args.out:

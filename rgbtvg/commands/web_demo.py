@@ -28,15 +28,15 @@ def main() -> None:
     args = parse_args()
     from rgbtvg import GroundingInferencer
     from rgbtvg.apis.shipped import shipped_inferencer
-    from rgbtvg.apis.web_demo import DemoServer
+    from rgbtvg.apis.web_demo import CANDIDATES, DemoServer
     from rgbtvg.engine import parse_options
 
     weights = [path for path in (args.config, args.load_from) if path]
     options = parse_options(args.cfg_options)
     if weights:
-        find = GroundingInferencer(*weights, device=args.device, options=options)
+        find = GroundingInferencer(*weights, device=args.device, options=options, candidates=CANDIDATES)
     else:
-        find = shipped_inferencer(args.device, options)
+        find = shipped_inferencer(args.device, options, CANDIDATES)
         print("no --load-from: the quickstart's model answers, which knows synthetic streets only")
     with DemoServer(find, args.host, args.port) as server:
         print(f"open {server.url} (Ctrl-C ends)", flush=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from rgbtvg.datasets.image_files import read_image
@@ -19,6 +20,8 @@ from rgbtvg.visualization.drawing import displayed
 
 MINIATURE = 32
 """Side of the grey image that near-duplicates are compared by."""
+DETAIL, DETAIL_BLUR = 64, 2.0
+"""Side of the grey image whose details are compared, and the blur in its pixels that is taken from it."""
 HASH_SIDE = 8
 """Lowest frequencies per axis of the perceptual hash: 64 bits."""
 COLOURED = 2.0
@@ -70,7 +73,7 @@ class PairFacts:
     Args:
         images: stream -> its facts.
         shift: of thermal against colour, where both could be read and show enough to tell.
-        likeness: correlation of the grey levels of colour and thermal, where both could be read.
+        likeness: of the grey levels of colour and thermal, see :func:`likeness`, where both could be read.
     """
 
     images: dict[str, ImageFacts] = field(default_factory=dict)
@@ -93,17 +96,36 @@ def measure_pair(image_paths: Mapping[str, str]) -> PairFacts:
             facts[stream] = ImageFacts(path, problem=str(error))
     if not {"rgb", "ir"} <= greys.keys():
         return PairFacts(facts)
-    return PairFacts(
-        facts, estimate_shift(greys["rgb"], greys["ir"]), correlation(facts["rgb"].miniature, facts["ir"].miniature)
-    )
+    return PairFacts(facts, estimate_shift(greys["rgb"], greys["ir"]), likeness(greys["rgb"], greys["ir"]))
+
+
+def likeness(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """How much two grey images (H, W) of any size look like one, from 0 to 1, whether one is a negative or not.
+
+    It is the smaller one of two correlations: of the grey levels at large, which real pairs may share (a bright sky, a
+    dark street), and of the details, which a copy shares through compression, noise, and a change of contrast.
+    """
+    whole, fine = [], []
+    for image in (first, second):
+        large, small = (_resized(image, side).astype(np.float32) for side in (DETAIL, MINIATURE))
+        whole.append(small)
+        fine.append(large - cv2.GaussianBlur(large, (0, 0), DETAIL_BLUR))
+    return min(abs(_correlation(*whole)), abs(_correlation(*fine)))
 
 
 def correlation(first: bytes, second: bytes) -> float:
     """Of two miniatures, between -1 and 1; 0 where one of them is uniform."""
-    images = [np.frombuffer(image, np.uint8).astype(np.float32) for image in (first, second)]
-    centred = [image - image.mean() for image in images]
+    return _correlation(*(np.frombuffer(image, np.uint8).astype(np.float32) for image in (first, second)))
+
+
+def _correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    centred = [(image - image.mean()).ravel() for image in (first, second)]
     norm = float(np.linalg.norm(centred[0]) * np.linalg.norm(centred[1]))
     return float(centred[0] @ centred[1]) / norm if norm else 0.0
+
+
+def _resized(grey: np.ndarray, side: int) -> np.ndarray:
+    return cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def perceptual_hash(miniature: np.ndarray) -> int:
@@ -118,7 +140,7 @@ def _measure_image(path: str, stream: str) -> tuple[ImageFacts, np.ndarray]:
     image, _, _ = read_image(path, stream=stream)
     pixels = np.asarray(displayed(image, stream))  # (H, W, 3) or (H, W)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
-    miniature = cv2.resize(grey, (MINIATURE, MINIATURE), interpolation=cv2.INTER_AREA)
+    miniature = _resized(grey, MINIATURE)
     levels = np.bincount(grey.ravel(), minlength=256) / grey.size
     borders, empty = find_borders(grey) if stream == "ir" else ([], np.zeros(1, dtype=bool))
     facts = ImageFacts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -36,7 +37,8 @@ def draw_records(
     for record in records:
         shown = view(record)
         if shown.images:
-            note = ", ".join([record["sample_id"].rsplit("/", 1)[-1], *record["conditions"].values()])
+            file = Path(next(iter(record["image_paths"].values()))).name
+            note = ", ".join([file, f"row {record['sample_id'].rsplit('/', 1)[-1]}", *record["conditions"].values()])
             tiles.append(
                 draw_grounding(shown.images, shown.expression, gt_boxes_xyxy=shown.boxes_xyxy, note=note, width=width)
             )

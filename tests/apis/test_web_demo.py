@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import socket
@@ -15,7 +16,7 @@ from PIL import Image
 pytest.importorskip("gradio")
 
 from rgbtvg.apis.shipped import shipped_inferencer, shipped_pairs
-from rgbtvg.apis.web_demo import DemoServer
+from rgbtvg.apis.web_demo import CANDIDATES, DemoServer
 from rgbtvg.errors import ConfigError
 from rgbtvg.web import HOST, SenderCheck, listen
 from rgbtvg.web.serving import MOST_WAITING
@@ -46,7 +47,7 @@ def page(server):
 @pytest.fixture(scope="module")
 def shipped():
     """The page of the model that comes with the package."""
-    with served(DemoServer(shipped_inferencer("cpu"))) as server:
+    with served(DemoServer(shipped_inferencer("cpu", candidates=CANDIDATES))) as server:
         yield server
 
 
@@ -214,6 +215,42 @@ def test_a_person_asks_looks_and_saves(browser, shipped, capfd):
     browser.click("#find")
     browser.locator("[data-testid=toast-body]", has_text="the expression is empty").wait_for()
     assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def colourful(locator):
+    """Share of an element's pixels on the screen that have a colour, as thermal images have not."""
+    pixels = np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert("RGB"), dtype=int)
+    return float((np.ptp(pixels, axis=2) > 30).mean())
+
+
+def test_the_line_between_rgb_and_thermal_can_be_moved(browser, shipped):
+    browser.goto(shipped.url)
+    browser.click(".card >> nth=1")
+    browser.locator("#notes", has_text="the person wearing red").wait_for()
+    view = browser.locator("#view .slider-wrap img").first
+    line = browser.locator("#view [data-testid=slider]")
+    shown = []
+    for share in (0.05, 0.95):
+        image, handle = view.bounding_box(), line.bounding_box()
+        browser.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
+        browser.mouse.down()
+        browser.mouse.move(image["x"] + share * image["width"], image["y"] + image["height"] / 2, steps=5)
+        browser.mouse.up()
+        shown.append(colourful(view))
+    thermal, rgb = shown
+    assert thermal < 0.05 and rgb > 0.15, shown
+    assert browser.problems == []
+
+
+def test_candidates_of_a_lower_score_appear_when_asked_for(browser, shipped):
+    browser.goto(shipped.url)
+    browser.click(".card >> nth=1")
+    browser.locator("#notes", has_text="1 of 20 candidates").wait_for()
+    lowest = browser.locator("#threshold input[type=number]")
+    lowest.fill("0.05")
+    lowest.press("Enter")
+    browser.locator("#notes", has_text="2 of 20 candidates").wait_for()
+    browser.locator("#table [role=gridcell]", has_text="0.075").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

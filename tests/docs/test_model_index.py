@@ -1,6 +1,7 @@
 """model-index.yml and docs/models.md are in step with the configs and the measured results."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -34,3 +35,22 @@ def test_every_measured_result_is_in_the_index():
         run = json.loads(file.read_text(encoding="utf-8"))
         found = [result for result in shown[f"configs/{run['config']}"] if result["Command"] == run["command"]]
         assert found and found[0]["Metrics"] == run["metrics"], file.name
+
+
+def test_every_recorded_run_of_a_table_is_in_the_index():
+    index = yaml.safe_load(INDEX.read_text(encoding="utf-8"))
+    shown = {model["Config"]: model.get("Results", []) for model in index["Models"]}
+    page, records = PAGE.read_text(encoding="utf-8"), list((MEASURED / "runs").rglob("*.json"))
+    assert records
+    for file in records:
+        run = json.loads(file.read_text(encoding="utf-8"))
+        row, settings = file.stem.split("_")[0], run["settings"]
+        (result,) = [
+            result
+            for result in shown[settings["config"]]
+            if result["About"].startswith(f"{row} of the table")
+            and result["Modality"] == settings["options"]["modality"]
+        ]
+        assert Path(result["Command"].split()[-1]).stem == file.parent.name and result["About"] in page
+        if "mean of" not in result["About"]:
+            assert result["Metrics"]["acc@0.5"] == pytest.approx(100 * run["accuracy"]), COMMAND

@@ -150,6 +150,11 @@ def grey_copy_of_colour(spoilable):
     spoilable.write_pixels("ir", cv2.cvtColor(spoilable.pixels("rgb"), cv2.COLOR_RGB2GRAY), quality=80)
 
 
+def negative_of_colour(spoilable):
+    grey = cv2.cvtColor(spoilable.pixels("rgb"), cv2.COLOR_RGB2GRAY)
+    spoilable.write_pixels("ir", cv2.createCLAHE(2.0, (8, 8)).apply(255 - grey), quality=60)
+
+
 def colour_file_as_thermal(spoilable):
     shutil.copy(spoilable.image("rgb"), spoilable.image("ir"))
 
@@ -241,6 +246,7 @@ PLANTED = [
     (clipped_thermal, "clipped_thermal"),
     (sixteen_bits_of_which_few_are_used, "narrow_thermal"),
     (grey_copy_of_colour, "thermal_copies_colour"),
+    (negative_of_colour, "thermal_copies_colour"),
     (colour_file_as_thermal, "thermal_copies_colour"),
     (colour_map, "coloured_thermal"),
     (exchanged_files, "exchanged_streams"),

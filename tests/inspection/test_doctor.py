@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,7 @@ from rgbtvg.datasets.canonical import read_records
 from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.inspection import check_data
 from rgbtvg.inspection.checks import CHECKS
+from rgbtvg.inspection.image_facts import likeness
 from tests.inspection.conftest import BOX, EXPRESSION, FILE, LIGHTING
 from tests.inspection.planted import (
     PLANTED,
@@ -60,6 +62,25 @@ def test_a_planted_defect_is_found(plant, name, spoilable, tmp_path):
     saved = json.loads((tmp_path / "out" / "report.json").read_text())
     assert name in [entry["name"] for entry in saved["checks"]]
     assert CHECKS[name].title in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_pair_of_equal_brightness_at_large_is_no_copy():
+    """A bright sky over a dark street in both cameras, and other objects in each."""
+    sky = np.linspace(210, 40, 240)[:, None].repeat(320, axis=1)
+    colour, thermal = sky.copy(), sky.copy()
+    for place in range(6):
+        cv2.rectangle(colour, (20 + 50 * place, 150), (45 + 50 * place, 190), 40 + 30 * place, -1)
+        cv2.circle(thermal, (40 + 45 * place, 170), 12, 210 - 25 * place, -1)
+    colour, thermal = colour.astype(np.uint8), thermal.astype(np.uint8)
+    assert np.corrcoef(cv2.resize(colour, (32, 32)).ravel(), cv2.resize(thermal, (32, 32)).ravel())[0, 1] > 0.85
+    assert likeness(colour, thermal) < 0.5
+    assert likeness(colour, 255 - colour) == pytest.approx(1.0)
+
+
+def test_images_without_a_sentence_are_counted(spoilable, tmp_path):
+    shutil.copy(spoilable.image("rgb"), spoilable.image("rgb").with_name("forgotten.jpg"))
+    (finding,) = check(spoilable.root, tmp_path / "out").found("images_without_sentence")
+    assert finding.message.startswith("1 of ") and "forgotten.jpg" in finding.message
 
 
 def test_a_malformed_row_does_not_hide_the_others(spoilable, tmp_path):
@@ -137,6 +158,7 @@ def test_every_check_has_a_planted_defect():
     tested_elsewhere = {
         "malformed_row", "unreadable_annotation", "subset_differs", "unpublished_count", "unpublished_labels",
         "missing_stream", "repeated_id", "mask_count", "impossible_set", "repaired_rows", "left_out_row",
+        "images_without_sentence",
     }  # fmt: skip
     assert set(CHECKS) == {name for _, name in PLANTED} | tested_elsewhere
 

@@ -118,6 +118,20 @@ def test_a_batch_that_means_nothing_gives_finite_losses():
         assert torch.isfinite(total)
 
 
+@pytest.mark.parametrize("method", ["simvg", "alvg"])
+def test_every_query_is_a_candidate_where_one_box_is_the_answer(method):
+    config = grec_config(method, "rgbt")
+    config["head"]["single"] = True
+    model = build(config).eval()
+    batch = collated_batch("rgbt", 2)
+    answer = model.test_step(copy.deepcopy(batch))[0]
+    model.head.most_boxes = 3
+    several = model.test_step(batch)[0]
+    assert len(answer.pred_scores) == 1 < len(several.pred_scores) <= 3
+    torch.testing.assert_close(several.pred_boxes_xyxy[:1], answer.pred_boxes_xyxy)
+    assert several.pred_scores.diff().max() <= 0
+
+
 def test_student_answers_when_asked():
     config = simvg.config("rgb")
     batch = collated_batch("rgb", size=2)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from rgbtvg.datasets.published import label_mismatches, mismatch
+from rgbtvg.datasets.records.names import is_image
 from rgbtvg.inspection.checks.base_check import Finding, survey_check
 from rgbtvg.inspection.survey import Survey
+
+SHOWN_IMAGES = 3
+"""Names of images without a sentence that a finding lists."""
 
 
 def _faults(survey: Survey, kind: str) -> Iterator[Finding]:
@@ -67,6 +72,25 @@ def unpublished_count(survey: Survey) -> Iterator[Finding]:
 def unpublished_labels(survey: Survey) -> Iterator[Finding]:
     """A published split has other numbers of lighting classes or small objects"""
     return (Finding(message) for message in label_mismatches(survey.records))
+
+
+@survey_check(
+    "note", "Nothing, where the folder serves other sets too; else write a sentence or remove the files.", level="set"
+)
+def images_without_sentence(survey: Survey) -> Iterator[Finding]:
+    """Images have no sentence"""
+    used = defaultdict(set)
+    for pair in survey.pairs:
+        for image in pair.images.values():
+            folder, name = os.path.split(image.path)
+            used[folder].add(name)
+    for folder, names in used.items():
+        if not os.path.isdir(folder):
+            continue
+        others = sorted(name for name in os.listdir(folder) if is_image(name) and name not in names)
+        if others:
+            shown = ", ".join(others[:SHOWN_IMAGES]) + (", ..." if len(others) > SHOWN_IMAGES else "")
+            yield Finding(f"{len(others)} of {len(others) + len(names)} images in {folder} are in no row: {shown}")
 
 
 @survey_check("error", "Give every row an id of its own: results are gathered by id.")

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchvision.ops import nms
 
 from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import single_targets
@@ -16,9 +17,14 @@ from rgbtvg.models.layers.convolution import conv_bn_relu
 from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, Prediction
+from rgbtvg.structures.boxes import cxcywh_to_xyxy
 
 ANCHOR_IMAGE_SIZE = 416
 """Side of the image that YOLOv3's anchors are measured in."""
+COMPARED = 200
+"""Most confident candidates among which several boxes are chosen."""
+MAX_OVERLAP = 0.5
+"""IoU from which the less confident one of two boxes is dropped."""
 
 
 @dataclass
@@ -43,10 +49,11 @@ class Candidates:
         return self.values[..., 4]
 
     def boxes_cxcywh(self, index: Tensor) -> Tensor:
-        """Boxes (B, 4) cxcywh in [0, 1] of one candidate (B,) per sample."""
-        values = self.values[torch.arange(index.shape[0], device=index.device), index].float()
-        centre = (values[:, :2].sigmoid() + self.cells[index]) / self.grids[index]
-        return torch.cat((centre, values[:, 2:4].exp() * self.anchors[index]), dim=1)
+        """Boxes (B, 4) cxcywh in [0, 1] of one candidate (B,) per sample, or (B, K, 4) of K candidates (B, K)."""
+        rows = torch.arange(index.shape[0], device=index.device).unflatten(0, (-1, *(1,) * (index.dim() - 1)))
+        values = self.values[rows, index].float()
+        centre = (values[..., :2].sigmoid() + self.cells[index]) / self.grids[index]
+        return torch.cat((centre, values[..., 2:4].exp() * self.anchors[index]), dim=-1)
 
 
 @MODELS.register_module()
@@ -163,6 +170,16 @@ class AnchorHead(Head):
         return {**losses, "loss_conf": F.cross_entropy(candidates.logits, index)}
 
     def predict(self, outputs: dict[str, Any]) -> list[Prediction]:
-        """One box per sample with its share of the softmax."""
-        answers = zip(outputs["pred_boxes_cxcywh"], outputs["pred_scores"], strict=True)
-        return [Prediction(box[None], score[None]) for box, score in answers]
+        """The most confident box of each sample, or `most_boxes` that do not overlap much; scores are shares of the
+        softmax."""
+        if self.most_boxes is None:
+            answers = zip(outputs["pred_boxes_cxcywh"], outputs["pred_scores"], strict=True)
+            return [Prediction(box[None], score[None]) for box, score in answers]
+        candidates = outputs["candidates"]
+        shares = candidates.logits.softmax(dim=1)
+        scores, index = shares.topk(min(COMPARED, shares.shape[1]), dim=1)  # (B, K)
+        predictions = []
+        for box, score in zip(candidates.boxes_cxcywh(index), scores, strict=True):
+            kept = nms(cxcywh_to_xyxy(box), score, MAX_OVERLAP)[: self.most_boxes]
+            predictions.append(Prediction(box[kept], score[kept]))
+        return predictions

@@ -16,6 +16,10 @@ class Head(nn.Module):
     without gradients; :meth:`loss` is a function of tensors that ``torch.compile`` traces as one graph.
     """
 
+    most_boxes: int | None = None
+    """Boxes of a prediction at most, of heads with several cells or queries; None: as many as the method answers
+    with. The first box is the same for any number."""
+
     def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> Any:
         """Targets of a batch for :meth:`loss`; None if the loss needs none."""
         return None

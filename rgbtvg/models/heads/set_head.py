@@ -117,12 +117,13 @@ class SetHead(Head):
 
     def rank(self, scores: Tensor, boxes: Tensor) -> list[Prediction]:
         """Predictions of scores (B, Q) and boxes (B, Q, 4)."""
+        most = self.most_boxes or (1 if self.single else None)
         predictions = []
         for score, box in zip(scores, boxes, strict=True):
             solid = (box[:, 2:] > 0).all(-1)
             if solid.any():
                 score, box = score[solid], box[solid]
-            order = score.argsort(descending=True, stable=True)[: 1 if self.single else None]
+            order = score.argsort(descending=True, stable=True)[:most]
             predictions.append(Prediction(box[order], score[order]))
         return predictions
 

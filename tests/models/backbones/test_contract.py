@@ -47,7 +47,9 @@ def encoders(*arguments):
 
 
 def test_every_encoder_is_held_to_it():
-    assert encoders("images", "padding_mask", "language") == {config["type"] for config in IMAGE_ENCODERS}
+    held = {config["type"] for config in IMAGE_ENCODERS}
+    # tests/models/backbones/test_mmdet.py holds it in an environment of its own.
+    assert encoders("images", "padding_mask", "language") - {"MMDetBackbone"} == held
     assert encoders("token_ids", "padding_mask") == {config["type"] for config in TEXT_ENCODERS}
 
 

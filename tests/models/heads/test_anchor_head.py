@@ -1,9 +1,11 @@
 """The dense head: which candidate answers for a target, and that it can give exactly that box."""
 
 import torch
+from torchvision.ops import box_iou
 
 from rgbtvg.models.heads import AnchorHead
 from rgbtvg.structures import GroundingSample
+from rgbtvg.structures.boxes import cxcywh_to_xyxy
 
 ANCHORS = [[[373, 326], [156, 198]], [[33, 23], [16, 30]]]
 MAPS = [torch.zeros(3, 10, 2, 2), torch.zeros(3, 10, 4, 4)]
@@ -42,6 +44,21 @@ def test_the_answering_candidate_can_give_the_target():
     values[rows, index] = torch.cat((offset.logit(), size, torch.full((2, 1), 9.0)), dim=1)
     candidates.values = values
     torch.testing.assert_close(candidates.boxes_cxcywh(index), BOXES[:2])
+
+
+def test_further_candidates_follow_the_answer_and_do_not_lie_on_it():
+    dense = head()
+    maps = [x[:2].clone() for x in MAPS]
+    maps[1][:, 4, 0, 0], maps[1][:, 9, 0, 0], maps[1][:, 4, 3, 3] = 6.0, 5.0, 4.0
+    outputs = dense.answers(maps)
+    answers = dense.predict(outputs)
+    dense.most_boxes = 3
+    for answer, several in zip(answers, dense.predict(outputs), strict=True):
+        assert several.boxes_cxcywh.shape == (3, 4) and several.scores.diff().max() <= 0
+        torch.testing.assert_close(several.boxes_cxcywh[:1], answer.boxes_cxcywh)
+        torch.testing.assert_close(several.scores[:1], answer.scores)
+        overlaps = box_iou(cxcywh_to_xyxy(several.boxes_cxcywh), cxcywh_to_xyxy(several.boxes_cxcywh))
+        assert (overlaps - torch.eye(3)).max() <= 0.5
 
 
 def test_the_loss_falls_where_the_prediction_is_right():
