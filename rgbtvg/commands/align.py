@@ -7,7 +7,7 @@ python tools/data/align.py photos/rgb photos/thermal --out photos/aligned
 python tools/data/align.py photos/rgb photos/thermal --points points.csv --out photos/aligned
 
 points.csv has the columns rgb_x, rgb_y, thermal_x and thermal_y: pixels of at least four places, spread over the image.
-OUT gets the thermal images as PNG in the frame of RGB, alignment.json, and check.jpg, which shows how well they fit.
+OUT gets the thermal images as PNG in the frame of RGB, and alignment.json. OUT_check.jpg beside it shows the fit.
 """
 
 import argparse
@@ -60,10 +60,11 @@ def main() -> None:
             raise DataError(f"{path}: {error}; align each size in a folder of its own") from None
         Image.fromarray(warped).save(args.out / f"{path.stem}.png")
     alignment.save(args.out / "alignment.json")
-    draw_alignment(*first, alignment).save(args.out / "check.jpg", quality=90)
+    check = args.out.with_name(f"{args.out.name}_check.jpg")  # not among the images of a data set
+    draw_alignment(*first, alignment).save(check, quality=90)
     by_points = alignment.method == "points"
     fit = f"median error {alignment.error:.1f} px" if by_points else f"correlation of edges {1 - alignment.error:.2f}"
-    print(f"{len(pairs)} thermal images in {args.out}; {fit}; look at {args.out / 'check.jpg'}")
+    print(f"{len(pairs)} thermal images in {args.out}; {fit}; look at {check}")
 
 
 def pairs_of(rgb: Path, thermal: Path) -> list[tuple[Path, Path]]:

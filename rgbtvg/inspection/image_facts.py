@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -99,7 +100,7 @@ def measure_pair(image_paths: Mapping[str, str]) -> PairFacts:
     return PairFacts(facts, estimate_shift(greys["rgb"], greys["ir"]), likeness(greys["rgb"], greys["ir"]))
 
 
-def likeness(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+def likeness(first: NDArray[Any], second: NDArray[Any]) -> float:
     """How much two grey images (H, W) of any size look like one, from 0 to 1, whether one is a negative or not.
 
     It is the smaller one of two correlations: of the grey levels at large, which real pairs may share (a bright sky, a
@@ -118,13 +119,13 @@ def correlation(first: bytes, second: bytes) -> float:
     return _correlation(*(np.frombuffer(image, np.uint8).astype(np.float32) for image in (first, second)))
 
 
-def _correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+def _correlation(first: NDArray[Any], second: NDArray[Any]) -> float:
     centred = [(image - image.mean()).ravel() for image in (first, second)]
     norm = float(np.linalg.norm(centred[0]) * np.linalg.norm(centred[1]))
     return float(centred[0] @ centred[1]) / norm if norm else 0.0
 
 
-def _resized(grey: np.ndarray, side: int) -> np.ndarray:
+def _resized(grey: NDArray[Any], side: int) -> NDArray[Any]:
     return cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
 
 

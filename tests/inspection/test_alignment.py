@@ -64,7 +64,7 @@ def test_command_writes_aligned_images_of_the_same_depth(scene, tmp_path, capsys
     assert "1 thermal images in" in capsys.readouterr().out
     aligned, rgb = Image.open(out / "a.png"), Image.open(scene / "rgb/a.jpg")
     assert aligned.size == rgb.size and np.asarray(aligned).dtype in (np.uint16, np.int32)
-    assert Image.open(out / "check.jpg").width == 960
+    assert Image.open(out.with_name(f"{out.name}_check.jpg")).width == 960
     again = tmp_path / "again"
     arguments = (scene / "rgb/a.jpg", scene / "thermal/a.png", "--alignment", out / "alignment.json", "--out", again)
     assert run_tool("data/align.py", *arguments) == 0

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import nms
 
 from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import single_targets
@@ -175,6 +174,8 @@ class AnchorHead(Head):
         if self.most_boxes is None:
             answers = zip(outputs["pred_boxes_cxcywh"], outputs["pred_scores"], strict=True)
             return [Prediction(box[None], score[None]) for box, score in answers]
+        from torchvision.ops import nms  # torchvision costs every start a second
+
         candidates = outputs["candidates"]
         shares = candidates.logits.softmax(dim=1)
         scores, index = shares.topk(min(COMPARED, shares.shape[1]), dim=1)  # (B, K)
