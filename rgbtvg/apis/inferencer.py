@@ -311,7 +311,7 @@ def _build_model(config: Config, checkpoint: str | Path | None) -> Any:
     """The config's model with the checkpoint's weights, or with its own; initial weights are not read."""
     from rgbtvg.checkpoints import load_file
     from rgbtvg.checkpoints.convert import check_fit, tensors_of
-    from rgbtvg.engine.checkpoint_config import building
+    from rgbtvg.engine.checkpoint_config import building, trusted_places
     from rgbtvg.registry import MODELS
 
     settings = config.model.to_dict()
@@ -321,7 +321,8 @@ def _build_model(config: Config, checkpoint: str | Path | None) -> Any:
         settings.setdefault("data_preprocessor", config.data_preprocessor.to_dict())
     with building(config, checkpoint):
         model = MODELS.build(settings)
-    state = tensors_of(load_file(checkpoint), checkpoint)
+    with trusted_places(config):
+        state = tensors_of(load_file(checkpoint), checkpoint)
     check_fit(state, model.state_dict(), checkpoint)
     model.load_state_dict(state, strict=False)
     return model

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,12 +27,17 @@ KEY = "frozen"
 """Where a checkpoint lists what it leaves out."""
 FOLDER = Path("pretrain_weights")
 
-_given: set[Path] = set()
+_places: ContextVar[tuple[str, ...]] = ContextVar("places", default=())
 
 
-def look_at(config: Mapping[str, Any]) -> None:
-    """From now on look for files at every ``pretrained`` path of a config that the user trusts, too."""
-    _given.update(Path(path) for path in pretrained_paths(config))
+@contextmanager
+def looking_at(config: Any) -> Iterator[None]:
+    """Context in which files are also looked for at every ``pretrained`` path of a config that the user trusts."""
+    token = _places.set((*_places.get(), *pretrained_paths(config)))
+    try:
+        yield
+    finally:
+        _places.reset(token)
 
 
 def pretrained_paths(config: Any) -> Iterator[str]:
@@ -136,7 +143,7 @@ def _is_entry(entry: Any) -> bool:
 
 
 def _find(name: str, digest: str, path: str | Path) -> Path:
-    given = [file for place in _given if (file := _weight_file(str(place))) is not None]
+    given = [file for place in _places.get() if (file := _weight_file(place)) is not None]
     candidates = [file for file in (*FOLDER.rglob(name), *given) if file.name == name and file.is_file()]
     for file in candidates:
         if sha256(file) == digest:

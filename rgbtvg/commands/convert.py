@@ -39,21 +39,16 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from rgbtvg.datasets.canonical import category_of
+    from rgbtvg.datasets.canonical import category_of, of_splits
     from rgbtvg.datasets.conversion.split_lists import split_by_image
-    from rgbtvg.errors import ConfigError, DataError
+    from rgbtvg.errors import ConfigError
     from rgbtvg.registry import RECORD_WRITERS
 
     if Path(args.source).resolve() == args.out.resolve():
         raise ConfigError("the result must not replace the source")
     records, image_root = read_detections(args) if args.raw else read_dataset(args)
     if args.split:
-        known = dict.fromkeys(name for record in records for name in (record["split"], *record["subsets"]))
-        missing = [split for split in args.split if split not in known]
-        if missing:
-            raise DataError(f"{args.source} has no split {', '.join(missing)}; there are {', '.join(known)}")
-        chosen = set(args.split)
-        records = [record for record in records if chosen & {record["split"], *record["subsets"]}]
+        records = of_splits(records, args.split, args.source)
     if args.shares:
         records = split_by_image(records, args.shares)
     if args.dataset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -172,6 +172,18 @@ def relative_path(path: str | Path, image_root: str | Path) -> str:
 def category_of(record: Mapping[str, Any], unknown: str = "object") -> str:
     """Category of the record's object, from ``extra``."""
     return str((record.get("extra") or {}).get("category") or unknown)
+
+
+def of_splits(records: Sequence[dict[str, Any]], splits: Sequence[str], source: object) -> list[dict[str, Any]]:
+    """Records of some splits or subsets of `source`.
+
+    Raises:
+        DataError: one of them has no record.
+    """
+    known = dict.fromkeys(name for record in records for name in (record["split"], *record["subsets"]))
+    if missing := [split for split in splits if split not in known]:
+        raise DataError(f"{source} has no split {', '.join(missing)}; there are {', '.join(known)}")
+    return [record for record in records if {*splits} & {record["split"], *record["subsets"]}]
 
 
 def check_row(row: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 from mmengine.registry import Registry
 
 from rgbtvg.checkpoints import load_file
-from rgbtvg.checkpoints.frozen import look_at
+from rgbtvg.checkpoints.frozen import looking_at
 from rgbtvg.engine.allocation import limited_allocation
 from rgbtvg.engine.arguments import own_arguments, typed_parts
 from rgbtvg.engine.config import RunConfig, finish, load_config, with_overrides
@@ -103,11 +103,19 @@ def config_from_checkpoint(
         CheckpointError: the file has no config, or one that holds anything but plain data and registered names.
         ConfigError: an option is unknown.
     """
+    config = _carried_config(path, options, work_dir)
+    if config is None:
+        raise CheckpointError(f"{path} carries no config: give a config file before --load-from")
+    return config
+
+
+def _carried_config(
+    path: str | Path, options: Mapping[str, Any] | None, work_dir: str | Path | None = None
+) -> RunConfig | None:
+    """:func:`config_from_checkpoint`; None for a checkpoint without a config."""
     checkpoint = load_file(path)
     text = carried_text(checkpoint)
-    if text is None:
-        raise CheckpointError(f"{path} carries no config: give a config file before --load-from")
-    return config_from_text(text, path, options, work_dir, count_elements(checkpoint))
+    return None if text is None else config_from_text(text, path, options, work_dir, count_elements(checkpoint))
 
 
 def config_from_text(
@@ -153,7 +161,7 @@ def config_of_weights(
     Raises:
         ConfigError: both exist and describe different models.
     """
-    own = config_from_checkpoint(checkpoint, options) if carried_text(load_file(checkpoint)) else None
+    own = _carried_config(checkpoint, options)
     if config is None:
         return own
     given = load_config(config, options)
@@ -169,6 +177,11 @@ def carried_text(checkpoint: Any) -> str | None:
     return text if isinstance(text, str) and text.strip() else None
 
 
+def trusted_places(config: Any) -> AbstractContextManager[None]:
+    """Context in which frozen weights are also looked for where a config says, unless it came with a checkpoint."""
+    return looking_at(None if getattr(config, "weights", None) is not None else config.get("model"))
+
+
 @contextmanager
 def building(config: Any, path: str | Path) -> Iterator[None]:
     """Build the parts of a config; one that came with a checkpoint is bounded by the size of its weights.
@@ -178,7 +191,6 @@ def building(config: Any, path: str | Path) -> Iterator[None]:
     """
     weights = getattr(config, "weights", None)
     if weights is None:
-        look_at(config.get("model") or {})
         yield
         return
     try:

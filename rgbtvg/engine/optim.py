@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, is_distributed
 from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
@@ -46,11 +46,15 @@ class SkipsNonFinite(OptimWrapper):
         parameters = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         if parameters:
             norm = self.clip_func(parameters, **self.clip_grad_kwargs)
-            self.grad_norm = None if norm is None else whole(norm.detach())
+            self.grad_norm = None if norm is None else norm.detach()
+            if self.grad_norm is not None and is_distributed():
+                self.grad_norm = whole(self.grad_norm)
 
 
 def _flag_anywhere(values: Tensor) -> Tensor:
     """() float: 1 where a value is not finite on any process, else 0."""
+    if not is_distributed():
+        return (~torch.isfinite(values).all()).float()
     flag = (~torch.isfinite(whole(values)).all()).float()
     all_reduce(flag, op="max")
     return flag

@@ -19,7 +19,7 @@ from mmengine.runner import FlexibleRunner, Runner
 from torch import nn
 
 from rgbtvg.engine.acceleration import accelerate, prefer_fused
-from rgbtvg.engine.checkpoint_config import building
+from rgbtvg.engine.checkpoint_config import building, trusted_places
 from rgbtvg.engine.config import RunConfig, override
 from rgbtvg.engine.console import console, quieten
 from rgbtvg.engine.hooks.activation_checkpointing_hook import ActivationCheckpointingHook
@@ -168,7 +168,7 @@ def train(
     """
     if reads_own_weights(config):
         raise ConfigError(f"{config.model['type']} is only tested: use tools/test.py")
-    with locked(config.work_dir), console(quiet):
+    with locked(config.work_dir), console(quiet), trusted_places(config):
         newest = newest_checkpoint(config.work_dir) if resume is True and not overwrite else resume
         if not overwrite and resume is not True and not _is_in(config.work_dir, resume):
             refuse_used(config.work_dir)
@@ -263,7 +263,8 @@ def test(
     runner = build_runner(config, training=False)
     if load_from is None and not overwrite:
         refuse_other_predictions(config.work_dir, unwrapped_model(runner).identity)
-    metrics = runner.test()
+    with trusted_places(config):
+        metrics = runner.test()
     runner.logger.info(f"Predictions and scores: {config.work_dir}")
     _leave()
     return metrics

@@ -21,7 +21,7 @@ import torch
 
 from rgbtvg.datasets.image_files import image_size as read_image_size
 from rgbtvg.errors import DataError
-from rgbtvg.evaluation.intervals import TOO_SMALL, image_codes, minimum_detectable_difference
+from rgbtvg.evaluation.intervals import TOO_SMALL, detectable_by_split
 from rgbtvg.evaluation.result import EvaluationResult
 from rgbtvg.evaluation.sample_metric import SampleMetric
 from rgbtvg.registry import DATASETS
@@ -109,16 +109,6 @@ def detectable_differences(rows: Sequence[Mapping[str, Any]]) -> str:
         for split, least in detectable_by_split(rows).items()
     ]
     return f"Smallest difference to a similar model that these samples show in 4 of 5 cases: {', '.join(parts)}"
-
-
-def detectable_by_split(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
-    """Split -> smallest difference of two models that it can show, in [0, 1]; None for too few samples."""
-    found = {}
-    for split in dict.fromkeys(row["split"] for row in rows):
-        chosen = [row for row in rows if row["split"] == split]
-        hits = [row.get("iou", row.get("f1", 0)) >= (0.5 if "iou" in row else 1) for row in chosen]
-        found[split] = minimum_detectable_difference(hits, image_codes(chosen))
-    return found
 
 
 def read_rows(path: str | Path) -> list[tuple[str, dict[str, Any]]]:

@@ -8,7 +8,7 @@ coverage of every interval.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,6 +150,16 @@ def minimum_detectable_difference(hits: ArrayLike, images: ArrayLike | None = No
     share = float(values.mean())
     disagreement = 2 * share * (1 - share) / 3
     return (Z95 + Z80) * math.sqrt(disagreement * _design_effect(values, codes) / count)
+
+
+def detectable_by_split(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Split -> smallest difference of two models that it can show, in [0, 1]; None for too few samples."""
+    found = {}
+    for split in dict.fromkeys(row["split"] for row in rows):
+        chosen = [row for row in rows if row["split"] == split]
+        hits = [row.get("iou", row.get("f1", 0)) >= (0.5 if "iou" in row else 1) for row in chosen]
+        found[split] = minimum_detectable_difference(hits, image_codes(chosen))
+    return found
 
 
 def _samples(values: ArrayLike, images: ArrayLike | None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

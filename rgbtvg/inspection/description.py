@@ -17,7 +17,14 @@ from rgbtvg.datasets.canonical import category_of
 from rgbtvg.datasets.conditions import CONDITIONS
 from rgbtvg.evaluation.table import text_table
 from rgbtvg.files import replacing
-from rgbtvg.inspection.overview import AREA_BINS, WORD_BINS
+from rgbtvg.inspection.overview import (
+    AREA_LABELS,
+    WORD_BINS,
+    areas_of,
+    counts_of_areas,
+    counts_of_lengths,
+    relative_boxes,
+)
 from rgbtvg.inspection.survey import Survey
 from rgbtvg.inspection.templates import render
 
@@ -120,10 +127,10 @@ def _sentence_facts(survey: Survey, sentences: Sequence[Sequence[str]], words: C
         Fact(
             "sentences",
             f"{low} to {high} words" if high else f"{low} words and more",
-            _percent(sum(low <= length <= (high or math.inf) for length in lengths), len(sentences)),
+            _percent(count, len(sentences)),
             "%",
         )
-        for low, high in WORD_BINS
+        for (low, high), count in zip(WORD_BINS, counts_of_lengths([*map(len, sentences)]), strict=True)
     ]
     return [
         Fact("sentences", "words, mean", float(lengths.mean())),
@@ -146,21 +153,12 @@ def _word_facts(sentences: Sequence[Sequence[str]]) -> list[Fact]:
 
 
 def _box_facts(survey: Survey) -> list[Fact]:
-    shares, counts = [], [len(record["boxes"]) for record in survey.records]
-    for place, record in enumerate(survey.records):
-        size = survey.image_size(place)
-        if size is not None:
-            shares += [(x1 - x0) * (y1 - y0) / (size[0] * size[1]) for x0, y0, x1, y1 in record["boxes"]]
-    areas = np.array(shares)
+    counts, boxes = [len(record["boxes"]) for record in survey.records], relative_boxes(survey)
     bins = [
-        Fact(
-            "boxes",
-            f"{100 * low:g} to {100 * high:g} % of the image",
-            _percent(int(((areas > low) & (areas <= high)).sum()), len(areas)),
-            "%",
-        )
-        for low, high in AREA_BINS
+        Fact("boxes", f"{label} % of the image", _percent(count, len(boxes)), "%")
+        for label, count in zip(AREA_LABELS, counts_of_areas(boxes), strict=True)
     ]
+    areas = areas_of(boxes)
     return [
         Fact("boxes", "boxes per row", float(np.mean(counts)) if counts else None),
         Fact("boxes", "area, median", 100 * float(np.median(areas)) if len(areas) else None, "%"),

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rgbtvg.inspection.survey import Survey
 
 WORD_BINS = ((1, 5), (6, 7), (8, 10), (11, 15), (16, 20), (21, None))
 """The benchmark's groups of expression lengths, the last one in three."""
 AREA_BINS = ((0, 0.001), (0.001, 0.003), (0.003, 0.01), (0.01, 0.03), (0.03, 0.1), (0.1, 1))
+AREA_LABELS = [f"{100 * low:g} to {100 * high:g}" for low, high in AREA_BINS]
+"""In percent of the image."""
 GRID = (12, 16)
 """Rows and columns of the map of box centres."""
 
@@ -49,15 +52,38 @@ class Overview:
 
 def overview(survey: Survey) -> Overview:
     """Charts and facts of a survey."""
-    boxes, sizes = [], []
-    for place, record in enumerate(survey.records):
-        size = survey.image_size(place)
-        if size is not None:
-            boxes += record["boxes"]
-            sizes += [size] * len(record["boxes"])
-    return Overview(
-        _word_bars(survey), *_box_charts(boxes, sizes), facts=_image_facts(survey), shifts=_relative_shifts(survey)
-    )
+    boxes = relative_boxes(survey)
+    areas = _bars([f"{label} %" for label in AREA_LABELS], counts_of_areas(boxes))
+    x, y = boxes.reshape(-1, 2, 2).mean(1).T
+    density, _, _ = np.histogram2d(y, x, bins=GRID, range=((0, 1), (0, 1)))
+    centres = (density / max(density.max(), 1)).round(3).tolist()
+    return Overview(_word_bars(survey), areas, centres, _image_facts(survey), _relative_shifts(survey))
+
+
+def relative_boxes(survey: Survey) -> NDArray[np.float64]:
+    """All boxes (N, 4) xyxy, as parts of their images' width and height, of images whose size is known."""
+    boxes = [
+        np.array(record["boxes"], dtype=np.float64).reshape(-1, 4) / (size[1], size[0], size[1], size[0])
+        for place, record in enumerate(survey.records)
+        if (size := survey.image_size(place)) is not None
+    ]
+    return np.nan_to_num(np.concatenate([np.empty((0, 4)), *boxes]))
+
+
+def areas_of(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Parts (N,) of their images that boxes (N, 4) of :func:`relative_boxes` take."""
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+
+
+def counts_of_areas(boxes: NDArray[np.float64]) -> list[int]:
+    """How many of these boxes each of `AREA_BINS` has."""
+    areas = areas_of(boxes)
+    return [int(((areas > low) & (areas <= high)).sum()) for low, high in AREA_BINS]
+
+
+def counts_of_lengths(lengths: Sequence[int]) -> list[int]:
+    """How many sentences of these numbers of words each of `WORD_BINS` has."""
+    return [sum(low <= length <= (high or length) for length in lengths) for low, high in WORD_BINS]
 
 
 def _bars(labels: Sequence[str], counts: Sequence[int]) -> list[Bar]:
@@ -67,21 +93,7 @@ def _bars(labels: Sequence[str], counts: Sequence[int]) -> list[Bar]:
 
 def _word_bars(survey: Survey) -> list[Bar]:
     lengths = [len(record["expression"].split()) for record in survey.records]
-    counts = [sum(low <= length <= (high or length) for length in lengths) for low, high in WORD_BINS]
-    return _bars([f"{low}-{high}" if high else f"{low}+" for low, high in WORD_BINS], counts)
-
-
-def _box_charts(
-    boxes: Sequence[Sequence[float]], sizes: Sequence[tuple[int, int]]
-) -> tuple[list[Bar], list[list[float]]]:
-    xyxy = np.nan_to_num(np.array(boxes, dtype=np.float64).reshape(-1, 4))
-    height, width = np.array(sizes, dtype=np.float64).reshape(-1, 2).T
-    areas = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1]) / (height * width)
-    counts = [int(((areas > low) & (areas <= high)).sum()) for low, high in AREA_BINS]
-    labels = [f"{100 * low:g} to {100 * high:g} %" for low, high in AREA_BINS]
-    centre_x, centre_y = (xyxy[:, 0] + xyxy[:, 2]) / 2 / width, (xyxy[:, 1] + xyxy[:, 3]) / 2 / height
-    density, _, _ = np.histogram2d(centre_y, centre_x, bins=GRID, range=((0, 1), (0, 1)))
-    return _bars(labels, counts), (density / max(density.max(), 1)).round(3).tolist()
+    return _bars([f"{low}-{high}" if high else f"{low}+" for low, high in WORD_BINS], counts_of_lengths(lengths))
 
 
 def _image_facts(survey: Survey) -> list[tuple[str, str]]:

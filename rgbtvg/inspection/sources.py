@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rgbtvg.datasets.base import GroundingDataset
-from rgbtvg.datasets.canonical import JSONLinesDataset, parse_line
+from rgbtvg.datasets.canonical import JSONLinesDataset, of_splits, parse_line
 from rgbtvg.datasets.coco import COCORefs
 from rgbtvg.datasets.image_places import IMAGE_PLACES
 from rgbtvg.datasets.records import Fault, open_text
@@ -70,11 +70,7 @@ class Source:
         Raises:
             DataError: there are none.
         """
-        records = [record for record in self.records if split in (record["split"], *record["subsets"])]
-        if not records:
-            has = ", ".join(dict.fromkeys(record["split"] for record in self.records))
-            raise DataError(f"{self.name} has no rows of the split {split!r}; it has {has}")
-        return replace(self, records=records)
+        return replace(self, records=of_splits(self.records, [split], self.name))
 
     def require_records(self) -> None:
         """Refuse a source without any record.

@@ -12,8 +12,7 @@ import numpy as np
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation.calibration import area_under_risk_coverage, expected_calibration_error, scores_and_hits
 from rgbtvg.evaluation.comparison import SAMPLE_SCORES, compare_runs
-from rgbtvg.evaluation.external import detectable_by_split
-from rgbtvg.evaluation.intervals import TOO_SMALL, Estimate
+from rgbtvg.evaluation.intervals import TOO_SMALL, Estimate, detectable_by_split
 from rgbtvg.evaluation.published import published_cells, published_datasets
 from rgbtvg.evaluation.table import formatted_table
 from rgbtvg.reporting.run import Run

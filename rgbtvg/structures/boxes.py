@@ -6,6 +6,21 @@ Names carry format and frame: ``boxes_cxcywh`` is relative to the padded network
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+
+def boxes_from_logits(logits: Tensor, centres: Tensor | None = None) -> Tensor:
+    """Logits (..., 4) of a head to ``boxes_cxcywh`` in [0, 1], in float32 under autocast.
+
+    Args:
+        logits: (..., 4).
+        centres: (..., 2), (x, y) in [0, 1]: reference points that the centres are predicted from, as offsets before the
+            sigmoid.
+    """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if centres is not None:
+        logits = logits + F.pad(centres.to(logits).logit(eps=0.02), (0, 2))
+    return logits.sigmoid()
 
 
 def cxcywh_to_xyxy(boxes: Tensor) -> Tensor:

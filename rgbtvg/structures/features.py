@@ -63,23 +63,3 @@ class Prediction:
     boxes_cxcywh: Tensor
     scores: Tensor
     mask: Tensor | None = None
-
-
-def split_streams(features: ImageFeatures, count: int) -> list[ImageFeatures]:
-    """Features of `count` streams stacked along the batch, taken apart again."""
-    tokens, masks = features.tokens.chunk(count), features.padding_mask.chunk(count)
-    levels = [level.chunk(count) for level in features.levels]
-    pooled = [None] * count if features.pooled is None else features.pooled.chunk(count)
-    left_out = [None] * count if features.left_out is None else features.left_out.chunk(count)
-    return [
-        ImageFeatures(
-            tokens[i],
-            masks[i],
-            features.grid,
-            features.num_prefix,
-            tuple(level[i] for level in levels),
-            pooled[i],
-            left_out[i],
-        )
-        for i in range(count)
-    ]

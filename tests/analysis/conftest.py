@@ -7,18 +7,16 @@ import torch
 
 from rgbtvg.analysis import asking
 from rgbtvg.analysis.subject import open_subject
-from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
 from rgbtvg.engine.config import load_config
 from rgbtvg.registry import MODELS
+from tests.engine.synthetic import make_small, paths_of
 
 QUICKSTART = Path(__file__).parents[2] / "configs/quickstart/quickstart.py"
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("analysis") / "data"
-    make_synthetic(folder, SyntheticSpec(train=4, val=4, test=50), workers=1, progress=False)
-    return folder
+    return make_small(tmp_path_factory.mktemp("analysis") / "data", train=4, val=4, test=50)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +25,7 @@ def checkpoints(data, tmp_path_factory):
     folder, paths = tmp_path_factory.mktemp("weights"), {}
     for modality in ("rgbt", "rgb"):
         torch.manual_seed(0)
-        options = dict(data_root=data, split_root=data / "splits", tokenizer=data / "tokenizer", modality=modality)
+        options = dict(paths_of(data), modality=modality)
         config = load_config(QUICKSTART, options)
         model = MODELS.build({**config.model.to_dict(), "data_preprocessor": config.data_preprocessor.to_dict()})
         paths[modality] = folder / f"{modality}.pth"

@@ -8,9 +8,9 @@ import pytest
 from rgbtvg.benchmarking.sweep import SweepError, check_floors, run_all
 from rgbtvg.benchmarking.sweep_report import markdown, sweep_lines
 from rgbtvg.benchmarking.sweep_table import SweepTable
-from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
 from rgbtvg.errors import ConfigError
 from rgbtvg.evaluation import load_predictions
+from tests.engine.synthetic import make_small, options_of
 from tests.engine.tiny import tiny_config
 from tests.run_tool import run_tool
 
@@ -146,10 +146,7 @@ options = {options}
 @pytest.mark.slow
 def test_a_benchmark_of_two_methods(tmp_path, capsys):
     """Every method, modality and dataset: an estimate first, then a table with the paper's columns."""
-    make_synthetic(tmp_path / "data", SyntheticSpec(train=16, val=4, test=8), workers=1, progress=False)
-    folder = str(tmp_path / "data")
-    options = {"data_root": folder, "split_root": f"{folder}/splits", "tokenizer": f"{folder}/tokenizer"}
-    options |= {"batch_size": 8, "num_workers": 0, "persistent_workers": False, "max_epochs": 1, "loggers": []}
+    options = options_of(make_small(tmp_path / "data", train=16, val=4, test=8), max_epochs=1, loggers=[])
     path = tmp_path / "benchmark.py"
     path.write_text(BENCHMARK.format(config=QUICKSTART, records=tmp_path / "records", options=options))
 

@@ -10,10 +10,11 @@ import pytest
 
 from rgbtvg.engine.loops import GroundingTrainLoop
 from tests.run_tool import run_tool
-from tools.dev.step_path import calls_during, step_calls
+from tools.dev.step_path import calls_during, step_calls, summary
 
 DOCS = Path(__file__).parents[2] / "docs" / "architecture.md"
 CONFIG = "configs/transvg/transvg_tiny.py"
+RGBT_VGNET = "configs/rgbt_vgnet/rgbt_vgnet_tiny.py"
 
 
 def listed(title: str) -> list[str]:
@@ -32,8 +33,17 @@ def assert_in_order(names: Sequence[str], calls: Sequence[str]) -> None:
 def test_the_functions_of_a_step_run_in_this_order():
     first, *names = listed("A training step")
     assert first == f"engine/loops.py:{GroundingTrainLoop.run_epoch.__qualname__}"
-    assert len(names) == 11
+    assert len(names) == 16
     assert_in_order(names, step_calls(CONFIG))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [CONFIG, RGBT_VGNET])
+def test_a_step_runs_through_as_many_files_as_the_page_says(config):
+    name = Path(config).stem
+    (counts,) = re.findall(rf"(\d+)(?: files)? and (\d+)(?: changes)? for `{name}`", DOCS.read_text())
+    measured = summary(step_calls(config))
+    assert (measured["files"], measured["changes"]) == tuple(map(int, counts))
 
 
 @pytest.mark.slow

@@ -14,7 +14,11 @@ def make_small(folder: Path, **sizes: int) -> Path:
     return folder
 
 
+def paths_of(data: Path) -> dict[str, Any]:
+    """Options that say where a set is."""
+    return {"data_root": str(data), "split_root": str(data / "splits"), "tokenizer": str(data / "tokenizer")}
+
+
 def options_of(data: Path, **more: Any) -> dict[str, Any]:
     """Options of a short run in one process on a set, and further ones."""
-    paths = {"data_root": str(data), "split_root": str(data / "splits"), "tokenizer": str(data / "tokenizer")}
-    return {**paths, "batch_size": 8, "num_workers": 0, "persistent_workers": False, **more}
+    return {**paths_of(data), "batch_size": 8, "num_workers": 0, "persistent_workers": False, **more}

@@ -93,6 +93,6 @@ def test_the_command_compares_two_sets(pristine, spoilable, tmp_path, capsys):
     page = (tmp_path / "out/description.html").read_text()
     assert "<script>" not in page and "http" not in page
     assert run_tool("data/describe.py", pristine, "--split", "none", *arguments) == 1
-    assert "has no rows of the split 'none'; it has train, val, test" in capsys.readouterr().err
+    assert "has no split none; there are train, val, test" in capsys.readouterr().err
     assert run_tool("data/describe.py", pristine, pristine, pristine, *arguments) == 1
     assert "two data sets at most, got 3" in capsys.readouterr().err

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
 from rgbtvg.engine import load_config, train
 from rgbtvg.engine.runner import build_runner
 from rgbtvg.models.necks.gated import pair_quality
 from rgbtvg.structures import GroundingInputs
+from tests.engine.synthetic import make_small, options_of
 from tests.models.batches import collated_batch
 from tests.models.test_methods import build
 from tests.models.test_thermal_validity import check_invalid_content, inputs_of
@@ -114,15 +114,8 @@ def test_a_masked_forward_with_gates_is_one_graph():
 
 @pytest.mark.slow
 def test_training_of_a_pair_starts_from_a_trained_rgb_checkpoint(tmp_path):
-    data = tmp_path / "data"
-    make_synthetic(data, SyntheticSpec(train=64, val=16, test=16), workers=1, progress=False)
-    common = dict(
-        data_root=str(data),
-        split_root=str(data / "splits"),
-        tokenizer=str(data / "tokenizer"),
-        num_workers=0,
-        persistent_workers=False,
-        batch_size=8,
+    common = options_of(
+        make_small(tmp_path / "data", train=64, val=16, test=16),
         stages=[dict(epochs=1, lr=1e-3, max_layer=3)],
         loggers=[],
         neck=dict(_delete_=True, type="ZeroGatedFusion", width=64, text_width=64),

@@ -11,13 +11,13 @@ import pytest
 import torch
 
 import rgbtvg
-from rgbtvg.datasets.synthetic import SyntheticSpec, make_synthetic
 from rgbtvg.engine import config_from_checkpoint, load_config
 from rgbtvg.engine.arguments import own_arguments
 from rgbtvg.engine.checkpoint_config import config_from_text
 from rgbtvg.engine.config_text import format_config
 from rgbtvg.errors import CheckpointError, RGBTVGError
 from rgbtvg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
+from tests.engine.synthetic import make_small, options_of
 from tests.run_tool import run_tool
 
 ROOT = Path(__file__).parents[2]
@@ -26,15 +26,12 @@ QUICKSTART = ROOT / "configs/quickstart/quickstart.py"
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    make_synthetic(folder, SyntheticSpec(train=4, val=2, test=2), workers=1, progress=False)
-    return folder
+    return make_small(tmp_path_factory.mktemp("data"), train=4, val=2, test=2)
 
 
 @pytest.fixture(scope="module")
 def options(data):
-    paths = dict(data_root=str(data), split_root=str(data / "splits"), tokenizer=str(data / "tokenizer"))
-    return dict(paths, num_workers=0, persistent_workers=False, batch_size=2)
+    return options_of(data, batch_size=2)
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from rgbtvg.models.adapters.adalora import AdaLoRA
 from rgbtvg.models.adapters.clip_adapter import CLIPAdapter
 from rgbtvg.models.adapters.conditional import ConditionalMap, ConditionalTokens, ConditionGate
 from rgbtvg.models.adapters.foreign import adapt_linears
-from rgbtvg.models.adapters.guides import CrossModalBridge, Guides, TextGuidedBlock
-from rgbtvg.models.adapters.lora import AdaptedLinear, LoRA, LowRank, adapted_linears
-from rgbtvg.models.adapters.per_stream import PerStream
+from rgbtvg.models.adapters.guides import Guides, interleave
+from rgbtvg.models.adapters.lora import LoRA
+from rgbtvg.models.adapters.per_stream import AdaptedLinear, LowRank, PerStream, adapted_linears
 from rgbtvg.models.adapters.query_modulation import QueryModulation
 from rgbtvg.models.adapters.tuning import unfreeze_layers
 
@@ -17,14 +17,13 @@ __all__ = [
     "ConditionGate",
     "ConditionalMap",
     "ConditionalTokens",
-    "CrossModalBridge",
     "Guides",
     "LoRA",
     "LowRank",
     "PerStream",
     "QueryModulation",
-    "TextGuidedBlock",
     "adapt_linears",
     "adapted_linears",
+    "interleave",
     "unfreeze_layers",
 ]

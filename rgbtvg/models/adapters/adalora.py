@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from rgbtvg.errors import ConfigError
-from rgbtvg.models.adapters.lora import LoRA, LowRank
+from rgbtvg.models.adapters.lora import LoRA
+from rgbtvg.models.adapters.per_stream import LowRank
 from rgbtvg.registry import MODELS
 
 SMOOTHING = 0.85  # beta_1 = beta_2 of the paper, sections 3.2 and 4
@@ -96,6 +97,7 @@ class AdaLoRA(LoRA):
     """
 
     update = AdaptiveLowRank
+    has_losses = True
 
     def __init__(
         self,

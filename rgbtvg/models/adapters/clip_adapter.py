@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from rgbtvg.models.layers.linear import Groups, Linear
+from rgbtvg.models.layers.clip_layers import Groups, Linear
 from rgbtvg.registry import MODELS
 
 

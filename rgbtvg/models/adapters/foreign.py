@@ -6,8 +6,8 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from rgbtvg.models.adapters.lora import AdaptedLinear, LowRank
-from rgbtvg.models.layers.linear import Groups, Linear
+from rgbtvg.models.adapters.per_stream import AdaptedLinear, LowRank
+from rgbtvg.models.layers.clip_layers import Groups, Linear
 
 UPDATE = "only"
 

@@ -7,7 +7,7 @@ weights of the released files.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,11 +17,10 @@ from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.beit3_weights import load_beit3_weights, resize_positions
-from rgbtvg.models.layers import Slots
-from rgbtvg.models.layers.linear import Groups, Linear
-from rgbtvg.models.layers.padding import left_out_patches, nearest_padding, with_prefix, without
+from rgbtvg.models.layers.clip_layers import Groups, Linear
+from rgbtvg.models.layers.padding import left_out_patches, nearest_padding
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures, split_streams
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 from rgbtvg.structures.grid_tables import resize_grid_table
 
 ARCHS = {
@@ -106,7 +105,7 @@ class BEiT3FeedForward(nn.Module):
 class BEiT3Layer(nn.Module):
     """Pre-norm layer with a further norm inside attention and feed-forward (sub-LayerNorm, Wang et al. 2022).
 
-    ``slots`` (:class:`Slots`, in series) lie between attention and feed-forward; a module there sees x (B, L, D),
+    ``slots`` (in series) lie between attention and feed-forward; a module there sees x (B, L, D),
     images and words together, and adds its own residual.
     """
 
@@ -119,11 +118,12 @@ class BEiT3Layer(nn.Module):
         self.ffn_norm = Multiway(lambda: nn.LayerNorm(width))
         self.ffn = Multiway(lambda: BEiT3FeedForward(width, ffn_width))
         self.drop_path = DropPath(drop_path)
-        self.slots = Slots()
+        self.slots = nn.ModuleDict()
 
     def forward(self, x: Tensor, split: int, attention_mask: Tensor | None, groups: Groups = ()) -> Tensor:
         x = x + self.drop_path(self.attention(self.attention_norm(x, split), split, attention_mask, groups))
-        x = self.slots(x, groups=groups)
+        for module in self.slots.values():
+            x = module(x, None, groups=groups)
         return x + self.drop_path(self.ffn(self.ffn_norm(x, split), split, groups=groups))
 
 
@@ -255,8 +255,9 @@ class BEiT3(BaseModule):
         if token_ids is not None and token_padding_mask is not None:
             parts.append(self.embed_text(token_ids, token_padding_mask))
             attention_mask = ~F.pad(token_padding_mask, (split, 0), value=False)[:, None, None]  # (B, 1, 1, L)
-        unseen = with_prefix(left_out)
-        if unseen is not None:
+        unseen = None
+        if left_out is not None:
+            unseen = F.pad(left_out, (1, 0), value=False)  # class tokens are always seen
             length = sum(part.shape[1] for part in parts)
             hidden = unseen.repeat(1, len(images))
             seen = ~F.pad(hidden, (0, length - hidden.shape[1]), value=False)[:, None, None]
@@ -286,11 +287,13 @@ class BEiT3(BaseModule):
             groups=tuple(streams),
             left_out=left_out,
         )
-        text = joined.text
-        words = zip(text.tokens.chunk(count), text.padding_mask.chunk(count), strict=True)
+        image, text = joined.images[0], joined.text
+        hidden = [None] * count if image.left_out is None else image.left_out.chunk(count)
+        words = map(TextFeatures, text.tokens.chunk(count), text.padding_mask.chunk(count))
+        parts = zip(streams, image.tokens.chunk(count), image.padding_mask.chunk(count), hidden, words, strict=True)
         return {
-            stream: BEiT3Features((image,), TextFeatures(*of_stream), None)
-            for stream, image, of_stream in zip(streams, split_streams(joined.images[0], count), words, strict=True)
+            stream: BEiT3Features((replace(image, tokens=x, padding_mask=padded, left_out=unseen),), sentence, None)
+            for stream, x, padded, unseen, sentence in parts
         }
 
     def embed_image(self, image: Tensor, masked_patches: Tensor | None = None) -> Tensor:
@@ -339,8 +342,9 @@ class BEiT3(BaseModule):
         for image, tokens in zip(images, pieces, strict=True):
             grid = (image.shape[-2] // self.patch_size, image.shape[-1] // self.patch_size)
             padded = self._patch_padding(tokens, padding_mask, grid)
-            padded = padded if unseen is None else padded | unseen
-            streams.append(ImageFeatures(without(tokens, unseen), padded, grid, num_prefix=1, left_out=unseen))
+            if unseen is not None:
+                tokens, padded = tokens.masked_fill(unseen[..., None], 0), padded | unseen
+            streams.append(ImageFeatures(tokens, padded, grid, num_prefix=1, left_out=unseen))
         return BEiT3Features(tuple(streams), text, extra)
 
     @staticmethod

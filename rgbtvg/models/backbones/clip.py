@@ -16,10 +16,9 @@ from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.clip_weights import load_clip_weights
-from rgbtvg.models.layers.clip_layers import CLIPLayer
-from rgbtvg.models.layers.linear import Groups, Linear
-from rgbtvg.models.layers.padding import key_mask, patch_mask, with_prefix, without
-from rgbtvg.models.layers.positions import POSITION_STARTS, sine_grid
+from rgbtvg.models.layers.clip_layers import CLIPLayer, Groups, Linear
+from rgbtvg.models.layers.detr_layers import sine_grid
+from rgbtvg.models.layers.positions import POSITION_STARTS
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
 from rgbtvg.structures.grid_tables import resize_grid_table
@@ -147,6 +146,7 @@ class CLIPVisionEncoder(CLIPTower):
     """
 
     part = "vision"
+    takes_left_out = True
 
     def __init__(
         self,
@@ -170,6 +170,7 @@ class CLIPVisionEncoder(CLIPTower):
         self.position_start = position_start
         self.patch_size = patch_size or arch["patch_size"]
         side = arch["image_size"] // arch["patch_size"]
+        self.table_grid = (side, side)
         self.class_embedding = nn.Parameter(torch.empty(arch["width"]))
         self.patch_embedding = patch_embedding(in_channels, arch["width"], self.patch_size, stem_widths)
         self.position_embedding = nn.Parameter(torch.empty(1 + side * side, arch["width"]))
@@ -183,9 +184,8 @@ class CLIPVisionEncoder(CLIPTower):
         """Start from scratch; see :class:`CLIPTower`."""
         super().reset_parameters()
         if self.position_start == "sine":
-            side = self.arch["image_size"] // self.arch["patch_size"]
             # About as large as the embedded pixels of a new patch embedding.
-            self.position_embedding.data[1:] = 0.5 * sine_grid((side, side), self.arch["width"])
+            self.position_embedding.data[1:] = 0.5 * sine_grid(self.table_grid, self.arch["width"])
 
     def grid_of(self, input_shape: tuple[int, int]) -> tuple[int, int]:
         """Patch grid (h, w) of an input of (H, W) pixels."""
@@ -206,6 +206,8 @@ class CLIPVisionEncoder(CLIPTower):
         """Position table (1 + h*w, D) of a patch grid."""
         if self.training and self.position_jitter:
             return jittered_grid_table(self.position_embedding, grid, self.position_jitter)
+        if grid == self.table_grid:
+            return self.position_embedding
         return resize_grid_table(self.position_embedding, grid, num_prefix=1)
 
     def forward(
@@ -225,11 +227,10 @@ class CLIPVisionEncoder(CLIPTower):
             groups: streams that the equal parts of the batch belong to, for adapters: ``('rgb', 'ir')``.
             left_out: (B, h*w) bool, True at patches that no token attends to; their outputs are zero.
         """
-        unseen = with_prefix(left_out)
         grid = self.grid_of((images.shape[-2], images.shape[-1]))
-        last, levels = self.run_layers(
-            self.pre_layernorm(self.embed(images)), language, groups, attention_mask=key_mask(unseen)
-        )
+        unseen = None if left_out is None else F.pad(left_out, (1, 0), value=False)  # the class token is always seen
+        seen = None if unseen is None else ~unseen[:, None, None]  # (B, 1, 1, 1 + h*w)
+        last, levels = self.run_layers(self.pre_layernorm(self.embed(images)), language, groups, attention_mask=seen)
         if self.project_tokens:
             tokens = self.projection(self.post_layernorm(last), groups)
             pooled = tokens[:, 0]
@@ -238,8 +239,9 @@ class CLIPVisionEncoder(CLIPTower):
         token_padding = F.pad(patch_mask(padding_mask, grid), (1, 0), value=False)
         if unseen is not None:
             token_padding = token_padding | unseen
-        levels = tuple(without(level, unseen) for level in levels)
-        return ImageFeatures(without(tokens, unseen), token_padding, grid, 1, levels, pooled, unseen)
+            tokens = tokens.masked_fill(unseen[..., None], 0)
+            levels = tuple(level.masked_fill(unseen[..., None], 0) for level in levels)
+        return ImageFeatures(tokens, token_padding, grid, 1, levels, pooled, unseen)
 
 
 @MODELS.register_module()
@@ -287,6 +289,23 @@ class CLIPTextEncoder(CLIPTower):
         projected = self.projection(tokens, groups)
         pooled = projected[torch.arange(projected.shape[0]), token_ids.argmax(dim=-1)]
         return TextFeatures(projected if self.project_tokens else tokens, padding_mask, levels=levels, pooled=pooled)
+
+
+def patch_mask(padding_mask: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Padding mask of patches, by the rule of the CLIP-based references.
+
+    The 0/1 mask is resized bilinearly with antialiasing and rounded half to even, so a patch is masked when more than
+    half of its triangle-weighted neighbourhood is padding.
+
+    Args:
+        padding_mask: (B, H, W) bool, True where padded.
+        grid: (h, w).
+
+    Returns:
+        (B, h*w) bool, True where padded.
+    """
+    share = F.interpolate(padding_mask[:, None].float(), grid, mode="bilinear", align_corners=False, antialias=True)
+    return share.round().bool().flatten(1)
 
 
 def patch_embedding(in_channels: int, width: int, patch_size: int, stem_widths: Sequence[int] = ()) -> nn.Module:

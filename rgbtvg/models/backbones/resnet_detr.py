@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from rgbtvg.checkpoints.initial import fill_module, read_initial_weights
-from rgbtvg.models.layers import SinePositions, Slots, TransformerEncoder
-from rgbtvg.models.layers.padding import nearest_padding
+from rgbtvg.models.layers import SinePositions, TransformerEncoder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
 
@@ -80,7 +80,7 @@ class ResNetDETR(BaseModule):
         if not self.use_padding_mask:
             padding_mask = padding_mask.new_zeros(padding_mask.shape)
         # Nearest neighbour with the floor rule: a cell is padded when its top-left pixel is.
-        mask = nearest_padding(padding_mask, grid).unflatten(1, grid)
+        mask = F.interpolate(padding_mask[:, None].float(), grid, mode="nearest")[:, 0].bool()
         positions = self.positions(mask).flatten(2).transpose(1, 2)
         tokens = self.encoder(features.flatten(2).transpose(1, 2), mask.flatten(1), positions, language)
         return ImageFeatures(tokens, mask.flatten(1), grid)
@@ -103,7 +103,7 @@ class ResNetTrunk(nn.Module):
         for name, module in network.named_children():
             if name not in ("avgpool", "fc"):
                 self.add_module(name, module)
-        self.slots = Slots()
+        self.slots = nn.ModuleDict()
         expansion = network.layer1[0].expansion
         self.widths = {stage: stem_width * 2**i * expansion for i, stage in enumerate(self.STAGES)}
         for name in ("conv1", *self.STAGES)[:frozen_stages]:
@@ -118,5 +118,5 @@ class ResNetTrunk(nn.Module):
             *blocks, last = getattr(self, name)
             for block in blocks:
                 x = block(x)
-            x = self.slots.beside(name, last(x), x, language)
+            x = last(x) + self.slots[name](x, language) if name in self.slots else last(x)
         return x

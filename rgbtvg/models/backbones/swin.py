@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import cast
 
 import torch
 from mmengine.model import BaseModule
@@ -12,7 +13,6 @@ from torch.nn import functional as F
 
 from rgbtvg.checkpoints.initial import fill_module, read_initial_weights
 from rgbtvg.errors import ConfigError
-from rgbtvg.models.layers import Slots
 from rgbtvg.models.layers.padding import nearest_padding
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
@@ -106,7 +106,7 @@ class SwinStage(nn.Module):
         self.blocks = nn.ModuleList(
             SwinBlock(width, num_heads, window, (window // 2) * (i % 2), rate) for i, rate in enumerate(drop_paths)
         )
-        self.slots = Slots()
+        self.slots = nn.ModuleDict()
         self.norm = nn.LayerNorm(width)
         self.downsample = PatchMerging(width) if downsample else nn.Identity()
 
@@ -114,7 +114,10 @@ class SwinStage(nn.Module):
         """(B, h, w, C) -> the stage's output (B, C, h, w), and what the next stage starts from (B, h/2, w/2, 2C)."""
         for block in self.blocks:
             x = block(x)
-        x = self.slots(x.flatten(1, 2), language).view_as(x)
+        tokens = x.flatten(1, 2)
+        for module in self.slots.values():
+            tokens = module(tokens, language)
+        x = tokens.view_as(x)
         return self.norm(x).permute(0, 3, 1, 2), self.downsample(x)
 
 
@@ -175,7 +178,7 @@ class RefinedPyramid(nn.Module):
                 nn.init.xavier_uniform_(parameter)
             else:
                 nn.init.zeros_(parameter)
-        self.slots = nn.ModuleList(Slots() for _ in in_widths[1:])
+        self.slots = nn.ModuleList(nn.ModuleDict() for _ in in_widths[1:])
 
     def forward(self, maps: Sequence[Tensor], language: TextFeatures | None = None) -> list[Tensor]:
         """Maps (B, C_i, h_i, w_i), fine to coarse -> as many of `width` channels, and every second cell of the last."""
@@ -185,7 +188,9 @@ class RefinedPyramid(nn.Module):
         up = down[:1]
         for slots, x in zip(self.slots, down[1:], strict=True):
             fine = up[-1]
-            tokens = slots(fine.flatten(2).transpose(1, 2), language)  # (B, h*w, D)
+            tokens = fine.flatten(2).transpose(1, 2)  # (B, h*w, D)
+            for module in cast(nn.ModuleDict, slots).values():
+                tokens = module(tokens, language)
             up.append(x + F.avg_pool2d(tokens.transpose(1, 2).view_as(fine), 2))
         return [*up, up[-1][..., ::2, ::2]]
 

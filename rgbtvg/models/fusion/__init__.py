@@ -2,17 +2,14 @@
 
 from rgbtvg.models.fusion.dense import DenseFusion
 from rgbtvg.models.fusion.joint_encoder import JointEncoder, JointFeatures
-from rgbtvg.models.fusion.patch_choice import ChosenPatches, PatchChoice
 from rgbtvg.models.fusion.sub_query import SubQueryFusion
 from rgbtvg.models.fusion.text_guided_enhancement import TextGuidedEnhancement
 from rgbtvg.models.fusion.text_guided_queries import TextGuidedQueries
 
 __all__ = [
-    "ChosenPatches",
     "DenseFusion",
     "JointEncoder",
     "JointFeatures",
-    "PatchChoice",
     "SubQueryFusion",
     "TextGuidedEnhancement",
     "TextGuidedQueries",

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.layers import TransformerEncoder
-from rgbtvg.models.layers.padding import without
-from rgbtvg.models.layers.positions import POSITION_STARTS, sine_grid, sine_sequence
-from rgbtvg.models.layers.transformer import TransformerEncoderLayer
+from rgbtvg.models.layers.detr_layers import TransformerEncoderLayer, sine_grid
+from rgbtvg.models.layers.positions import POSITION_STARTS, sine_sequence
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
 
@@ -132,8 +131,9 @@ class JointEncoder(nn.Module):
         if logits is not None:
             cells = dict(zip(parts, logits.split(sizes, dim=-1), strict=True))["image"][..., image.num_prefix :]
             attention = cells.softmax(-1)
-        image_out = without(out["image"], image.left_out)
-        return JointFeatures(regression, image_out, out["text"], sequence, fused, padding_mask, attention)
+        if image.left_out is not None:
+            out["image"] = out["image"].masked_fill(image.left_out[..., None], 0)
+        return JointFeatures(regression, out["image"], out["text"], sequence, fused, padding_mask, attention)
 
     def answer_attention(self, joint: JointFeatures) -> Tensor:
         """Attention (B, N) of the regression token to each image token in the last layer, averaged over heads."""

@@ -92,6 +92,15 @@ class AttentionBalance(nn.Module):
         with torch.no_grad():
             return self.momentum.encode(inputs, return_attention=True)["joint"].attention
 
+    def losses(
+        self, grounder: BalancedGrounder, inputs: GroundingInputs, data_samples: list[GroundingSample]
+    ) -> dict[str, Tensor]:
+        """All loss terms of a grounder: the attention's too, and box losses weighted by difficulty."""
+        outputs = grounder.encode(inputs, return_attention=True)
+        teacher = self.momentum_attention(inputs, outputs["joint"].attention)
+        terms = self(outputs, teacher, inputs, data_samples)
+        return grounder.losses({**outputs, "box_weights": terms.box_weights}, data_samples) | terms.losses
+
     def forward(
         self,
         outputs: dict[str, Any],
@@ -182,13 +191,3 @@ class BalancedGrounder(TwoEncoderGrounder):
         """Move the momentum copy, as long as a loss reads it."""
         if self.attention_balance is not None and self.attention_balance.active:
             self.attention_balance.update(self)
-
-    def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
-        """Loss terms; with AttBalance the attention's too, and box losses weighted by difficulty."""
-        balance = self.attention_balance
-        if balance is None or not balance.active:
-            return super().loss(inputs, data_samples)
-        outputs = self.encode(inputs, return_attention=True)
-        teacher = balance.momentum_attention(inputs, outputs["joint"].attention)
-        terms = balance(outputs, teacher, inputs, data_samples)
-        return self.losses({**outputs, "box_weights": terms.box_weights}, data_samples) | terms.losses

@@ -5,17 +5,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters import LoRA, adapted_linears
-from rgbtvg.models.backbones.clip import CLIPVisionEncoder
 from rgbtvg.models.heads.base import Head
-from rgbtvg.models.layers.padding import left_out_patches, with_prefix, without
+from rgbtvg.models.layers.padding import left_out_patches
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import (
     MODALITY_STREAMS,
@@ -24,7 +24,6 @@ from rgbtvg.structures import (
     ImageFeatures,
     Prediction,
     TextFeatures,
-    split_streams,
 )
 from rgbtvg.structures.boxes import cxcywh_to_xyxy
 from rgbtvg.structures.frame import denormalise_boxes
@@ -58,6 +57,7 @@ class BaseGrounder(BaseModel):
             raise ConfigError(f"modality must be one of {sorted(MODALITY_STREAMS)}, got {modality!r}")
         self.modality = modality
         self.streams = MODALITY_STREAMS[modality]
+        self.attention_balance: Any = None  # an `AttentionBalance`, in methods that can have one
         self.head = MODELS.build(head)
         self.auxiliary_heads = nn.ModuleList(MODELS.build(auxiliary) for auxiliary in auxiliary_heads or ())
 
@@ -118,6 +118,9 @@ class BaseGrounder(BaseModel):
 
     def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """Loss terms by name; those whose name contains ``loss`` are summed for the step."""
+        balance = self.attention_balance
+        if balance is not None and balance.active:
+            return balance.losses(self, inputs, data_samples)
         return self.losses(self.encode(inputs), data_samples)
 
     def losses(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
@@ -147,7 +150,7 @@ class BaseGrounder(BaseModel):
         losses: dict[str, Tensor] = {}
         for head, target in zip(self.loss_heads(), targets, strict=True):
             losses.update(head.loss(outputs, target))
-        if self.adapter is not None:
+        if self.adapter is not None and self.adapter.has_losses:
             losses.update(self.adapter.losses(self))
         gate = thermal_gate(outputs)
         if gate is not None:
@@ -194,16 +197,48 @@ class BaseGrounder(BaseModel):
 
         Returns stream name -> features.
         """
-        images = torch.cat([inputs.images[stream] for stream in self.streams])
-        mask = inputs.padding_mask.repeat(len(self.streams), 1, 1)
         if language is not None:
             language = repeat_text(language, len(self.streams))
-        if isinstance(encoder, CLIPVisionEncoder):
-            left_out = left_out_patches(inputs, self.streams, encoder.grid_of(inputs.input_shape))
-            joined = encoder(images, mask, language, left_out=left_out)
-        else:
-            joined = mark_left_out(encoder(images, mask, language), inputs, self.streams)
-        return dict(zip(self.streams, split_streams(joined, len(self.streams)), strict=True))
+        return self.split_streams(self.encode_stacked(encoder, inputs, language))
+
+    def encode_stacked(
+        self, encoder: nn.Module, inputs: GroundingInputs, language: TextFeatures | None = None, **options: Any
+    ) -> ImageFeatures:
+        """Features (S*B, ...) of the S streams of the modality, one after another along the batch.
+
+        Thermal patches that show nothing are zero and masked. `language` and `options` go to the encoder as they are.
+        """
+        images = torch.cat([inputs.images[stream] for stream in self.streams])
+        mask = inputs.padding_mask.repeat(len(self.streams), 1, 1)
+        if inputs.thermal_valid is None:
+            return encoder(images, mask, language, **options)
+        if getattr(encoder, "takes_left_out", False):
+            left_out = left_out_patches(inputs, self.streams, cast(Any, encoder).grid_of(inputs.input_shape))
+            return encoder(images, mask, language, left_out=left_out, **options)
+        return mark_left_out(encoder(images, mask, language, **options), inputs, self.streams)
+
+    def split_streams(self, features: ImageFeatures) -> dict[str, ImageFeatures]:
+        """Stream name -> its part of features whose streams are stacked along the batch."""
+        count = len(self.streams)
+
+        def parts(values: Tensor | None) -> Sequence[Any]:
+            return [None] * count if values is None else values.chunk(count)
+
+        tokens, padded, pooled, left_out = (
+            parts(values) for values in (features.tokens, features.padding_mask, features.pooled, features.left_out)
+        )
+        levels = [parts(level) for level in features.levels]
+        return {
+            stream: replace(
+                features,
+                tokens=tokens[i],
+                padding_mask=padded[i],
+                levels=tuple(level[i] for level in levels),
+                pooled=pooled[i],
+                left_out=left_out[i],
+            )
+            for i, stream in enumerate(self.streams)
+        }
 
 
 class TwoEncoderGrounder(BaseGrounder):
@@ -238,10 +273,13 @@ def thermal_gate(outputs: Mapping[str, Any]) -> Tensor | None:
 
 def mark_left_out(features: ImageFeatures, inputs: GroundingInputs, streams: Sequence[str]) -> ImageFeatures:
     """Features (S*B, ...) of stacked streams whose thermal patches that show nothing are zero and masked."""
-    left_out = with_prefix(left_out_patches(inputs, streams, features.grid), features.num_prefix)
-    if left_out is None or left_out.shape != features.padding_mask.shape:  # tokens of several levels
+    left_out = left_out_patches(inputs, streams, features.grid)
+    if left_out is None:
         return features
-    tokens, padded = without(features.tokens, left_out), features.padding_mask | left_out
+    left_out = F.pad(left_out, (features.num_prefix, 0), value=False)
+    if left_out.shape != features.padding_mask.shape:  # tokens of several levels
+        return features
+    tokens, padded = features.tokens.masked_fill(left_out[..., None], 0), features.padding_mask | left_out
     return replace(features, tokens=tokens, padding_mask=padded, left_out=left_out)
 
 
@@ -283,7 +321,7 @@ def on_host(predictions: list[Prediction]) -> list[Prediction]:
 def mask_to_image(mask: Tensor, sample: GroundingSample) -> Tensor:
     """A soft mask (H', W') over the padded input -> bool (H, W) in the original image, thresholded at 0.5."""
     height, width = sample.input_shape
-    mask = nn.functional.interpolate(mask[None, None].float(), (height, width), mode="bilinear")[0, 0]
+    mask = F.interpolate(mask[None, None].float(), (height, width), mode="bilinear")[0, 0]
     whole = denormalise_boxes(torch.tensor([0.5, 0.5, 1.0, 1.0]), (height, width))  # on the host
     left, top, right, bottom = sample.frame.to_image(whole).tolist()
     # Sample the input at the centre of every pixel of the original image.
@@ -293,4 +331,4 @@ def mask_to_image(mask: Tensor, sample: GroundingSample) -> Tensor:
     if sample.frame.scale_x < 0:
         x = -x
     grid = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1)[None]
-    return nn.functional.grid_sample(mask[None, None], grid, align_corners=False)[0, 0] > 0.5
+    return F.grid_sample(mask[None, None], grid, align_corners=False)[0, 0] > 0.5

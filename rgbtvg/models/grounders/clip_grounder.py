@@ -17,10 +17,9 @@ from rgbtvg.models.backbones.text_cache import TextCache
 from rgbtvg.models.fusion.joint_encoder import JointFeatures
 from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_maps
 from rgbtvg.models.heads.sentence_heads import TokenAlignmentHead
-from rgbtvg.models.layers.linear import Linear
-from rgbtvg.models.layers.padding import left_out_patches, without
+from rgbtvg.models.layers.clip_layers import Linear
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures, split_streams
+from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 from rgbtvg.structures.grid_tables import resize_grid_rows
 
 SENTENCE_TOKENS = ("end", "after_first_stream")
@@ -186,16 +185,14 @@ class CLIPGrounder(TwoEncoderGrounder):
 
     def encode_images(self, inputs: GroundingInputs, words: TextFeatures) -> dict[str, ImageFeatures]:
         """Stream -> its levels, projected to the width of the fusion (B, 1 + h*w, D)."""
-        images = torch.cat([inputs.images[stream] for stream in self.streams])  # (S*B, C, H, W)
-        mask = inputs.padding_mask.repeat(len(self.streams), 1, 1)
         language = words if self.guide_proj is None else replace(words, tokens=self.guide_proj(words.tokens))
-        left_out = left_out_patches(inputs, self.streams, self.image_encoder.grid_of(inputs.input_shape))
-        features = self.image_encoder(images, mask, language, groups=self.streams, left_out=left_out)
+        features = self.encode_stacked(self.image_encoder, inputs, language, groups=self.streams)
         levels = self.adapt_levels(features)
         tokens = self.level_proj(torch.cat(levels, dim=-1), groups=self.streams)
-        tokens = without(self.image_proj(tokens, groups=self.streams), features.left_out)
-        features = replace(features, tokens=tokens, levels=levels)
-        return dict(zip(self.streams, split_streams(features, len(self.streams)), strict=True))
+        tokens = self.image_proj(tokens, groups=self.streams)
+        if features.left_out is not None:
+            tokens = tokens.masked_fill(features.left_out[..., None], 0)
+        return self.split_streams(replace(features, tokens=tokens, levels=levels))
 
     def adapt_levels(self, features: ImageFeatures) -> tuple[Tensor, ...]:
         """Hook for subclasses: levels of the image encoder, each (S*B, 1 + h*w, width)."""

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rgbtvg.models.backbones.clip import patch_mask
 from rgbtvg.models.grounders.base import BaseGrounder
-from rgbtvg.models.layers.padding import key_mask, left_out_patches, patch_mask
+from rgbtvg.models.layers.padding import left_out_patches
 from rgbtvg.models.layers.patch_selection import PatchSelection, attend_and_score, attention_weights
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, TextFeatures
@@ -119,7 +120,7 @@ class FSVG(BaseGrounder):
             num_kept = self.selection.num_kept(index, num_patches)
             mask = None
             if left_out is not None:  # class token and words are always attended to
-                mask = key_mask(F.pad(left_out.gather(1, kept), (1, text.shape[1]), value=False))
+                mask = ~F.pad(left_out.gather(1, kept), (1, text.shape[1]), value=False)[:, None, None]
             if num_kept == num_patches:
                 x = layer(x, attention_mask=mask)
                 continue

@@ -8,13 +8,56 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rgbtvg.models.adapters import PerStream
+from rgbtvg.models.adapters import PerStream, interleave
 from rgbtvg.models.fusion.joint_encoder import JointFeatures
 from rgbtvg.models.grounders.clip_grounder import CLIPGrounder
-from rgbtvg.models.layers.clip_layers import CLIPAttention
-from rgbtvg.models.layers.padding import key_mask
+from rgbtvg.models.layers.clip_layers import CLIPMLP, CLIPAttention, Groups
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import ImageFeatures, TextFeatures
+
+
+class TextGuidedAttention(CLIPAttention):
+    """Text-to-image attention whose transposed weights scatter the values back to the image (LAVS, RGBT-VGNet)."""
+
+    def forward(  # type: ignore[override]
+        self, x: Tensor, words: Tensor, groups: Groups = (), attention_mask: Tensor | None = None
+    ) -> Tensor:
+        """x (B, N, D), words (B, L, D) and the attention_mask (B, 1, 1, N) of x -> (B, N, D)."""
+        query = self.split_heads(self.q_proj(words, groups))
+        key = self.split_heads(self.k_proj(x, groups))
+        value = self.split_heads(self.v_proj(x, groups))
+        scores = query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1)  # (B, heads, L, N)
+        if attention_mask is not None:
+            scores = scores.masked_fill(~attention_mask, -torch.inf)
+        weights = scores.softmax(-1)
+        scattered = weights.transpose(-2, -1) @ (weights @ value)  # (B, heads, N, D / heads)
+        return self.out_proj(scattered.transpose(1, 2).flatten(2), groups)
+
+
+@MODELS.register_module()
+class TextGuidedBlock(nn.Module):
+    """The text-guided residual block of language-aware visual synergy (LAVS, RGBT-VGNet).
+
+    Args:
+        width, num_heads, mlp_width: of the image encoder.
+        interleave_text: as in :class:`CrossModalBridge`; the RGBT-VGNet reference does it too.
+    """
+
+    def __init__(self, width: int, num_heads: int, mlp_width: int, interleave_text: bool = False) -> None:
+        super().__init__()
+        self.interleave_text = interleave_text
+        self.cross_norm = nn.LayerNorm(width)
+        self.cross_attn = TextGuidedAttention(width, num_heads)
+        self.cross_mlp = CLIPMLP(width, mlp_width)
+
+    def forward(
+        self, x: Tensor, language: TextFeatures, groups: Groups = (), attention_mask: Tensor | None = None
+    ) -> Tensor:
+        """x (S*B, N, D) -> the same shape."""
+        words = interleave(language.tokens) if self.interleave_text else language.tokens
+        words = words.repeat(x.shape[0] // words.shape[0], 1, 1)  # (S*B, L, D)
+        read = self.cross_attn(self.cross_norm(x), words, groups, attention_mask)
+        return x + self.cross_mlp(read, groups)
 
 
 class StreamExchange(nn.Module):
@@ -35,7 +78,7 @@ class StreamExchange(nn.Module):
         Tokens that `left_out` (2*B, N) names are not attended to.
         """
         exchanged = []
-        thermal_mask = None if left_out is None else key_mask(left_out.chunk(2)[1])
+        thermal_mask = None if left_out is None else ~left_out.chunk(2)[1][:, None, None]  # (B, 1, 1, N)
         for level, rgb_to_ir, ir_to_rgb in zip(levels, self.rgb, self.ir, strict=True):
             rgb, thermal = level.chunk(2)
             seen = rgb + rgb_to_ir(rgb, thermal, attention_mask=thermal_mask)

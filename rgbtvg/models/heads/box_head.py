@@ -6,15 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from rgbtvg.errors import DataError
 from rgbtvg.models.heads.base import Head
 from rgbtvg.models.layers import MLP
-from rgbtvg.models.layers.precision import full_precision
-from rgbtvg.models.losses import box_losses
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, Prediction
+from rgbtvg.structures.boxes import aligned_giou, boxes_from_logits, cxcywh_to_xyxy
 
 
 @MODELS.register_module()
@@ -38,13 +36,9 @@ class BoxHead(Head):
 
         Args:
             token: (B, D).
-            centre: (B, 2), (x, y) in [0, 1]: reference point that the centre of the box is predicted from, as an offset
-                before the sigmoid.
+            centre: (B, 2), (x, y) in [0, 1]: reference point, see :func:`boxes_from_logits`.
         """
-        box = full_precision(self.mlp(token))  # coordinates stay in float32 under autocast
-        if centre is not None:
-            box = box + F.pad(centre.to(box).logit(eps=0.02), (0, 2))
-        return box.sigmoid()
+        return boxes_from_logits(self.mlp(token), centre)
 
     def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> Tensor:
         """Target boxes (B, 4)."""
@@ -74,3 +68,21 @@ def single_targets(data_samples: list[GroundingSample]) -> Tensor:
                 "learns from exactly one box per sentence; use a method with a set head, or filter the dataset"
             )
     return torch.cat([sample.gt_boxes_cxcywh for sample in data_samples])
+
+
+def box_losses(
+    pred_boxes_cxcywh: Tensor,
+    target_boxes_cxcywh: Tensor,
+    l1_weight: float = 1.0,
+    giou_weight: float = 1.0,
+    sample_weights: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """L1 and generalised IoU of aligned boxes (B, 4), cxcywh in [0, 1] (TransVG, Deng et al. 2021, eq. 4).
+
+    The L1 term sums the four coordinates; both are means over the samples, multiplied by `sample_weights` (B,).
+    """
+    l1 = (pred_boxes_cxcywh - target_boxes_cxcywh).abs().sum(-1)
+    giou = 1 - aligned_giou(cxcywh_to_xyxy(pred_boxes_cxcywh), cxcywh_to_xyxy(target_boxes_cxcywh))
+    if sample_weights is not None:
+        l1, giou = l1 * sample_weights, giou * sample_weights
+    return {"loss_bbox": l1_weight * l1.mean(), "loss_giou": giou_weight * giou.mean()}

@@ -11,12 +11,13 @@ from torch.nn import functional as F
 
 from rgbtvg.errors import DataError
 from rgbtvg.models.heads.base import Head
-from rgbtvg.models.heads.box_head import single_targets
+from rgbtvg.models.heads.box_head import box_losses, single_targets
 from rgbtvg.models.layers import MLP
 from rgbtvg.models.layers.precision import full_precision
-from rgbtvg.models.losses import box_losses, contrastive_loss, dice_loss, focal_loss
+from rgbtvg.models.losses import contrastive_loss, dice_loss, focal_loss
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, Prediction
+from rgbtvg.structures.boxes import boxes_from_logits
 from rgbtvg.structures.frame import denormalise_boxes
 
 FOCAL_WEIGHT = 20.0
@@ -79,7 +80,7 @@ class ReferringHead(Head):
             "similarity": similarity,
             "share": share,
             "pooled": pooled,
-            "pred_boxes_cxcywh": full_precision(self.box_mlp(pooled)).sigmoid(),
+            "pred_boxes_cxcywh": boxes_from_logits(self.box_mlp(pooled)),
         }
 
     def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.models.losses import Match, SetCriterion
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, Prediction
-from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy, xyxy_to_cxcywh
+from rgbtvg.structures.boxes import aligned_iou, boxes_from_logits, cxcywh_to_xyxy, xyxy_to_cxcywh
 
 Answers = tuple[Tensor, Tensor]
 FRAMES = ("input", "image")
@@ -31,7 +31,7 @@ class QueryPredictor(nn.Module):
 
     def forward(self, states: Tensor) -> Answers:
         """(S, B, Q, D) of S layers -> logits (S, B, Q, 2), class 0 is an object, and boxes (S, B, Q, 4) cxcywh."""
-        return full_precision(self.classify(states)), full_precision(self.box_mlp(states)).sigmoid()
+        return full_precision(self.classify(states)), boxes_from_logits(self.box_mlp(states))
 
 
 @MODELS.register_module()

@@ -5,9 +5,21 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rgbtvg.models.layers.linear import Groups, Linear
-from rgbtvg.models.layers.slots import Slots
 from rgbtvg.structures import TextFeatures
+
+Groups = tuple[str, ...]
+"""Names of the equal parts that a batch consists of, in order: ``('rgb', 'ir')``, ``('text',)``; () if not given."""
+
+
+class Linear(nn.Linear):
+    """``torch.nn.Linear`` whose forward accepts the groups of the batch.
+
+    It ignores them; :class:`~rgbtvg.models.adapters.AdaptedLinear`, which takes its place, chooses its updates by them.
+    """
+
+    def forward(self, x: Tensor, groups: Groups = ()) -> Tensor:
+        """(..., in) -> (..., out)."""
+        return super().forward(x)
 
 
 class QuickGELU(nn.Module):
@@ -88,7 +100,7 @@ class CLIPLayer(nn.Module):
         self.layer_norm1 = nn.LayerNorm(width)
         self.mlp = CLIPMLP(width, mlp_width)
         self.layer_norm2 = nn.LayerNorm(width)
-        self.slots = Slots()
+        self.slots = nn.ModuleDict()
 
     def forward(
         self,
@@ -100,5 +112,6 @@ class CLIPLayer(nn.Module):
     ) -> Tensor:
         x = x + self.self_attn(self.layer_norm1(x), causal=causal, groups=groups, attention_mask=attention_mask)
         mask = {} if attention_mask is None else {"attention_mask": attention_mask}
-        x = self.slots(x, language, groups=groups, **mask)
+        for module in self.slots.values():
+            x = module(x, language, groups=groups, **mask)
         return x + self.mlp(self.layer_norm2(x), groups)

@@ -11,23 +11,6 @@ from torch.nn import functional as F
 from rgbtvg.structures import GroundingInputs
 
 
-def patch_mask(padding_mask: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Padding mask of patches, by the rule of the CLIP-based references.
-
-    The 0/1 mask is resized bilinearly with antialiasing and rounded half to even, so a patch is masked when more than
-    half of its triangle-weighted neighbourhood is padding.
-
-    Args:
-        padding_mask: (B, H, W) bool, True where padded.
-        grid: (h, w).
-
-    Returns:
-        (B, h*w) bool, True where padded.
-    """
-    share = F.interpolate(padding_mask[:, None].float(), grid, mode="bilinear", align_corners=False, antialias=True)
-    return share.round().bool().flatten(1)
-
-
 def nearest_padding(padding_mask: Tensor, grid: tuple[int, int]) -> Tensor:
     """Padding (B, h*w) of the cells of a grid: that of the pixel at each cell's first corner.
 
@@ -67,18 +50,3 @@ def left_out_patches(inputs: GroundingInputs, streams: Sequence[str], grid: tupl
     if len(streams) == 1:
         return thermal & (shows > lacks).any(1, keepdim=True)
     return torch.cat([thermal if stream == "ir" else torch.zeros_like(thermal) for stream in streams])
-
-
-def with_prefix(left_out: Tensor | None, num_prefix: int = 1) -> Tensor | None:
-    """Mask (B, P + N) of all tokens from one of the patches (B, N); prefix tokens are never left out."""
-    return None if left_out is None else F.pad(left_out, (num_prefix, 0), value=False)
-
-
-def key_mask(left_out: Tensor | None) -> Tensor | None:
-    """Attention mask (B, 1, 1, N), True at keys, from tokens (B, N) that are left out."""
-    return None if left_out is None else ~left_out[:, None, None]
-
-
-def without(tokens: Tensor, left_out: Tensor | None) -> Tensor:
-    """Tokens (B, N, D) with zeros where `left_out` (B, N) is True."""
-    return tokens if left_out is None else tokens.masked_fill(left_out[..., None], 0)

@@ -5,43 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 POSITION_STARTS = ("normal", "sine")
 """Initialisations of a learned position table: random numbers or sine codes."""
-
-
-class SinePositions(nn.Module):
-    """Sine table over the unpadded part of a grid (DETR, Carion et al. 2020, appendix A.4, normalised).
-
-    Args:
-        width: channels; the first half encodes the row, the second the column.
-        temperature: base of the wavelengths.
-    """
-
-    def __init__(self, width: int, temperature: float = 10000.0) -> None:
-        super().__init__()
-        self.half_width = width // 2
-        self.temperature = temperature
-
-    def forward(self, padding_mask: Tensor) -> Tensor:
-        """(B, h, w) bool, True where padded -> (B, width, h, w)."""
-        valid = (~padding_mask).float()
-        k = torch.arange(self.half_width, device=padding_mask.device, dtype=torch.float32)
-        wavelengths = self.temperature ** (2 * (k // 2) / self.half_width)
-        channels = []
-        for axis in (1, 2):
-            index = valid.cumsum(axis)
-            last = index.select(axis, -1).unsqueeze(axis)
-            angle = (index / (last + 1e-6) * 2 * math.pi)[..., None] / wavelengths  # (B, h, w, half)
-            # Sine and cosine take turns along the channels.
-            channels.append(torch.stack((angle[..., 0::2].sin(), angle[..., 1::2].cos()), dim=-1).flatten(-2))
-        return torch.cat(channels, dim=-1).permute(0, 3, 1, 2)
-
-
-def sine_grid(grid: tuple[int, int], width: int) -> Tensor:
-    """The same table (h*w, width) of a whole grid, nothing padded."""
-    return SinePositions(width)(torch.zeros((1, *grid), dtype=torch.bool))[0].flatten(1).t()
 
 
 def sine_sequence(length: int, width: int, truncated: bool = False, device: torch.device | None = None) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rgbtvg.models.layers.transformer import Attention
+from rgbtvg.models.layers.detr_layers import Attention
 
 
 @dataclass

@@ -1,8 +1,7 @@
 """Losses as plain functions of tensors."""
 
-from rgbtvg.models.losses.box import box_losses
 from rgbtvg.models.losses.contrastive import contrastive_loss
 from rgbtvg.models.losses.region import dice_loss, focal_loss
 from rgbtvg.models.losses.set_criterion import Match, SetCriterion
 
-__all__ = ["Match", "SetCriterion", "box_losses", "contrastive_loss", "dice_loss", "focal_loss"]
+__all__ = ["Match", "SetCriterion", "contrastive_loss", "dice_loss", "focal_loss"]

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.errors import ConfigError
-from rgbtvg.models.layers.padding import without
 from rgbtvg.models.necks.fuse import PairNeck
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
@@ -54,7 +53,9 @@ class ZeroGatedFusion(PairNeck):
         if not others:
             return first
         gate = self.gate(inputs, language).to(first.tokens.dtype)
-        thermal = without(self.proj(others[0].tokens), self.absent(others[0]))
+        thermal, absent = self.proj(others[0].tokens), self.absent(others[0])
+        if absent is not None:
+            thermal = thermal.masked_fill(absent[..., None], 0)
         return replace(first, tokens=first.tokens + gate[:, None, None] * thermal, left_out=None, gate=gate)
 
     def gate(self, inputs: GroundingInputs, language: TextFeatures | None) -> Tensor:

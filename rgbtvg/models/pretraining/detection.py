@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rgbtvg.models.losses import box_losses, focal_loss
+from rgbtvg.models.heads.box_head import box_losses
+from rgbtvg.models.losses import focal_loss
 from rgbtvg.models.pretraining.base import Pretraining
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures

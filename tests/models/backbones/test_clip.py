@@ -6,9 +6,8 @@ from safetensors.torch import save_file
 from transformers import CLIPConfig, CLIPModel
 
 from rgbtvg.errors import CheckpointError, ConfigError
-from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
+from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder, patch_mask
 from rgbtvg.models.backbones.clip_weights import clip_part, fit_patch_embedding, openai_to_hugging_face
-from rgbtvg.models.layers.padding import patch_mask
 
 VISION = dict(width=48, layers=3, heads=4, mlp_width=80, patch_size=8, image_size=32, embed_dim=24)
 TEXT = dict(width=32, layers=3, heads=2, mlp_width=64, vocabulary_size=100, context_length=12, embed_dim=24)

@@ -85,18 +85,18 @@ def test_best_box_of_a_detector_is_that_of_the_librarys_post_processing(name, fo
 
 TEXTS = {
     "Florence2": (["<loc_100>", "<loc_200>", "<loc_499>", "<loc_499>"], (8.04, 12.03, 39.96, 29.97)),
-    "PaliGemma": (["<loc0256>", "<loc0128>", "<loc0512>", "<loc0512>", "car"], (10, 15, 40, 30)),
-    "Qwen2_5VL": (list("[14,28,42,42]"), (13.33333, 30, 40, 45)),
+    "PaliGemma": (["<loc0256>", "<loc0128>", "<loc0512>", "<loc0512>", "red"], (10, 15, 40, 30)),
+    "Qwen2_5VL": (list("[14,28,42,42]"), (17.5, 35, 52.5, 52.5)),
     "Qwen3VL": (list("[125,250,500,500]"), (10, 15, 40, 30)),
 }
-"""An answer in tokens -> its box in an image of 80 x 60 pixels; Qwen2.5-VL's is resized to 84 x 56."""
+"""An answer in tokens -> its box in an image of 80 x 60 pixels; Qwen2.5-VL's is resized to 64 x 48."""
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_an_answer_becomes_a_box_with_the_probability_of_its_coordinates(name, folders, monkeypatch):
     model = build(name, folders[name])
     words, box = TEXTS[name]
-    tokens = torch.tensor([model.processor.tokenizer.convert_tokens_to_ids([*words, "[SEP]", "[PAD]"])])
+    tokens = torch.tensor([model.processor.tokenizer.convert_tokens_to_ids([*words, "<eos>", "<pad>"])])
     assert (tokens[0] != 1).all(), "the tiny vocabulary lacks a word"
 
     class Output:

@@ -9,8 +9,8 @@ from methods import _parts
 from methods.transvg import TransVGParity
 from rgbtvg.checkpoints.converters import get_converter
 from rgbtvg.models.grounders.balanced import AttentionBalance
-from rgbtvg.models.layers.transformer import Attention
-from rgbtvg.models.losses import box_losses
+from rgbtvg.models.heads.box_head import box_losses
+from rgbtvg.models.layers.detr_layers import Attention
 from rgbtvg.models.losses.attention_balance import (
     attention_constraint,
     attention_distillation,

@@ -5,8 +5,8 @@ from fill import normal, weight
 from harness import ParityMethod
 
 from methods import _parts
+from rgbtvg.models.heads.box_head import box_losses
 from rgbtvg.models.layers.patch_selection import PatchSelection, scheduled_keep_rate
-from rgbtvg.models.losses import box_losses
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy
 from rgbtvg.structures.grid_tables import resize_grid_table
 

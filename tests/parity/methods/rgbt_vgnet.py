@@ -6,7 +6,8 @@ import torch
 from harness import ParityMethod
 
 from rgbtvg.checkpoints.converters import get_converter
-from rgbtvg.models.adapters import LowRank, TextGuidedBlock
+from rgbtvg.models.adapters import LowRank
+from rgbtvg.models.grounders.rgbt_vgnet import TextGuidedBlock
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy
 
 from ._clip_adapted import (

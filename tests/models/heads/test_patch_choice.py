@@ -7,9 +7,10 @@ import torch
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones import CLIPVisionEncoder
-from rgbtvg.models.fusion import JointEncoder, PatchChoice
-from rgbtvg.models.heads.sentence_heads import PatchChoiceHead, box_shares
-from rgbtvg.models.layers.positions import sine_grid, sine_sequence
+from rgbtvg.models.fusion import JointEncoder
+from rgbtvg.models.heads.patch_choice import PatchChoice, PatchChoiceHead, box_shares
+from rgbtvg.models.layers.detr_layers import sine_grid
+from rgbtvg.models.layers.positions import sine_sequence
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, ImageFeatures
 from tests.models.batches import collated_batch

@@ -1,7 +1,13 @@
-"""The encoder layer of DETR (Carion et al. 2020): positions join queries and keys in every layer, never the values."""
+"""The building blocks of DETR (Carion et al. 2020): sine positions, the encoder, the layers of a box head.
+
+Positions join queries and keys in every layer of the encoder, never the values.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -9,8 +15,40 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.models.layers.precision import full_precision
-from rgbtvg.models.layers.slots import Slots
 from rgbtvg.structures import TextFeatures
+
+
+class SinePositions(nn.Module):
+    """Sine table over the unpadded part of a grid (DETR, Carion et al. 2020, appendix A.4, normalised).
+
+    Args:
+        width: channels; the first half encodes the row, the second the column.
+        temperature: base of the wavelengths.
+    """
+
+    def __init__(self, width: int, temperature: float = 10000.0) -> None:
+        super().__init__()
+        self.half_width = width // 2
+        self.temperature = temperature
+
+    def forward(self, padding_mask: Tensor) -> Tensor:
+        """(B, h, w) bool, True where padded -> (B, width, h, w)."""
+        valid = (~padding_mask).float()
+        k = torch.arange(self.half_width, device=padding_mask.device, dtype=torch.float32)
+        wavelengths = self.temperature ** (2 * (k // 2) / self.half_width)
+        channels = []
+        for axis in (1, 2):
+            index = valid.cumsum(axis)
+            last = index.select(axis, -1).unsqueeze(axis)
+            angle = (index / (last + 1e-6) * 2 * math.pi)[..., None] / wavelengths  # (B, h, w, half)
+            # Sine and cosine take turns along the channels.
+            channels.append(torch.stack((angle[..., 0::2].sin(), angle[..., 1::2].cos()), dim=-1).flatten(-2))
+        return torch.cat(channels, dim=-1).permute(0, 3, 1, 2)
+
+
+def sine_grid(grid: tuple[int, int], width: int) -> Tensor:
+    """The same table (h*w, width) of a whole grid, nothing padded."""
+    return SinePositions(width)(torch.zeros((1, *grid), dtype=torch.bool))[0].flatten(1).t()
 
 
 class Attention(nn.Module):
@@ -91,7 +129,7 @@ class TransformerEncoderLayer(nn.Module):
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
-        self.slots = Slots()
+        self.slots = nn.ModuleDict()
 
     def forward(
         self,
@@ -116,8 +154,8 @@ class TransformerEncoderLayer(nn.Module):
         """
         inner = self.norm1(x) if self.pre_norm else x
         placed = inner if positions is None else inner + positions
-        query = self.slots.beside("query", placed, inner, language)
-        key = self.slots.beside("key", placed, inner, language)
+        query = placed + self.slots["query"](inner, language) if "query" in self.slots else placed
+        key = placed + self.slots["key"](inner, language) if "key" in self.slots else placed
         out = x + self.dropout(self.self_attn(query, key, inner, padding_mask))
         if self.pre_norm:
             out = out + self.dropout(self._feed_forward(self.norm2(out)))
@@ -175,3 +213,20 @@ class TransformerEncoder(nn.Module):
                 logits.append(row)
         x = self.norm(x)
         return (x, torch.stack(logits)) if return_logits else x
+
+
+class MLP(nn.Module):
+    """Linear layers with ReLU between them.
+
+    Args:
+        widths: sizes from input to output, for instance ``(256, 256, 256, 4)`` for the three layers of a DETR box head.
+    """
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            x = layer(x).relu()
+        return self.layers[-1](x)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from rgbtvg.models.layers.positions import sine_grid
+from rgbtvg.models.heads.base import Head
+from rgbtvg.models.heads.box_head import single_targets
+from rgbtvg.models.layers.detr_layers import sine_grid
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import ImageFeatures
+from rgbtvg.structures import GroundingSample, ImageFeatures
+from rgbtvg.structures.boxes import cxcywh_to_xyxy
 
 
 @dataclass
@@ -83,3 +88,43 @@ def patch_centres(grid: tuple[int, int]) -> Tensor:
     rows, columns = grid
     y, x = torch.meshgrid((torch.arange(rows) + 0.5) / rows, (torch.arange(columns) + 0.5) / columns, indexing="ij")
     return torch.stack((x, y), dim=-1).flatten(0, 1)
+
+
+@MODELS.register_module()
+class PatchChoiceHead(Head):
+    """Cross-entropy over the patches: which of them the sentence means. Teaches :class:`PatchChoice`.
+
+    The patches compete, so that telling the object from the others in the image lowers the loss at once; with focal
+    and Dice loss, which ask of each patch by itself, small models from scratch mark whatever stands out.
+
+    Reads ``patch_logits``, each (B, h*w), and ``grid``; the mean over the logits is taken.
+
+    Args:
+        loss_weight: of the term.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> Tensor:
+        """Target distribution (B, h*w) over the patches."""
+        boxes = single_targets(data_samples).to(outputs["patch_logits"][0].device)
+        return box_shares(boxes, outputs["grid"])
+
+    def loss(self, outputs: dict[str, Any], targets: Tensor) -> dict[str, Tensor]:
+        logits = outputs["patch_logits"]
+        loss = torch.stack([F.cross_entropy(choice, targets) for choice in logits]).mean()
+        return {"loss_choice": self.loss_weight * loss}
+
+
+def box_shares(boxes_cxcywh: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Share of a box's area that lies in each patch: (B, 4) in [0, 1] -> (B, h*w), each row summing to 1."""
+
+    def overlaps(low: Tensor, high: Tensor, count: int) -> Tensor:
+        edges = torch.linspace(0, 1, count + 1, device=low.device, dtype=low.dtype)
+        return (torch.minimum(high[:, None], edges[1:]) - torch.maximum(low[:, None], edges[:-1])).clamp(min=0)
+
+    x0, y0, x1, y1 = cxcywh_to_xyxy(boxes_cxcywh).clamp(0, 1).unbind(-1)
+    shares = (overlaps(y0, y1, grid[0])[:, :, None] * overlaps(x0, x1, grid[1])[:, None]).flatten(1)  # (B, h*w)
+    return shares / shares.sum(1, keepdim=True).clamp(min=1e-12)
