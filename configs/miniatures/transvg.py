@@ -14,7 +14,9 @@ lr = 1e-3
 model = dict(
     image_encoder="$resnet_image",
     text_encoder="$bert_text",
-    fusion=dict(width=96, depth=2, num_heads=4, ffn_width=192, dropout=0.0),
+    fusion=dict(width=96, depth=2, num_heads=4, ffn_width=192, dropout=0.0, position_start="sine"),
     head=dict(width=96),
+    attended_centre=True,
+    auxiliary_heads=[dict(type="AttentionHead")],
 )
 optim_wrapper = dict(clip_grad=dict(max_norm=1.0))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from rgbtvg.checkpoints import MOMENTUM
+from rgbtvg.models.fusion.joint_encoder import JointFeatures
 from rgbtvg.models.grounders.base import TwoEncoderGrounder
 from rgbtvg.models.heads.box_head import single_targets
+from rgbtvg.models.layers.positions import cell_centres
 from rgbtvg.models.losses.attention_balance import BalanceTerms, balance_terms, target_regions
-from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures
+from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures, cell_layout
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy
 
 
@@ -149,24 +151,20 @@ def _copy_weights_again(module: BalancedGrounder, keys: Any) -> None:
         keys.missing_keys[:] = [name for name in keys.missing_keys if name not in missing]
 
 
-def cell_layout(streams: dict[str, ImageFeatures], num_cells: int) -> tuple[list[tuple[int, int]], int]:
-    """Grids of the levels behind `num_cells` image cells, and how many streams they stand for."""
-    first = next(iter(streams.values()))
-    maps = [level for level in first.levels if level.ndim == 4]
-    grids = [(level.shape[2], level.shape[3]) for level in maps] or [first.grid]
-    return grids, num_cells // sum(rows * columns for rows, columns in grids)
-
-
 class BalancedGrounder(TwoEncoderGrounder):
     """A method with a joint encoder (``fusion``) whose regression token gives the box.
 
     Args:
         attention_balance: arguments of :class:`AttentionBalance`; ``dict()`` switches it on with its defaults.
+        attended_centre: predict the centre of the box as an offset from the mean place of the image cells that the
+            regression token attends to in the last layer, as from the reference points of Conditional DETR (Meng et al.
+            2021). With an :class:`AttentionHead` small models learn in minutes. Not part of the published methods.
         kwargs: see :class:`TwoEncoderGrounder`.
     """
 
-    def __init__(self, attention_balance: dict | None = None, **kwargs: Any) -> None:
+    def __init__(self, attention_balance: dict | None = None, attended_centre: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.attended_centre = attended_centre
         self.attention_balance = None if attention_balance is None else AttentionBalance(**attention_balance)
         if self.attention_balance is not None:
             self.training_only = (MOMENTUM,)
@@ -175,6 +173,15 @@ class BalancedGrounder(TwoEncoderGrounder):
     @abstractmethod
     def encode(self, inputs: GroundingInputs, return_attention: bool = False) -> dict[str, Any]:
         """As in :class:`BaseGrounder`; with `return_attention` the joint features hold the regression token's."""
+
+    def regressed_boxes(self, joint: JointFeatures, streams: dict[str, ImageFeatures]) -> Tensor:
+        """Boxes (B, 4) cxcywh of the regression token; with `attended_centre`, `joint` must have its attention."""
+        if not self.attended_centre:
+            return self.head(joint.regression)
+        attention = cast(Tensor, joint.attention)[-1]  # (B, V)
+        grids, count = cell_layout(streams, attention.shape[-1])
+        centres = torch.cat([cell_centres(grid) for grid in grids]).repeat(count, 1).to(attention)  # (V, 2)
+        return self.head(joint.regression, attention @ centres)
 
     def init_weights(self) -> None:
         """Read initial weights, and make the momentum copy where there is one."""

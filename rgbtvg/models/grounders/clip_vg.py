@@ -52,7 +52,8 @@ class CLIPVG(BalancedGrounder):
             self.image_encoder.position_embedding.requires_grad_(True)
         rows, columns = self.image_encoder.grid_of((image_size, image_size))
         num_image = self.neck.num_tokens(rows * columns, 1, len(self.streams))
-        self.fusion = MODELS.build(dict(fusion, num_image=num_image, num_text=max_length))
+        sizes = dict(num_image=num_image, num_text=max_length, image_grid=(rows, columns))
+        self.fusion = MODELS.build({**fusion, **sizes})
         self.image_proj = nn.Linear(self.neck.width(self.image_width, len(self.streams)), self.fusion.width)
         self.text_proj = nn.Linear(self.text_encoder.width, self.fusion.width)
         self.register_buffer("prompt_ids", torch.tensor(prompt_ids, dtype=torch.int64), persistent=False)
@@ -69,7 +70,7 @@ class CLIPVG(BalancedGrounder):
         features = self.neck({name: join_levels(stream) for name, stream in streams.items()}, inputs, words)
         image = replace(features, tokens=self.image_proj(features.tokens))  # (B, 1 + h*w, D)
         text = replace(words, tokens=self.text_proj(words.tokens))  # (B, L, D)
-        joint = self.fusion(image, text, return_attention)
+        joint = self.fusion(image, text, return_attention or self.attended_centre)
         return {
             "streams": streams,
             "image_features": features,
@@ -77,7 +78,7 @@ class CLIPVG(BalancedGrounder):
             "image": image,
             "text": text,
             "joint": joint,
-            "pred_boxes_cxcywh": self.head(joint.regression),
+            "pred_boxes_cxcywh": self.regressed_boxes(joint, streams),
         }
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:

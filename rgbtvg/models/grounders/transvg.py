@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -34,8 +35,11 @@ class TransVG(BalancedGrounder):
         self, fusion: dict, image_size: int = 640, max_length: int = 20, project_image: bool = True, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        num_image = self.neck.num_tokens(self.image_encoder.num_tokens(image_size), 0, len(self.streams))
-        self.fusion = MODELS.build(dict(fusion, num_image=num_image, num_text=max_length))
+        num_cells = self.image_encoder.num_tokens(image_size)
+        side = math.isqrt(num_cells)
+        num_image = self.neck.num_tokens(num_cells, 0, len(self.streams))
+        grid = (side, side) if side**2 == num_cells else None  # several levels have no grid in common
+        self.fusion = MODELS.build(dict(fusion, num_image=num_image, num_text=max_length, image_grid=grid))
         width = self.fusion.width
         self.image_proj = nn.Linear(self.image_encoder.width, width) if project_image else nn.Identity()
         self.text_proj = nn.Linear(self.text_encoder.width, width)
@@ -47,13 +51,13 @@ class TransVG(BalancedGrounder):
         streams = self.encode_images(inputs, states, text)
         image = self.neck(streams, inputs)  # (B, S*N, D)
         image = replace(image, tokens=self.image_proj(image.tokens))
-        joint = self.fusion(image, text, return_attention)
+        joint = self.fusion(image, text, return_attention or self.attended_centre)
         return {
             "streams": streams,
             "image": image,
             "text": text,
             "joint": joint,
-            "pred_boxes_cxcywh": self.head(joint.regression),
+            "pred_boxes_cxcywh": self.regressed_boxes(joint, streams),
         }
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import single_targets
 from rgbtvg.models.layers.detr_layers import sine_grid
+from rgbtvg.models.layers.positions import cell_centres
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, ImageFeatures
 from rgbtvg.structures.boxes import cxcywh_to_xyxy
@@ -73,7 +74,7 @@ class PatchChoice(nn.Module):
         logits = early + change
         values = self.patch_value(after) + sine_grid(image.grid, after.shape[-1]).to(after)
         weights = logits.softmax(-1)
-        centre = weights @ patch_centres(image.grid).to(weights)
+        centre = weights @ cell_centres(image.grid).to(weights)
         return ChosenPatches((early, logits), torch.einsum("bn,bnd->bd", weights, values), centre)
 
 
@@ -81,13 +82,6 @@ def summed_patches(tokens: Tensor, image: ImageFeatures) -> Tensor:
     """Tokens (B, P + S*h*w, D) without the prefix, added up over the streams: (B, h*w, D)."""
     rows, columns = image.grid
     return tokens[:, image.num_prefix :].unflatten(1, (-1, rows * columns)).sum(1)
-
-
-def patch_centres(grid: tuple[int, int]) -> Tensor:
-    """Middles (h*w, 2) of the patches of a grid, as (x, y) in [0, 1]."""
-    rows, columns = grid
-    y, x = torch.meshgrid((torch.arange(rows) + 0.5) / rows, (torch.arange(columns) + 0.5) / columns, indexing="ij")
-    return torch.stack((x, y), dim=-1).flatten(0, 1)
 
 
 @MODELS.register_module()

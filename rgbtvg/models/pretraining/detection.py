@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.models.heads.box_head import box_losses
+from rgbtvg.models.layers.positions import cell_centres
 from rgbtvg.models.losses import focal_loss
 from rgbtvg.models.pretraining.base import Pretraining
 from rgbtvg.registry import MODELS
@@ -88,7 +89,7 @@ class DetectionPretraining(Pretraining):
                 centres = box[..., :2].sigmoid()
             else:
                 reach = box.new_tensor([1.5 / width, 1.5 / height])
-                centres = cell_centres(height, width, box.device) + box[..., :2].tanh() * reach
+                centres = cell_centres((height, width)).to(box) + box[..., :2].tanh() * reach
             boxes = torch.cat((centres, TYPICAL_SIZE * box[..., 2:].clamp(-4, 2).exp()), -1)
             found.append((categories, colours, boxes))
         return found
@@ -138,12 +139,6 @@ def maps_of(features: ImageFeatures) -> list[Tensor]:
     return [features.tokens.transpose(1, 2).unflatten(2, features.grid)]
 
 
-def cell_centres(height: int, width: int, device: torch.device) -> Tensor:
-    """(h*w, 2), x and y in [0, 1]."""
-    y, x = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
-    return torch.stack(((x.flatten() + 0.5) / width, (y.flatten() + 0.5) / height), dim=-1)
-
-
 @torch.no_grad()
 def cell_targets(data_samples: list[GroundingSample], grid: tuple[int, int]) -> CellTargets:
     """The objects that cells answer for: the smallest one over the cell's centre, or with its own centre in the cell.
@@ -154,7 +149,7 @@ def cell_targets(data_samples: list[GroundingSample], grid: tuple[int, int]) -> 
     parts: list[tuple[Tensor, ...]] = []
     for row, sample in enumerate(data_samples):
         boxes = sample.gt_boxes_cxcywh  # (N, 4)
-        centres = cell_centres(height, width, boxes.device)
+        centres = cell_centres((height, width)).to(boxes)
         away = (centres[:, None] - boxes[:, :2]).abs()  # (h*w, N, 2)
         cell = boxes.new_tensor([0.5 / width, 0.5 / height])
         over = (away < torch.maximum(boxes[:, 2:] / 2, cell)).all(-1)
