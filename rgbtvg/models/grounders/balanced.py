@@ -68,6 +68,7 @@ class AttentionBalance(nn.Module):
         without = (grounder.head, grounder.auxiliary_heads, grounder.data_preprocessor, self)
         memo: dict[int, Any] = dict(zip(map(id, without), (nn.Identity(), nn.ModuleList(), None, None), strict=True))
         self.momentum = copy.deepcopy(grounder, memo).requires_grad_(False)
+        self.momentum.attended_centre = False  # the copy has no box head
 
     def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
         """See :meth:`BaseGrounder.set_progress`."""
