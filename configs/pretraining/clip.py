@@ -13,21 +13,20 @@ model = dict(
     text_encoder=dict(type="CLIPTextEncoder", arch="$clip_text_arch"),
     next_word_weight=0.5,
 )
+sentences = dict(type="JSONLinesDataset", dataset="rgbtvg_synthetic_pretraining")
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type="DatasetMixture",
         dataset="rgbtvg_synthetic_pretraining",
-        sources={
-            "captions": dict(type="JSONLinesDataset", dataset="rgbtvg_synthetic_pretraining", split="captions_train"),
-            "expressions": dict(
-                type="JSONLinesDataset", dataset="rgbtvg_synthetic_pretraining", split="expressions_train"
-            ),
-        },
+        sources=dict(
+            captions=dict(sentences, split="captions_train"), expressions=dict(sentences, split="expressions_train")
+        ),
         data_root="$data_root",
         split_root="$data_root",
         modality="rgb",
         pipeline="$train_pipeline",
     )
 )
+del sentences
 default_hooks = dict(checkpoint=dict(save_best=None))
