@@ -1,4 +1,4 @@
-"""Everything is declared in pyproject.toml, but for the configs: a wheel carries them inside the package."""
+"""Everything is declared in pyproject.toml, but for what a wheel carries inside the package: configs, small weights."""
 
 import shutil
 from pathlib import Path
@@ -7,13 +7,14 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 
-class BuildWithConfigs(build_py):
-    """Copy ``configs/`` to ``rgbtvg/configs/``; a checkout that is installed with ``-e`` uses its own folder."""
+class BuildWithFolders(build_py):
+    """Copy folders into the package; a checkout that is installed with ``-e`` uses its own."""
 
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            shutil.copytree("configs", Path(self.build_lib, "rgbtvg", "configs"), dirs_exist_ok=True)
+            for folder in ("configs", "pretrain_weights/miniature"):
+                shutil.copytree(folder, Path(self.build_lib, "rgbtvg", folder), dirs_exist_ok=True)
 
 
-setup(cmdclass={"build_py": BuildWithConfigs})
+setup(cmdclass={"build_py": BuildWithFolders})

@@ -14,6 +14,7 @@ import pytest
 from rgbtvg.__main__ import COMMANDS, main
 from rgbtvg.commands.test import parse_args as parse_test_args
 from rgbtvg.commands.train import parse_args
+from rgbtvg.engine import load_config
 from rgbtvg.engine.config_files import find_config
 from rgbtvg.errors import ConfigError
 
@@ -51,6 +52,29 @@ def test_options_without_cfg_options(monkeypatch):
         parse_args()
 
 
+@pytest.mark.parametrize("order", [["CKPT.pth", "2", "--device"], ["2", "--load-from", "CKPT.pth", "--device"]])
+def test_both_orders_of_distributed_tests(order):
+    command = ["bash", str(ROOT / "tools/dist_test.sh"), "CONFIG.py", *order]
+    environment = {**os.environ, "PYTHON": "echo"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.split()
+    assert done[done.index("--nproc-per-node") + 1] == "2"
+    assert done[done.index("CONFIG.py") + 1 :] in (
+        ["--launcher", "pytorch", "--load-from", "CKPT.pth", "--device"],
+        ["--load-from", "CKPT.pth", "--launcher", "pytorch", "--device"],
+    )
+
+
+def test_weights_that_come_along_are_found_from_any_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    config = load_config("quickstart", {"tokenizer": "pretrain_weights/miniature/nothing"})
+    assert config.pretrained == str(ROOT / "pretrain_weights/miniature/conv.safetensors")
+    assert config.tokenizer == "pretrain_weights/miniature/nothing"
+    own = tmp_path / "pretrain_weights/miniature/conv.safetensors"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"")
+    assert load_config("quickstart").pretrained == "pretrain_weights/miniature/conv.safetensors"
+
+
 def test_configs_by_name(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     expected = ROOT / "configs/hivg/hivg_b16.py"
@@ -63,7 +87,7 @@ def test_configs_by_name(monkeypatch, tmp_path):
 @pytest.mark.slow
 def test_wheel_works_outside_the_tree(tmp_path):
     tree, packages, place = tmp_path / "tree", tmp_path / "packages", tmp_path / "elsewhere"
-    for name in ("rgbtvg", "configs"):
+    for name in ("rgbtvg", "configs", "pretrain_weights/miniature"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tree)

@@ -12,7 +12,7 @@ from mmengine.utils import import_modules_from_strings
 
 from rgbtvg.engine.arguments import check_arguments
 from rgbtvg.engine.assignments import check_assignments
-from rgbtvg.engine.config_files import find_config
+from rgbtvg.engine.config_files import find_config, with_shipped_files
 from rgbtvg.engine.config_text import check_plain, format_config
 from rgbtvg.engine.dataset_configs import put_dataset
 from rgbtvg.engine.options import apply_options
@@ -144,7 +144,7 @@ def with_overrides(values: Values, options: Mapping[str, Any] | None, path: Path
         raise _unreadable(path, error) from error
     if any(key.split(".")[0] == "custom_imports" for key in options):
         _import(values["custom_imports"])
-    return values
+    return with_shipped_files(values)
 
 
 def finish(values: Values, path: Path, work_dir: str | Path | None) -> RunConfig:

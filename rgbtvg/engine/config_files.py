@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 from pathlib import Path
+from typing import Any
 
 import rgbtvg
 from rgbtvg.engine.lineage import suggestion
@@ -13,11 +14,25 @@ from rgbtvg.errors import ConfigError
 _PACKAGE = Path(rgbtvg.__file__).parent
 CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").is_dir() else _PACKAGE.parent / "configs"
 """Folder of the shipped configs: inside an installed package, or beside it in a checkout."""
+MINIATURE = "pretrain_weights/miniature/"
+"""Place of the small initial weights and the tokenizer that come with the project, as configs name it."""
 
 
 def shipped_configs() -> dict[str, Path]:
     """Name -> file of every config that runs; files in ``_base_`` are parts."""
     return {file.stem: file for file in sorted(CONFIGS.rglob("*.py")) if "_base_" not in file.parts}
+
+
+def with_shipped_files(values: Any) -> Any:
+    """A config's values; a path in :data:`MINIATURE` that is not in the working directory is the project's own."""
+    if isinstance(values, dict):
+        return {key: with_shipped_files(value) for key, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return type(values)(with_shipped_files(value) for value in values)
+    if isinstance(values, str) and values.startswith(MINIATURE) and not Path(values).exists():
+        shipped = CONFIGS.parent / values
+        return str(shipped) if ".." not in shipped.parts and shipped.exists() else values
+    return values
 
 
 def find_config(path: str | Path) -> Path:
