@@ -106,6 +106,6 @@ def test_wheel_works_outside_the_tree(tmp_path):
 
     assert "score" in run("demo", "--out", "answer.png") and (place / "answer.png").is_file()
     run("make-synthetic", "--out", "data/synthetic", "--train", "16", "--val", "8", "--test", "8")
-    run("train", "quickstart", "max_epochs=1", "num_workers=0", "--work-dir", "run")
+    run("train", "quickstart", "max_epochs=1", "batch_size=8", "num_workers=0", "--work-dir", "run")
     assert "rgbtvg test --load-from" in "".join(path.read_text() for path in place.glob("run/*/*.log"))
     assert "acc@0.5" in run("test", "--load-from", "run/best.pth", "--work-dir", "run/test").lower()

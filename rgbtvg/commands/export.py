@@ -8,6 +8,7 @@ Needs the extra `export` (pip install -e .[export]).
 """
 
 import argparse
+import warnings
 from pathlib import Path
 
 from rgbtvg.cli import add_cfg_options
@@ -28,6 +29,8 @@ def main() -> None:
     from rgbtvg.apis.export import SUFFIXES, export_checkpoint
     from rgbtvg.engine import parse_options
 
+    # PyTorch warns about its own exporter, several times.
+    warnings.filterwarnings("ignore", "_check_is_size", FutureWarning)
     out = args.out or args.checkpoint.with_suffix(SUFFIXES[args.format])
     export_checkpoint(args.checkpoint, out, args.format, args.config, parse_options(args.cfg_options))
     print(f"wrote {out}")

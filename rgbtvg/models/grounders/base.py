@@ -220,22 +220,14 @@ class BaseGrounder(BaseModel):
     def split_streams(self, features: ImageFeatures) -> dict[str, ImageFeatures]:
         """Stream name -> its part of features whose streams are stacked along the batch."""
         count = len(self.streams)
-
-        def parts(values: Tensor | None) -> Sequence[Any]:
-            return [None] * count if values is None else values.chunk(count)
-
-        tokens, padded, pooled, left_out = (
-            parts(values) for values in (features.tokens, features.padding_mask, features.pooled, features.left_out)
-        )
-        levels = [parts(level) for level in features.levels]
+        names = ("tokens", "padding_mask", "pooled", "left_out")
+        parts = {name: value.chunk(count) for name in names if (value := getattr(features, name)) is not None}
+        levels = [level.chunk(count) for level in features.levels]
         return {
             stream: replace(
                 features,
-                tokens=tokens[i],
-                padding_mask=padded[i],
                 levels=tuple(level[i] for level in levels),
-                pooled=pooled[i],
-                left_out=left_out[i],
+                **{name: part[i] for name, part in parts.items()},
             )
             for i, stream in enumerate(self.streams)
         }
