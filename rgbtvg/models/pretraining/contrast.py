@@ -1,4 +1,4 @@
-"""Contrast of images and captions (CLIP, Radford et al. 2021), with the captions' next words (CoCa, Yu et al. 2022)."""
+"""Contrast of images and captions (CLIP, Radford et al. 2021)."""
 
 from __future__ import annotations
 
@@ -26,41 +26,27 @@ class ContrastivePretraining(Pretraining):
     Args:
         image_encoder: config of :class:`CLIPVisionEncoder`.
         text_encoder: config of :class:`CLIPTextEncoder`.
-        next_word_weight: weight of the cross-entropy of each caption's next words, which the causal text encoder reads
-            off every token. By contrast alone the tokens of a small model forget their words: of the miniature's, 73 %
-            of the energy was one direction in common, and a linear probe named 67 % of the words.
         kwargs: see :class:`Pretraining`.
     """
 
-    def __init__(self, image_encoder: dict, text_encoder: dict, next_word_weight: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, image_encoder: dict, text_encoder: dict, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.image_encoder = MODELS.build(image_encoder)
         self.text_encoder = MODELS.build(text_encoder)
-        self.next_word_weight = next_word_weight
-        self.next_word = (
-            nn.Linear(self.text_encoder.embed_dim, self.text_encoder.vocabulary_size) if next_word_weight else None
-        )
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
-    def embed(self, inputs: GroundingInputs) -> tuple[Tensor, Tensor, Tensor]:
-        """Images and captions, each (B, D) of length one, and the captions' tokens (B, L, D)."""
+    def embed(self, inputs: GroundingInputs) -> tuple[Tensor, Tensor]:
+        """Images and captions, each (B, D) of length one."""
         image = self.image_encoder(inputs.images["rgb"], inputs.padding_mask).pooled
-        text = self.text_encoder(inputs.token_ids, inputs.token_padding_mask)
-        return F.normalize(image, dim=-1), F.normalize(text.pooled, dim=-1), text.tokens
+        text = self.text_encoder(inputs.token_ids, inputs.token_padding_mask).pooled
+        return F.normalize(image, dim=-1), F.normalize(text, dim=-1)
 
     def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         scale = self.log_scale.exp().clamp(max=MAX_SCALE)
-        image, text, tokens = self.embed(inputs)
-        losses = {"loss_contrast": contrastive_loss(image, text, scale), "scale": scale.detach()}
-        if self.next_word is not None:
-            followed = ~inputs.token_padding_mask[:, 1:]
-            guesses = self.next_word(tokens[:, :-1][followed])
-            words = F.cross_entropy(guesses, inputs.token_ids[:, 1:][followed])
-            losses["loss_next_word"] = self.next_word_weight * words
-        return losses
+        return {"loss_contrast": contrastive_loss(*self.embed(inputs), scale), "scale": scale.detach()}
 
     def probe(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> Mapping[str, Tensor]:
-        image, text, _ = self.embed(inputs)
+        image, text = self.embed(inputs)
         likeness = image @ text.t()
         own = torch.arange(len(image), device=image.device)
         return {
