@@ -93,7 +93,7 @@ def test_command_exists_and_takes_its_arguments(command, capsys, monkeypatch):
 def test_readme_says_how_to_activate_the_environment_before_it_uses_python():
     found = commands(ROOT / "README.md")
     assert found.index("make install") < found.index("source .venv/bin/activate")
-    first_python = next(number for number, command in enumerate(found) if command.startswith("python "))
+    first_python = next(number for number, command in enumerate(found) if command.startswith(("python ", "rgbtvg ")))
     assert found.index("source .venv/bin/activate") < first_python
 
 
