@@ -21,7 +21,7 @@ from rgbtvg.engine import load_config, parse_options
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*/README.md"))]
-COMMAND = re.compile(r"^(?: {4}|\$ )((?:[A-Z_]+=\S+ )*(?:python|bash|make|pip|source|torchrun|sbatch) .*)$")
+COMMAND = re.compile(r"^(?: {4}|\$ )((?:[A-Z_]+=\S+ )*(?:python|rgbtvg|bash|make|pip|source|torchrun|sbatch) .*)$")
 
 
 def commands(page: Path) -> list[str]:
@@ -79,7 +79,10 @@ def test_command_exists_and_takes_its_arguments(command, capsys, monkeypatch):
     elif first == "-c" or first == "-m":
         return
     else:
-        assert (ROOT / first).is_file(), first
+        if program == "rgbtvg":
+            first = f"{COMMANDS[first]}.py"
+        else:
+            assert (ROOT / first).is_file(), first
         if "--help" in rest:
             return
         with mock.patch.object(sys, "argv", [first, *rest]):
@@ -93,7 +96,7 @@ def test_command_exists_and_takes_its_arguments(command, capsys, monkeypatch):
 def test_readme_says_how_to_activate_the_environment_before_it_uses_python():
     found = commands(ROOT / "README.md")
     assert found.index("make install") < found.index("source .venv/bin/activate")
-    first_python = next(number for number, command in enumerate(found) if command.startswith("python "))
+    first_python = next(number for number, command in enumerate(found) if command.startswith(("python ", "rgbtvg ")))
     assert found.index("source .venv/bin/activate") < first_python
 
 
