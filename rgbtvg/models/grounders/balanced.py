@@ -13,7 +13,7 @@ from rgbtvg.checkpoints import MOMENTUM
 from rgbtvg.models.fusion.joint_encoder import JointFeatures
 from rgbtvg.models.grounders.base import TwoEncoderGrounder
 from rgbtvg.models.heads.box_head import single_targets
-from rgbtvg.models.layers.positions import cell_centres
+from rgbtvg.models.layers.detr_layers import cell_centres
 from rgbtvg.models.losses.attention_balance import BalanceTerms, balance_terms, target_regions
 from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures, cell_layout
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy
@@ -175,14 +175,12 @@ class BalancedGrounder(TwoEncoderGrounder):
     def encode(self, inputs: GroundingInputs, return_attention: bool = False) -> dict[str, Any]:
         """As in :class:`BaseGrounder`; with `return_attention` the joint features hold the regression token's."""
 
-    def regressed_boxes(self, joint: JointFeatures, streams: dict[str, ImageFeatures]) -> Tensor:
-        """Boxes (B, 4) cxcywh of the regression token; with `attended_centre`, `joint` must have its attention."""
-        if not self.attended_centre:
-            return self.head(joint.regression)
+    def attended_place(self, joint: JointFeatures, streams: dict[str, ImageFeatures]) -> Tensor:
+        """Mean place (B, 2) of the cells that the regression token attends to in the last layer, (x, y) in [0, 1]."""
         attention = cast(Tensor, joint.attention)[-1]  # (B, V)
         grids, count = cell_layout(streams, attention.shape[-1])
         centres = torch.cat([cell_centres(grid) for grid in grids]).repeat(count, 1).to(attention)  # (V, 2)
-        return self.head(joint.regression, attention @ centres)
+        return attention @ centres
 
     def init_weights(self) -> None:
         """Read initial weights, and make the momentum copy where there is one."""

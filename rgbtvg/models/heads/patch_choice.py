@@ -11,8 +11,7 @@ from torch.nn import functional as F
 
 from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import single_targets
-from rgbtvg.models.layers.detr_layers import sine_grid
-from rgbtvg.models.layers.positions import cell_centres
+from rgbtvg.models.layers.detr_layers import cell_centres, sine_grid
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample, ImageFeatures
 from rgbtvg.structures.boxes import cxcywh_to_xyxy

@@ -11,13 +11,6 @@ POSITION_STARTS = ("normal", "sine")
 """Initialisations of a learned position table: random numbers or sine codes."""
 
 
-def cell_centres(grid: tuple[int, int]) -> Tensor:
-    """Centres (h*w, 2) of the cells of a grid, as (x, y) in [0, 1]."""
-    rows, columns = grid
-    y, x = torch.meshgrid((torch.arange(rows) + 0.5) / rows, (torch.arange(columns) + 0.5) / columns, indexing="ij")
-    return torch.stack((x, y), dim=-1).flatten(0, 1)
-
-
 def sine_sequence(length: int, width: int, truncated: bool = False, device: torch.device | None = None) -> Tensor:
     """Sine table (length, width) of places in a sentence (Vaswani et al. 2017, section 3.5).
 

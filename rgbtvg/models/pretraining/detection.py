@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.models.heads.box_head import box_losses
-from rgbtvg.models.layers.positions import cell_centres
+from rgbtvg.models.layers.detr_layers import cell_centres
 from rgbtvg.models.losses import focal_loss
 from rgbtvg.models.pretraining.base import Pretraining
 from rgbtvg.registry import MODELS
