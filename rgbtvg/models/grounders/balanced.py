@@ -95,15 +95,6 @@ class AttentionBalance(nn.Module):
         with torch.no_grad():
             return self.momentum.encode(inputs, return_attention=True)["joint"].attention
 
-    def losses(
-        self, grounder: BalancedGrounder, inputs: GroundingInputs, data_samples: list[GroundingSample]
-    ) -> dict[str, Tensor]:
-        """All loss terms of a grounder: the attention's too, and box losses weighted by difficulty."""
-        outputs = grounder.encode(inputs, return_attention=True)
-        teacher = self.momentum_attention(inputs, outputs["joint"].attention)
-        terms = self(outputs, teacher, inputs, data_samples)
-        return grounder.losses({**outputs, "box_weights": terms.box_weights}, data_samples) | terms.losses
-
     def forward(
         self,
         outputs: dict[str, Any],
@@ -175,12 +166,14 @@ class BalancedGrounder(TwoEncoderGrounder):
     def encode(self, inputs: GroundingInputs, return_attention: bool = False) -> dict[str, Any]:
         """As in :class:`BaseGrounder`; with `return_attention` the joint features hold the regression token's."""
 
-    def attended_place(self, joint: JointFeatures, streams: dict[str, ImageFeatures]) -> Tensor:
-        """Mean place (B, 2) of the cells that the regression token attends to in the last layer, (x, y) in [0, 1]."""
+    def regressed_boxes(self, joint: JointFeatures, streams: dict[str, ImageFeatures]) -> Tensor:
+        """Boxes (B, 4) cxcywh of the regression token; with `attended_centre`, `joint` must have its attention."""
+        if not self.attended_centre:
+            return self.head(joint.regression)
         attention = cast(Tensor, joint.attention)[-1]  # (B, V)
         grids, count = cell_layout(streams, attention.shape[-1])
-        centres = torch.cat([cell_centres(grid) for grid in grids]).repeat(count, 1).to(attention)  # (V, 2)
-        return attention @ centres
+        centres = torch.cat([cell_centres(grid, attention.device) for grid in grids]).repeat(count, 1)  # (V, 2)
+        return self.head(joint.regression, attention @ centres.to(attention.dtype))
 
     def init_weights(self) -> None:
         """Read initial weights, and make the momentum copy where there is one."""
@@ -197,3 +190,13 @@ class BalancedGrounder(TwoEncoderGrounder):
         """Move the momentum copy, as long as a loss reads it."""
         if self.attention_balance is not None and self.attention_balance.active:
             self.attention_balance.update(self)
+
+    def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """Loss terms; with AttBalance the attention's too, and box losses weighted by difficulty."""
+        balance = self.attention_balance
+        if balance is None or not balance.active:
+            return super().loss(inputs, data_samples)
+        outputs = self.encode(inputs, return_attention=True)
+        teacher = balance.momentum_attention(inputs, outputs["joint"].attention)
+        terms = balance(outputs, teacher, inputs, data_samples)
+        return self.losses({**outputs, "box_weights": terms.box_weights}, data_samples) | terms.losses

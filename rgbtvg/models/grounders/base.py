@@ -57,7 +57,6 @@ class BaseGrounder(BaseModel):
             raise ConfigError(f"modality must be one of {sorted(MODALITY_STREAMS)}, got {modality!r}")
         self.modality = modality
         self.streams = MODALITY_STREAMS[modality]
-        self.attention_balance: Any = None  # an `AttentionBalance`, in methods that can have one
         self.head = MODELS.build(head)
         self.auxiliary_heads = nn.ModuleList(MODELS.build(auxiliary) for auxiliary in auxiliary_heads or ())
 
@@ -118,9 +117,6 @@ class BaseGrounder(BaseModel):
 
     def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
         """Loss terms by name; those whose name contains ``loss`` are summed for the step."""
-        balance = self.attention_balance
-        if balance is not None and balance.active:
-            return balance.losses(self, inputs, data_samples)
         return self.losses(self.encode(inputs), data_samples)
 
     def losses(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:

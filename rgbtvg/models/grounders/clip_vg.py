@@ -71,7 +71,6 @@ class CLIPVG(BalancedGrounder):
         image = replace(features, tokens=self.image_proj(features.tokens))  # (B, 1 + h*w, D)
         text = replace(words, tokens=self.text_proj(words.tokens))  # (B, L, D)
         joint = self.fusion(image, text, return_attention or self.attended_centre)
-        centre = [self.attended_place(joint, streams)] if self.attended_centre else []
         return {
             "streams": streams,
             "image_features": features,
@@ -79,7 +78,7 @@ class CLIPVG(BalancedGrounder):
             "image": image,
             "text": text,
             "joint": joint,
-            "pred_boxes_cxcywh": self.head(joint.regression, *centre),
+            "pred_boxes_cxcywh": self.regressed_boxes(joint, streams),
         }
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:

@@ -52,13 +52,12 @@ class TransVG(BalancedGrounder):
         image = self.neck(streams, inputs)  # (B, S*N, D)
         image = replace(image, tokens=self.image_proj(image.tokens))
         joint = self.fusion(image, text, return_attention or self.attended_centre)
-        centre = [self.attended_place(joint, streams)] if self.attended_centre else []
         return {
             "streams": streams,
             "image": image,
             "text": text,
             "joint": joint,
-            "pred_boxes_cxcywh": self.head(joint.regression, *centre),
+            "pred_boxes_cxcywh": self.regressed_boxes(joint, streams),
         }
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:

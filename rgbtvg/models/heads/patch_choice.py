@@ -73,7 +73,7 @@ class PatchChoice(nn.Module):
         logits = early + change
         values = self.patch_value(after) + sine_grid(image.grid, after.shape[-1]).to(after)
         weights = logits.softmax(-1)
-        centre = weights @ cell_centres(image.grid).to(weights)
+        centre = weights @ cell_centres(image.grid, weights.device).to(weights.dtype)
         return ChosenPatches((early, logits), torch.einsum("bn,bnd->bd", weights, values), centre)
 
 

@@ -1,4 +1,4 @@
-"""Auxiliary heads of HiVG and RGBT-VGNet: they only add losses, and compute nothing at inference."""
+"""Auxiliary heads: they only add losses, and compute nothing at inference."""
 
 from __future__ import annotations
 

@@ -51,10 +51,9 @@ def sine_grid(grid: tuple[int, int], width: int) -> Tensor:
     return SinePositions(width)(torch.zeros((1, *grid), dtype=torch.bool))[0].flatten(1).t()
 
 
-def cell_centres(grid: tuple[int, int]) -> Tensor:
+def cell_centres(grid: tuple[int, int], device: torch.device | None = None) -> Tensor:
     """Centres (h*w, 2) of the cells of a grid, as (x, y) in [0, 1]."""
-    rows, columns = grid
-    y, x = torch.meshgrid((torch.arange(rows) + 0.5) / rows, (torch.arange(columns) + 0.5) / columns, indexing="ij")
+    y, x = torch.meshgrid(*((torch.arange(side, device=device) + 0.5) / side for side in grid), indexing="ij")
     return torch.stack((x, y), dim=-1).flatten(0, 1)
 
 

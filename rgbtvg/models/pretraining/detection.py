@@ -89,7 +89,7 @@ class DetectionPretraining(Pretraining):
                 centres = box[..., :2].sigmoid()
             else:
                 reach = box.new_tensor([1.5 / width, 1.5 / height])
-                centres = cell_centres((height, width)).to(box) + box[..., :2].tanh() * reach
+                centres = cell_centres((height, width), box.device) + box[..., :2].tanh() * reach
             boxes = torch.cat((centres, TYPICAL_SIZE * box[..., 2:].clamp(-4, 2).exp()), -1)
             found.append((categories, colours, boxes))
         return found
@@ -149,7 +149,7 @@ def cell_targets(data_samples: list[GroundingSample], grid: tuple[int, int]) -> 
     parts: list[tuple[Tensor, ...]] = []
     for row, sample in enumerate(data_samples):
         boxes = sample.gt_boxes_cxcywh  # (N, 4)
-        centres = cell_centres((height, width)).to(boxes)
+        centres = cell_centres((height, width), boxes.device)
         away = (centres[:, None] - boxes[:, :2]).abs()  # (h*w, N, 2)
         cell = boxes.new_tensor([0.5 / width, 0.5 / height])
         over = (away < torch.maximum(boxes[:, 2:] / 2, cell)).all(-1)
