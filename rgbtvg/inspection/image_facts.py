@@ -114,12 +114,8 @@ def likeness(first: NDArray[Any], second: NDArray[Any]) -> float:
     return min(abs(_correlation(*whole)), abs(_correlation(*fine)))
 
 
-def correlation(first: bytes, second: bytes) -> float:
-    """Of two miniatures, between -1 and 1; 0 where one of them is uniform."""
-    return _correlation(*(np.frombuffer(image, np.uint8).astype(np.float32) for image in (first, second)))
-
-
 def _correlation(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Between -1 and 1; 0 where one of them is uniform."""
     centred = [(image - image.mean()).ravel() for image in (first, second)]
     norm = float(np.linalg.norm(centred[0]) * np.linalg.norm(centred[1]))
     return float(centred[0] @ centred[1]) / norm if norm else 0.0
