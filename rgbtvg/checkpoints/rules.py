@@ -78,25 +78,36 @@ class Rename:
 
     def to_ours(self, name: str, tensor: Tensor) -> dict[str, Tensor] | None:
         """Our names and tensors for one of theirs, or None when the rule does not apply."""
-        values = Pattern(self.theirs).match(name)
+        values = self._their_pattern.match(name)
         if values is None:
             return None
         tensor = tensor.t() if self.transpose else tensor
         pieces = tensor.chunk(len(self.parts)) if len(self.parts) > 1 else (tensor,)
-        return {Pattern(part).fill(values): piece for part, piece in zip(self.parts, pieces, strict=True)}
+        return {part.fill(values): piece for part, piece in zip(self._our_patterns, pieces, strict=True)}
 
     def to_theirs(self, name: str, state: Mapping[str, Tensor]) -> tuple[str, Tensor] | None:
         """Their name and tensor, given our name of the rule's *first* part, or None."""
-        starred = {match[1] for match in PLACEHOLDER.finditer(self.theirs) if match[2]}
-        ours = [PLACEHOLDER.sub(lambda m: f"{{{m[1]}*}}" if m[1] in starred else m[0], part) for part in self.parts]
-        values = Pattern(ours[0]).match(name)
+        values = self._our_patterns[0].match(name)
         if values is None:
             return None
-        names = [Pattern(part).fill(values) for part in ours]
+        names = [part.fill(values) for part in self._our_patterns]
         if any(part not in state for part in names):
             return None
         tensor = torch.cat([state[part] for part in names]) if len(names) > 1 else state[names[0]]
-        return Pattern(self.theirs).fill(values), tensor.t() if self.transpose else tensor
+        return self._their_pattern.fill(values), tensor.t() if self.transpose else tensor
+
+    # Made once per rule: a conversion tries every rule on every name.
+    @cached_property
+    def _their_pattern(self) -> Pattern:
+        return Pattern(self.theirs)
+
+    @cached_property
+    def _our_patterns(self) -> list[Pattern]:
+        starred = {match[1] for match in PLACEHOLDER.finditer(self.theirs) if match[2]}
+        return [
+            Pattern(PLACEHOLDER.sub(lambda match: f"{{{match[1]}*}}" if match[1] in starred else match[0], part))
+            for part in self.parts
+        ]
 
 
 @dataclass(frozen=True)

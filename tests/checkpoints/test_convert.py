@@ -25,13 +25,13 @@ def config_file(folder: Path, method: str, modality: str = "rgbt") -> Path:
     return path
 
 
-@pytest.fixture(params=sorted(CONFIGS))
-def theirs(request, tmp_path):
+@pytest.fixture(scope="module", params=sorted(CONFIGS))
+def theirs(request, tmp_path_factory):
     """Method, our weights, and the file in which the authors' trainer would have kept them."""
     method = request.param
     ours = MODELS.build(CONFIGS[method]("rgbt")).state_dict()
     state = {f"module.{name}": tensor for name, tensor in get_converter(method).to_theirs(ours).items()}
-    path = tmp_path / "theirs.pth"
+    path = tmp_path_factory.mktemp(method) / "theirs.pth"
     torch.save({"model": state, "epoch": 3, "args": Namespace(lr=1e-4), "val_accu": 0.5}, path)
     return method, ours, path
 
