@@ -17,6 +17,7 @@ from rgbtvg.models.adapters.tuning import layers_up_to
 from rgbtvg.registry import MODELS
 from tests.models.batches import collated_batch
 from tests.models.tiny import IMAGE_SIZE, MAX_LENGTH, VOCABULARY
+from tests.quick import mostly_slow
 from tests.run_tool import run_tool
 from tools.dev.experiments import ROWS as ROWS_FILE
 from tools.dev.experiments import page
@@ -30,6 +31,11 @@ CASES = {
     **{name: (ROOT / "configs" / row["config"], row["options"]) for name, row in ROWS.items() if "options" in row},
 }
 """Name -> config file and overrides, of every config and every row that is an override of one."""
+QUICK = (
+    *("hivg_b16", "hivg_b16_mixup_rgb", "hivg_l14_warmup", "rgbt_vgnet_b16", "rgbt_vgnet_v1_b16", "rgbt_vgnet_v3_b16"),
+    *("clip_frozen", "hi_adalora", "hi_sft_all", "dual_lora", "ama", "ir_only", "image_size_growing", "two_encoders"),
+)
+"""Cases of the ordinary suite, one of each kind."""
 CONTINUE = ("hivg_b16_pretrain", "image_size_growing")
 """Recipes whose stages continue from the last weights; those of the others start from the best, as published."""
 WIDTH = 16
@@ -95,7 +101,7 @@ def expected(name: str, config, depths: dict[str, int], is_lora: bool) -> bool:
     return opened and (weights in ("all", "layers") or (weights == "attention" and ".self_attn." in name))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", mostly_slow(CASES, QUICK))
 def test_each_stage_trains_what_it_names(case):
     config = case_config(case)
     model = tiny(config).train()
@@ -135,7 +141,7 @@ def start_files(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", mostly_slow(CASES, QUICK))
 def test_the_file_that_a_row_begins_with_fits(case, start_files):
     config = case_config(case)
     if not config.get("load_from"):

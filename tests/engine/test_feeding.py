@@ -19,15 +19,12 @@ from rgbtvg.registry import HOOKS
 from tests.engine.staged_tiny import staged_config
 from tests.models.batches import collated_batch
 from tests.models.test_methods import METHODS, build
+from tests.quick import mostly_slow
 
 MATCHING = {"alvg", "simvg"}
 """Methods that solve an assignment on the host: a step has to wait for its costs."""
 QUICK = ("rgbt_vgnet",)
-CASES = [
-    pytest.param(method, marks=() if method in QUICK else pytest.mark.slow)
-    for method in METHODS
-    if method not in MATCHING
-]
+CASES = mostly_slow([method for method in METHODS if method not in MATCHING], QUICK)
 ONE_PER_BATCH = 7
 """rgb, ir, padding, token ids, their padding, boxes, masks."""
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 import torch
 
 from tests.models.batches import collated_batch
 from tests.models.test_methods import METHODS, MODALITIES, build
+from tests.quick import mostly_slow
 
 QUICK = [("clip_vg", "rgb")]
-CASES = [
-    pytest.param(method, modality, marks=() if (method, modality) in QUICK else pytest.mark.slow)
-    for method in METHODS
-    for modality in MODALITIES
-]
+CASES = mostly_slow(product(METHODS, MODALITIES), QUICK)
 
 
 def counting_backend(graphs: list):

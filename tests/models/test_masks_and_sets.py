@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import product
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from rgbtvg.registry import MODELS
 from tests.models.batches import collated_batch
 from tests.models.test_methods import PREPROCESSOR
 from tests.models.tiny import VOCABULARY, alvg, oneref, simvg
+from tests.quick import mostly_slow
 
 MODALITIES = ("rgb", "ir", "rgbt")
 
@@ -57,8 +59,10 @@ def res_config(method: str, modality: str) -> dict:
     return dict(oneref.config(modality), head=head, mask_head=dict(type="ReferringMaskHead"))
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
-@pytest.mark.parametrize("method", ["oneref", "alvg"])
+@pytest.mark.parametrize(
+    ("method", "modality"),
+    mostly_slow(product(("oneref", "alvg"), MODALITIES), {("oneref", "rgbt"), ("alvg", "rgb")}),
+)
 def test_masks_are_learned_by_heart(method, modality):
     model = build(res_config(method, modality))
     fit(model, collated_batch(modality), 300, lambda samples: min(mask_ious(samples)) > 0.5)
@@ -99,8 +103,10 @@ def all_answered(samples) -> bool:
     return all(metric.measure(row)["f1"] == 1 for row in rows)
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
-@pytest.mark.parametrize("method", ["simvg", "alvg"])
+@pytest.mark.parametrize(
+    ("method", "modality"),
+    mostly_slow(product(("simvg", "alvg"), MODALITIES), {("simvg", "rgb"), ("alvg", "rgbt")}),
+)
 def test_several_targets_and_none_are_learned_by_heart(method, modality):
     model = build(grec_config(method, modality))
     fit(model, several_targets(modality), 600, all_answered)

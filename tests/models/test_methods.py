@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures.boxes import aligned_iou
 from tests.models.batches import collated_batch
+from tests.quick import mostly_slow
 
 MODALITIES = ("rgb", "ir", "rgbt")
 PREPROCESSOR = dict(
@@ -33,7 +35,7 @@ def grounder_files() -> dict[str, str]:
 
 
 METHODS = sorted(set(grounder_files().values()))
-QUICK = {(method, "rgbt") for method in ("clip_vg", "oneref", "resc", "rgbt_vgnet")}
+QUICK = {("clip_vg", "rgbt"), ("oneref", "ir"), ("resc", "rgb"), ("rgbt_vgnet", "rgbt")}
 """Cases of the ordinary suite that stand for their kind of encoder and head."""
 
 
@@ -68,14 +70,7 @@ def test_a_step_reaches_every_parameter_that_learns(method, modality):
     assert not unreached, f"no gradient reaches {unreached[:5]}: freeze them, or use them"
 
 
-@pytest.mark.parametrize(
-    ("method", "modality"),
-    [
-        pytest.param(method, modality, marks=() if (method, modality) in QUICK else pytest.mark.slow)
-        for method in METHODS
-        for modality in MODALITIES
-    ],
-)
+@pytest.mark.parametrize(("method", "modality"), mostly_slow(product(METHODS, MODALITIES), QUICK))
 def test_overfits_eight_rows(method, modality):
     model = build(method, modality).train()
     learning = [p for p in model.parameters() if p.requires_grad]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
 
 from tests.models.batches import collated_batch
 from tests.models.test_methods import METHODS, MODALITIES, build
+from tests.quick import mostly_slow
 
 QUICK = [("faoa", "rgb"), ("resc", "ir"), ("clip_vg", "rgbt"), ("simvg", "rgb")]
-CASES = [
-    pytest.param(method, modality, marks=() if (method, modality) in QUICK else pytest.mark.slow)
-    for method in (*METHODS, "attbalance")
-    for modality in MODALITIES
-]
+CASES = mostly_slow(product((*METHODS, "attbalance"), MODALITIES), QUICK)
 FAMILIES = ("clip_vg", "transvg", "faoa", "qrnet", "oneref")
 """One method per image encoder: CLIP, ResNet, Darknet, Swin, BEiT-3."""
 

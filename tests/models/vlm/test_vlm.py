@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import product
 from typing import Any
 
 import pytest
@@ -20,15 +21,15 @@ from rgbtvg.models.grounders import VLMGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import Frame, GroundingSample
 from tests.models.vlm import tiny
+from tests.quick import mostly_slow
 
 WRITERS = ("Qwen3VL", "Qwen2_5VL", "PaliGemma", "Florence2")
-EACH = [pytest.param(name, marks=() if name == "Qwen3VL" else pytest.mark.slow) for name in WRITERS]
-MODES = [
-    pytest.param(name, thermal, marks=() if name == "Qwen3VL" else pytest.mark.slow)
-    for name in WRITERS
-    for thermal in ("rgb", "ir", "both_images", "residual")
-    if (name, thermal) != ("Florence2", "both_images")
-]
+EACH = mostly_slow(WRITERS, {"Qwen3VL"})
+THERMAL = ("rgb", "ir", "both_images", "residual")
+MODES = mostly_slow(
+    [mode for mode in product(WRITERS, THERMAL) if mode != ("Florence2", "both_images")],
+    {("Qwen3VL", thermal) for thermal in THERMAL},
+)
 EXPRESSIONS = ("the red square left", "the warm thing", "the big blue square")
 
 
