@@ -1,28 +1,23 @@
 """Every config can be tried for one epoch: ``--cfg-options max_epochs=1``."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
 from mmengine.registry import PARAM_SCHEDULERS
 
-from rgbtvg.engine import load_config
 from rgbtvg.engine.optim import schedulers_in_reach
 from rgbtvg.engine.staged import stretched
 from rgbtvg.errors import ConfigError
+from tests.configs.conftest import configs_without
 
-ROOT = Path(__file__).parents[2] / "configs"
 STEPS = 5
 
 
-def is_for_runs(path: Path) -> bool:
-    return not {"_base_", "comparisons", "zero_shot"} & set(path.parts)
-
-
-@pytest.mark.parametrize("path", sorted(filter(is_for_runs, ROOT.rglob("*.py"))), ids=lambda path: path.stem)
-def test_its_schedule_can_be_built_for_one_epoch(path):
-    config = load_config(path, {"max_epochs": 1})
+@pytest.mark.parametrize(
+    "changed", configs_without("_base_", "comparisons", "zero_shot"), indirect=True, scope="session"
+)
+def test_its_schedule_can_be_built_for_one_epoch(changed):
+    config = changed.config
     if "stages" in config:
         assert config.train_cfg.type == "StagedTrainLoop"
         assert [stage["epochs"] for stage in stretched(config.train_cfg.stages, config.train_cfg.max_epochs)] == [1]
