@@ -12,8 +12,7 @@ from rgbtvg.structures.frame import denormalise_boxes
 CONFIG = Path(__file__).parents[2] / "configs/transvg/transvg_r50.py"
 
 
-@pytest.mark.parametrize("modality", ["rgb", "ir", "rgbt"])
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(("modality", "workers"), [("rgb", 0), ("ir", 0), ("rgbt", 2)])
 def test_loaders_of_a_config_make_batches(flir, tokenizer_folder, modality, workers):
     config = load_config(
         CONFIG,
