@@ -1,5 +1,6 @@
 """Settings of every test."""
 
+import gc
 import os
 import shutil
 
@@ -11,6 +12,11 @@ import torch
 from mmengine.logging import MMLogger
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish():
+    """Keep the objects of everything imported out of garbage collections: MMEngine asks for one per data set."""
+    gc.freeze()
 
 
 WINDOW = {"width": 1200, "height": 800}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import socket
@@ -21,6 +22,7 @@ CONTEXT.set_forkserver_preload(
         "matplotlib.backends.backend_agg",
         "matplotlib.figure",
         "yapf.yapflib.yapf_api",
+        *("torchvision", "torch.utils.cpp_extension"),  # MMEngine asks for their versions at every start
     ]
 )
 
@@ -31,6 +33,7 @@ def _enter(function: Callable, args: tuple, output: str, rank: int, world_size: 
     os.dup2(stream.fileno(), 2)
     sys.stdout = sys.stderr = stream
     torch.set_num_threads(1)
+    gc.freeze()  # see tests/conftest.py
     if world_size > 1:
         os.environ.update(
             RANK=str(rank),
