@@ -10,12 +10,13 @@ export OMP_NUM_THREADS ?= 1
 # Without compiled files every start takes several times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install lock demo learn test parity lint docs format clean
+.PHONY: help install lock demo learn test slow parity lint docs format clean
 
 help:
 	@echo "make demo    generate data, train, test and draw the quickstart model (about 425 processor seconds)"
 	@echo "make learn   train every method in small; compares with recorded floors (so far RGBT-VGNet has one)"
 	@echo "make test    the test suite"
+	@echo "make slow    the slow tests, but for the exhaustive ones (about 25 minutes)"
 	@echo "make parity  every reference case, full-size models too"
 	@echo "make lint    style, types, spelling"
 	@echo "make docs    the documentation site, in work_dirs/site"
@@ -50,6 +51,9 @@ learn: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(PYTHON) -m pytest -n 2
+
+slow: $(INSTALLED)
+	SOAK_MINUTES=2 SOAK_KILLS=5 $(PYTHON) -m pytest -n 2 -m "slow and not exhaustive"
 
 parity: $(INSTALLED)
 	$(PYTHON) tests/parity/run.py --brief tests/parity/cases/*/*.json

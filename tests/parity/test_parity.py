@@ -15,15 +15,18 @@ CASES = sorted((Path(__file__).parent / "cases").glob("*/*.json"))
 QUICK_PARAMETERS = 45_000_000
 
 
-def is_slow(path: Path) -> bool:
-    """Whether the case is of a full-size model: `make parity` runs those, the ordinary suite does not."""
+FULL_SIZE = (pytest.mark.slow, pytest.mark.exhaustive)
+
+
+def is_full_size(path: Path) -> bool:
+    """`make parity` runs the cases of full-size models, the suites do not."""
     shapes = json.loads(path.read_text()).get("state_dict", {}).values()
     return sum(math.prod(shape) for shape in shapes) > QUICK_PARAMETERS
 
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(path, marks=pytest.mark.slow if is_slow(path) else ()) for path in CASES],
+    [pytest.param(path, marks=FULL_SIZE if is_full_size(path) else ()) for path in CASES],
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
 def test_case(path: Path):

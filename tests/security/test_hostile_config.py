@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -304,6 +305,8 @@ def test_a_dataset_is_not_looked_for_next_to_the_checkpoint(world, honest):
 
 
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.py") if not {"_base_", "comparisons"} & {*path.parts})
+MODALITIES = ("rgb", "ir", "rgbt")
+"""The configs take turns: a modality changes one word of them."""
 SMALL = [path for path in CONFIGS if "tiny" in path.stem or path.stem == "quickstart"]
 
 
@@ -313,8 +316,7 @@ def test_our_own_configs_are_read_from_a_checkpoint(path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("modality", ["rgb", "ir", "rgbt"])
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(("path", "modality"), zip(CONFIGS, cycle(MODALITIES)), ids=lambda value: Path(value).stem)
 def test_every_config_is_read_from_a_checkpoint(path, modality):
     check_own(path, {"modality": modality})
 
@@ -329,8 +331,7 @@ def check_own(path, options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("modality", ["rgb", "ir", "rgbt"])
-@pytest.mark.parametrize("path", SMALL, ids=lambda path: path.stem)
+@pytest.mark.parametrize(("path", "modality"), zip(SMALL, cycle(MODALITIES)), ids=lambda value: Path(value).stem)
 def test_small_configs_test_without_config(world, options, path, modality):
     config = load_config(path, {**options, "modality": modality})
     state = MODELS.build(config.model.to_dict()).state_dict()
@@ -370,6 +371,7 @@ def test_hostile_arguments(world, honest, case, capfd):
     attack(world, format_config(hostile_values(honest, *case)), honest[1], Exception)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_every_hostile_argument(world, honest, capfd):
     for case in CASES:

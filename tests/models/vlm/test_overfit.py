@@ -74,6 +74,7 @@ def accuracy(model: VLMGrounder, images: dict[str, list[torch.Tensor]], samples:
     return sum(hits) / len(hits)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("thermal", ["rgb", "ir", "both_images", "residual"])
 def test_overfits_64_pairs_from_random_weights(thermal, tmp_path, capsys):
