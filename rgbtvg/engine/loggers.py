@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 import os
 import re
 from pathlib import Path
@@ -45,7 +44,7 @@ class LogsAsConfigured(AnyRunner):
         elif visualizer is None:
             backends = [dict(type=LOGGERS[name]) for name in installed_loggers(self.cfg.get("loggers"))]
         else:
-            return super().build_visualizer(without_missing(visualizer))
+            return super().build_visualizer(visualizer)
         return super().build_visualizer(dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend"), *backends]))
 
 
@@ -70,31 +69,6 @@ def installed_loggers(names: list[str] | str | None) -> list[str]:
         if not _is_installed(name):
             raise ConfigError(f"loggers in the config asks for {name!r}, which is not installed: pip install {name}")
     return names
-
-
-def without_missing(visualizer: Any) -> Any:
-    """A config's own visualizer; the TensorBoard of the machine where the config was resolved may be missing here.
-
-    Raises:
-        ConfigError: another package that it needs is not installed.
-    """
-    packages = {backend: name for name, backend in LOGGERS.items()}
-    kept = []
-    for backend in visualizer.get("vis_backends") or []:
-        package = packages.get(backend.get("type"))
-        if package is None or _is_installed(package):
-            kept.append(backend)
-        elif package == "tensorboard":
-            print_log(
-                "The config's visualizer has TensorBoard, which is not installed: left out",
-                logger="current",
-                level=logging.WARNING,
-            )
-        else:
-            raise ConfigError(
-                f"the config's visualizer asks for {backend['type']}, which needs {package}: pip install {package}"
-            )
-    return {**visualizer, "vis_backends": kept}
 
 
 def _is_installed(package: str) -> bool:

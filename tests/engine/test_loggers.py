@@ -13,10 +13,8 @@ from mmengine.visualization import MLflowVisBackend as PlainMLflowVisBackend
 
 from rgbtvg.engine import loggers
 from rgbtvg.engine.hooks import ProgressBarHook
-from rgbtvg.engine.loggers import MLflowVisBackend, installed_loggers, without_missing
+from rgbtvg.engine.loggers import MLflowVisBackend, installed_loggers
 from rgbtvg.errors import ConfigError
-
-STORED = dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")])
 
 
 @pytest.fixture
@@ -51,17 +49,6 @@ def test_what_a_config_asks_for_must_be_there(installed, name):
 def test_unknown_logger_is_named(installed):
     with pytest.raises(ConfigError, match="may hold tensorboard, wandb, mlflow; got 'tensorbord'"):
         installed_loggers("tensorbord")
-
-
-def test_stored_tensorboard_is_left_out_where_it_is_missing(installed):
-    assert without_missing(STORED)["vis_backends"] == [dict(type="LocalVisBackend")]
-    installed.add("tensorboard")
-    assert without_missing(STORED) == STORED
-
-
-def test_another_missing_backend_is_one_sentence(installed):
-    with pytest.raises(ConfigError, match="asks for WandbVisBackend, which needs wandb"):
-        without_missing(dict(type="Visualizer", vis_backends=[dict(type="WandbVisBackend")]))
 
 
 def test_mlflow_gets_names_that_it_takes(monkeypatch, tmp_path):
