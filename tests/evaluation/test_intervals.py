@@ -94,6 +94,7 @@ def test_intervals_cover_the_truth(count, accuracy):
     assert all(0.925 <= share <= 0.985 for share in found.values()), found
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_coverage_of_all_settings():
     for accuracy, correlation in SETTINGS:
