@@ -40,14 +40,10 @@ class PackGroundingInputs(BaseTransform):
 
     Args:
         meta_keys: what of the results goes into the sample's meta information, as far as it is there.
-        rectangle_masks: give the filled boxes as ``gt_masks``, for mask losses on sets without masks (HiVG,
-            RGBT-VGNet). Filled at the input's resolution, where the references fill at the image's and shrink by
-            nearest pixel: borders may differ by one pixel. ``LoadMasks(rectangles=True)`` takes their way.
     """
 
-    def __init__(self, meta_keys: Sequence[str] = META_KEYS, rectangle_masks: bool = False) -> None:
+    def __init__(self, meta_keys: Sequence[str] = META_KEYS) -> None:
         self.meta_keys = tuple(meta_keys)
-        self.rectangle_masks = rectangle_masks
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         left, top = results.setdefault("pad_offset", (0, 0))
@@ -62,8 +58,6 @@ class PackGroundingInputs(BaseTransform):
             boxes = torch.from_numpy(results["boxes"] + np.array([left, top] * 2, dtype=np.float32))  # (N, 4) xyxy
             sample.gt_boxes_cxcywh = normalise_boxes(boxes, input_shape)
             sample.gt_boxes_xyxy = torch.from_numpy(results["gt_boxes_xyxy"])
-            if self.rectangle_masks:
-                sample.gt_masks = rectangles(boxes, input_shape)
         if results.get("encoded_masks") is not None:
             # The annotation's own masks, in the original image, for metrics.
             sample.set_metainfo({"gt_rles": results["encoded_masks"]})
@@ -72,14 +66,6 @@ class PackGroundingInputs(BaseTransform):
         inputs = {stream: _to_tensor(image) for stream, image in results["images"].items()}
         valid = {"thermal_valid": _to_tensor(results["thermal_valid"])[0]} if "thermal_valid" in results else {}
         return {"inputs": inputs, "data_samples": sample, **valid}
-
-
-def rectangles(boxes_xyxy: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Boxes (N, 4) in pixels as filled masks (N, H, W) uint8: pixels whose centre is inside."""
-    masks = torch.zeros((len(boxes_xyxy), *shape), dtype=torch.uint8)
-    for mask, (x0, y0, x1, y1) in zip(masks, boxes_xyxy.round().clamp(min=0).int().tolist(), strict=True):
-        mask[y0:y1, x0:x1] = 1
-    return masks
 
 
 def _to_tensor(image: np.ndarray) -> Tensor:

@@ -177,26 +177,13 @@ def _annotation_scale(results: dict[str, Any], annotated: tuple[int, int], actua
 class LoadMasks(BaseTransform):
     """Decode the targets' masks into the current image, uint8 (N, h, w). Goes after :class:`LoadImages`.
 
-    Args:
-        rectangles: draw the boxes instead, as the benchmark's reader does for every set without polygons: COCO's
-            rasterisation at the full size of the image, carried along with it afterwards. The cheaper way to the same
-            thing is ``PackGroundingInputs(rectangle_masks=True)``.
-
     Raises:
         DataError: the record has no masks.
     """
 
-    def __init__(self, rectangles: bool = False) -> None:
-        self.rectangles = rectangles
-
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         height, width = results["ori_shape"]
-        if self.rectangles:
-            corners = results["gt_boxes_xyxy"].astype(np.float64)
-            boxes_xywh = np.concatenate((corners[:, :2], corners[:, 2:] - corners[:, :2]), axis=1)
-            encoded = coco_mask.frPyObjects(boxes_xywh, height, width)
-        else:
-            encoded = results["encoded_masks"]
+        encoded = results["encoded_masks"]
         if encoded is None:
             raise DataError("the annotation has no masks")
         image = next(iter(results["images"].values()))

@@ -53,26 +53,9 @@ def test_without_padding_the_image_is_the_input():
     assert (sample.input_shape, sample.pad_offset) == ((40, 50), (0, 0))
 
 
-def test_rectangles_fill_the_boxes_in_the_input():
-    sample = pack(SQUARE, boxes=[(10, 20, 30, 60), (-20, 70, 10, 95)], rectangle_masks=True)["data_samples"]
-    assert sample.gt_masks.shape == (2, 64, 64)
-    assert sample.gt_masks.dtype == torch.uint8
-    assert sample.gt_masks[0].sum() == 10 * 20
-    assert sample.gt_masks[0, 22:42, 12:22].all()
-    assert sample.gt_masks[1, 47:60, :12].all()
-
-
-def test_rectangles_agree_with_the_way_of_the_references():
-    quick = pack(SQUARE, rectangle_masks=True)["data_samples"].gt_masks
-    slow = pack([dict(type="LoadMasks", rectangles=True), *SQUARE])["data_samples"].gt_masks
-    assert slow.shape == (1, 64, 64)
-    torch.testing.assert_close(quick, slow)
-
-
 def test_no_target_and_no_truth():
     none = pack(SQUARE, boxes=[])["data_samples"]
     assert none.gt_boxes_cxcywh.shape == none.gt_boxes_xyxy.shape == (0, 4)
-    assert pack(SQUARE, boxes=[], rectangle_masks=True)["data_samples"].gt_masks.shape == (0, 64, 64)
     assert "gt_boxes_cxcywh" not in pack(SQUARE, boxes=None)["data_samples"]
 
 

@@ -302,14 +302,6 @@ def test_masks_follow_the_image(file):
     assert results["masks"].sum() == 10 * 25
 
 
-def test_rectangles_are_those_of_coco(file):
-    results = load({"rgb": file(Image.fromarray(COLOURS))})
-    mask = LoadMasks(rectangles=True)(results)["masks"]
-    expected = np.zeros((1, HEIGHT, WIDTH))
-    expected[:, 4:10, 4:12] = 1
-    np.testing.assert_array_equal(mask, expected)
-
-
 def test_masks_that_do_not_exist_are_one_sentence(file):
     with pytest.raises(DataError, match="the annotation has no masks"):
         LoadMasks()(load({"rgb": file(Image.fromarray(COLOURS))}, masks=None))
