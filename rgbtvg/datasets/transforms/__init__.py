@@ -9,7 +9,6 @@ from rgbtvg.datasets.transforms.cleaning import CleanExpression, clean_expressio
 from rgbtvg.datasets.transforms.formatting import PackGroundingInputs
 from rgbtvg.datasets.transforms.geometric import (
     CheckBoxes,
-    CropAroundTarget,
     DirectionAwareChoice,
     HorizontalFlip,
     PadToSquare,
@@ -26,7 +25,7 @@ from rgbtvg.datasets.transforms.imperfect import (
 from rgbtvg.datasets.transforms.key_words import MarkKeyWords
 from rgbtvg.datasets.transforms.large_scale_jitter import LargeScaleJitter, StretchToSquare
 from rgbtvg.datasets.transforms.loading import LoadImages, LoadMasks
-from rgbtvg.datasets.transforms.photometric import ColorJitter, GaussianBlur, PolarityFlip, ThermalNoise
+from rgbtvg.datasets.transforms.photometric import ColorJitter, PolarityFlip, ThermalNoise
 from rgbtvg.datasets.transforms.text import Tokenize
 from rgbtvg.datasets.transforms.validity import ThermalValidity
 
@@ -36,10 +35,8 @@ __all__ = [
     "CleanExpression",
     "ColorJitter",
     "Corrupt",
-    "CropAroundTarget",
     "DirectionAwareChoice",
     "EmptyBorders",
-    "GaussianBlur",
     "HorizontalFlip",
     "LargeScaleJitter",
     "LoadImages",

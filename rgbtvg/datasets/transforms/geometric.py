@@ -166,36 +166,6 @@ class RandomResizeCrop(BaseTransform):
         return bool(((centres > (x0, y0)) & (centres < (x1, y1))).all())
 
 
-@TRANSFORMS.register_module()
-class CropAroundTarget(BaseTransform):
-    """Cut out the target with a random amount of what is around it: an easier task, for a model that starts from
-    scratch.
-
-    What the expression says about places may not hold inside the cut.
-
-    Args:
-        context: smallest and largest margin, as a multiple of the target's longer side; it is shared at random between
-            left and right and between top and bottom. The cut ends at the image's border.
-    """
-
-    def __init__(self, context: tuple[float, float] = (0.1, 4.0)) -> None:
-        self.context = context
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        height, width = current_size(results)
-        boxes = boxes_of(results)
-        if not len(boxes):
-            return results
-        x0, y0 = boxes[:, :2].min(0)
-        x1, y1 = boxes[:, 2:].max(0)
-        margin = np.random.uniform(*self.context) * max(x1 - x0, y1 - y0)
-        before = margin * np.random.random(2)
-        left, top = max(0, int(x0 - before[0])), max(0, int(y0 - before[1]))
-        right = min(width, int(np.ceil(x1 + margin - before[0])))
-        bottom = min(height, int(np.ceil(y1 + margin - before[1])))
-        return crop(results, left, top, right, bottom)
-
-
 def crop(results: dict[str, Any], x0: int, y0: int, x1: int, y1: int) -> dict[str, Any]:
     """Cut all images to [x0, x1) x [y0, y1); boxes are shifted and limited to the cut."""
     results["images"] = {stream: image[y0:y1, x0:x1] for stream, image in results["images"].items()}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageEnhance
 
 from rgbtvg.registry import TRANSFORMS
 
@@ -53,29 +53,6 @@ class ColorJitter(BaseTransform):
             for index in order:
                 image = self.enhancers[index][0](image).enhance(factors[index])
             images[stream] = np.asarray(image)
-        return results
-
-
-@TRANSFORMS.register_module()
-class GaussianBlur(BaseTransform):
-    """Blur all streams by one random radius.
-
-    Args:
-        prob: probability of blurring.
-        radius: range of the radius in pixels, drawn uniformly.
-    """
-
-    def __init__(self, prob: float = 0.5, radius: tuple[float, float] = (0.1, 2.0)) -> None:
-        self.prob = prob
-        self.radius = radius
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        if np.random.random() >= self.prob:
-            return results
-        blur = ImageFilter.GaussianBlur(np.random.uniform(*self.radius))
-        results["images"] = {
-            stream: np.asarray(Image.fromarray(image).filter(blur)) for stream, image in results["images"].items()
-        }
         return results
 
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from rgbtvg.datasets.transforms import CropAroundTarget, LargeScaleJitter, RandomResizeCrop, ResizeLongSide, Tokenize
+from rgbtvg.datasets.transforms import LargeScaleJitter, RandomResizeCrop, ResizeLongSide, Tokenize
 from rgbtvg.datasets.transforms.directions import has_direction, mirror_expression
 from rgbtvg.datasets.transforms.geometric import crop
 from rgbtvg.errors import ConfigError
@@ -87,7 +87,7 @@ def test_images_of_extreme_shapes_keep_a_pixel(shape, factors):
 @pytest.mark.parametrize("boxes", [{}, {"boxes": None}, {"boxes": np.zeros((0, 4), np.float32)}])
 def test_crops_do_without_boxes(boxes):
     assert crop(results(20, 30, **boxes), 3, 4, 13, 24)["images"]["rgb"].shape == (16, 10, 3)
-    for transform in (RandomResizeCrop(), CropAroundTarget(), LargeScaleJitter(64, released=True)):
+    for transform in (RandomResizeCrop(), LargeScaleJitter(64, released=True)):
         np.random.seed(0)
         assert min(transform(results(20, 30, **boxes))["images"]["rgb"].shape[:2]) > 1
 

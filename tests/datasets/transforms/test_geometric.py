@@ -5,7 +5,6 @@ from PIL import Image
 
 from rgbtvg.datasets.transforms import (
     CheckBoxes,
-    CropAroundTarget,
     DirectionAwareChoice,
     HorizontalFlip,
     LoadImages,
@@ -62,7 +61,6 @@ PIPELINES = {
     "resize": [dict(type="ResizeLongSide", size=100)],
     "enlarge": [dict(type="ResizeLongSide", size=333)],
     "crop": [dict(type="RandomResizeCrop")],
-    "crop around target": [dict(type="CropAroundTarget")],
     "flip": [dict(type="HorizontalFlip", prob=1.0)],
     "all": [
         dict(type="DirectionAwareChoice", transforms=[dict(type="RandomResizeCrop")], prob=1.0),
@@ -327,13 +325,3 @@ def test_the_same_state_of_numpy_gives_the_same_sample():
 def test_wrong_options_are_refused(options):
     with pytest.raises(ConfigError):
         ResizeLongSide(**options)
-
-
-def test_the_crop_around_a_target_has_as_much_context_as_asked():
-    tight = CropAroundTarget(context=(0.0, 0.0))(make_results())
-    assert tight["images"]["rgb"].shape == (60, 30, 3)
-    np.testing.assert_array_equal(tight["boxes"], [[0, 0, 30, 60]])
-
-    # Margins of a third of the longer side of 60 px, in all: nothing reaches the border of 160 x 120.
-    shapes = {CropAroundTarget(context=(1 / 3, 1 / 3))(make_results())["images"]["ir"].shape for _ in range(20)}
-    assert all(abs(height - 80) <= 2 and abs(width - 50) <= 2 for height, width in shapes)

@@ -101,7 +101,6 @@ GEOMETRIC = [
     dict(type="StretchToSquare", size=56),
     dict(type="HorizontalFlip", prob=1.0),
     dict(type="RandomResizeCrop", short_sides=(48,), crop_range=(30, 44)),
-    dict(type="CropAroundTarget", context=(0.1, 0.5)),
     dict(type="LargeScaleJitter", size=64, factors=(1.2, 1.4)),
     dict(type="LargeScaleJitter", size=64, factors=(0.5, 0.6)),
     dict(type="MisalignThermal", prob=1.0, shift=0.1, rotation=8.0, scale=0.1, shear=0.1, parallax=0.1),
