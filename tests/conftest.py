@@ -19,6 +19,11 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+def pytest_unconfigure():
+    """Libraries look for objects that nobody has freed."""
+    gc.unfreeze()
+
+
 WINDOW = {"width": 1200, "height": 800}
 
 
