@@ -15,6 +15,7 @@ from rgbtvg.engine import train
 from rgbtvg.errors import CheckpointError, ConfigError
 from tests.engine.processes import call
 from tests.engine.staged_tiny import KEEP, staged_config, train_staged_in_group
+from tests.quick import mostly_slow
 
 
 def weights(work_dir: Path, epoch: int) -> dict[str, torch.Tensor]:
@@ -73,7 +74,7 @@ def test_stages_cannot_change_in_a_run(whole_run, tmp_path, options):
         train(staged_config(tmp_path / "changed", options), resume=whole_run / "epoch_3.pth")
 
 
-@pytest.mark.parametrize("epoch", [1, pytest.param(2, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("epoch", mostly_slow([1, 2, 3], {1, 3}))
 def test_resuming_in_any_stage_is_the_same_run(whole_run, tmp_path, epoch):
     work_dir = tmp_path / "resumed"
     train(staged_config(work_dir, KEEP), resume=whole_run / f"epoch_{epoch}.pth")
@@ -101,7 +102,7 @@ def test_reloading_begins_a_stage_with_the_best_weights(tmp_path, monkeypatch):
     assert all(torch.equal(last[name], best[name]) for name in best)
 
 
-@pytest.mark.parametrize("stage_mode", ["in_process", "reload"])
+@pytest.mark.parametrize("stage_mode", mostly_slow(["in_process", "reload"], {"in_process"}))
 def test_images_grow_with_the_stages_and_a_grown_stage_resumes(tmp_path, stage_mode):
     options = {
         **KEEP,
@@ -211,7 +212,7 @@ def test_adalora_counts_from_the_beginning_of_each_training(tmp_path):
     assert weights(tmp_path / "new", 2)[opened] < 0.25
 
 
-@pytest.mark.parametrize("interval", [5, 50])
+@pytest.mark.parametrize("interval", mostly_slow([5, 50], {5}))
 def test_adalora_ends_at_its_budget_and_what_it_pruned_stays_pruned(tmp_path, interval):
     """Adam's momentum moves pruned values at every step between two prunings, and an average keeps a share of them."""
     adapter = dict(_delete_=True, type="AdaLoRA", groups=dict(rgb=dict(rank=4, streams=["rgb"])), target_rank=1)
