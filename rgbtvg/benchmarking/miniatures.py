@@ -21,7 +21,7 @@ PREFIXES = {
     "swin": {"image_encoder.": ""},
     "conv": {"image_encoder.": ""},
     "darknet": {"image_encoder.": ""},
-    "beit3": {"backbone.": ""},
+    "beit3": {"image_encoder.": ""},
     "bert": {"text_encoder.bert.": ""},
 }
 """Miniature -> prefixes of what is kept of its pre-training model, and what they become in the file."""
@@ -85,7 +85,7 @@ def encoder_weights(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]
     kept = {}
     for key, tensor in state.items():
         for prefix, replacement in PREFIXES[name].items():
-            if key.startswith(prefix) and tensor.is_floating_point() and "mask_token" not in key:
+            if key.startswith(prefix) and tensor.is_floating_point():
                 kept[replacement + key.removeprefix(prefix)] = tensor.detach().half().contiguous()
     return kept
 

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.beit3_weights import load_beit3_weights, resize_positions
 from rgbtvg.models.layers.clip_layers import Groups, Linear
+from rgbtvg.models.layers.convolution import patch_embedding
 from rgbtvg.models.layers.padding import left_out_patches, nearest_padding
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
@@ -140,6 +141,7 @@ class BEiT3(BaseModule):
         image_size: side of the square input that the position table is made for; other sizes resample it (bicubic).
         patch_size: side of a patch.
         in_channels: channels of an image.
+        stem_widths: channels of strided convolutions in front of the patch embedding, for small models.
         vocab_size, max_words: sizes of the two text tables.
         drop_path_rate: stochastic depth of the last layer; it grows linearly from 0 at the first.
         mask_token: whether there is a learned token that can stand in for patches (masked image modelling).
@@ -154,6 +156,7 @@ class BEiT3(BaseModule):
         image_size: int = 224,
         patch_size: int = 16,
         in_channels: int = 3,
+        stem_widths: Sequence[int] = (),
         vocab_size: int = 64010,
         max_words: int = 1022,
         drop_path_rate: float = 0.1,
@@ -177,7 +180,7 @@ class BEiT3(BaseModule):
         self.num_frozen = depth if frozen else frozen_layers
         self.frozen = frozen
         side = image_size // patch_size
-        self.patch_embedding = nn.Conv2d(in_channels, width, patch_size, patch_size)
+        self.patch_embedding = patch_embedding(in_channels, width, patch_size, stem_widths, bias=True)
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width)) if mask_token else None
         self.vocabulary_size = vocab_size

@@ -6,7 +6,6 @@ Parameter names follow Hugging Face's ``CLIPModel``. Weights of the usual files 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import cast
 
 import torch
@@ -17,6 +16,7 @@ from torch.nn import functional as F
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.clip_weights import load_clip_weights
 from rgbtvg.models.layers.clip_layers import CLIPLayer, Groups, Linear
+from rgbtvg.models.layers.convolution import patch_embedding
 from rgbtvg.models.layers.detr_layers import sine_grid
 from rgbtvg.models.layers.positions import POSITION_STARTS
 from rgbtvg.registry import MODELS
@@ -35,8 +35,6 @@ _TEXT_BASE = dict(
 _TEXT_LARGE = dict(
     width=768, layers=12, heads=12, mlp_width=3072, vocabulary_size=49408, context_length=77, embed_dim=768
 )
-STEM_GROUPS = 8
-"""Groups of the norms in a stem of convolutions, whose widths they divide."""
 TEXT_ARCHS = {"B/16": _TEXT_BASE, "B/32": _TEXT_BASE, "L/14": _TEXT_LARGE, "L/14-336": _TEXT_LARGE}
 
 
@@ -306,18 +304,6 @@ def patch_mask(padding_mask: Tensor, grid: tuple[int, int]) -> Tensor:
     """
     share = F.interpolate(padding_mask[:, None].float(), grid, mode="bilinear", align_corners=False, antialias=True)
     return share.round().bool().flatten(1)
-
-
-def patch_embedding(in_channels: int, width: int, patch_size: int, stem_widths: Sequence[int] = ()) -> nn.Module:
-    """CLIP's linear patch embedding, or one behind a stem of strided convolutions; (B, C, H, W) -> (B, D, h, w)."""
-    if patch_size % 2 ** len(stem_widths):
-        raise ConfigError(f"{len(stem_widths)} halvings of a stem do not fit patches of {patch_size} pixels")
-    stem: list[nn.Module] = []
-    for channels, wider in pairwise((in_channels, *stem_widths)):
-        stem += [nn.Conv2d(channels, wider, 3, 2, 1), nn.GroupNorm(STEM_GROUPS, wider), nn.ReLU()]
-    side = patch_size // 2 ** len(stem_widths)
-    embedding = nn.Conv2d(stem_widths[-1] if stem else in_channels, width, side, side, bias=False)
-    return nn.Sequential(*stem, embedding) if stem else embedding
 
 
 def jittered_grid_table(table: Tensor, grid: tuple[int, int], amount: float) -> Tensor:

@@ -2,6 +2,7 @@
 
 from rgbtvg.models.pretraining.contrast import ContrastivePretraining
 from rgbtvg.models.pretraining.detection import DetectionPretraining
+from rgbtvg.models.pretraining.pairs import PairPretraining
 from rgbtvg.models.pretraining.words import MaskedWordsPretraining
 
-__all__ = ["ContrastivePretraining", "DetectionPretraining", "MaskedWordsPretraining"]
+__all__ = ["ContrastivePretraining", "DetectionPretraining", "MaskedWordsPretraining", "PairPretraining"]

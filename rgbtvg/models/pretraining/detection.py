@@ -67,7 +67,7 @@ class DetectionPretraining(Pretraining):
         self.absolute = absolute
         self.sizes = (num_categories, num_colours, 4)
         encoder: Any = self.image_encoder
-        widths = encoder.level_widths or (encoder.width,)
+        widths = getattr(encoder, "level_widths", ()) or (encoder.width,)
         self.heads = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(width, hidden_width, 3, padding=1), nn.ReLU(), nn.Conv2d(hidden_width, sum(self.sizes), 1)
@@ -78,11 +78,14 @@ class DetectionPretraining(Pretraining):
             if name.endswith("2.bias"):
                 nn.init.constant_(parameter[:num_categories], -4.0)
 
-    def answers(self, inputs: GroundingInputs) -> list[tuple[Tensor, Tensor, Tensor]]:
+    def maps(self, inputs: GroundingInputs) -> list[Tensor]:
+        """The image encoder's maps, each (B, C, h, w)."""
+        return maps_of(self.image_encoder(inputs.images["rgb"], inputs.padding_mask))
+
+    def answers(self, maps: list[Tensor]) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Of every map: category logits (B, h*w, K), colour logits (B, h*w, C) and boxes (B, h*w, 4) cxcywh."""
-        features = self.image_encoder(inputs.images["rgb"], inputs.padding_mask)
         found = []
-        for head, level in zip(self.heads, maps_of(features), strict=True):
+        for head, level in zip(self.heads, maps, strict=True):
             categories, colours, box = head(level).flatten(2).transpose(1, 2).split(self.sizes, dim=-1)
             height, width = level.shape[-2:]
             if self.absolute:
@@ -95,9 +98,13 @@ class DetectionPretraining(Pretraining):
         return found
 
     def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        return self.detection_losses(self.maps(inputs), data_samples)
+
+    def detection_losses(self, maps: list[Tensor], data_samples: list[GroundingSample]) -> dict[str, Tensor]:
+        """Loss terms of the answers of every map."""
         losses = {}
-        for index, (categories, colours, boxes) in enumerate(self.answers(inputs)):
-            targets = cell_targets(data_samples, self.grid(inputs, categories))
+        for index, (level, (categories, colours, boxes)) in enumerate(zip(maps, self.answers(maps), strict=True)):
+            targets = cell_targets(data_samples, (level.shape[-2], level.shape[-1]))
             wanted = torch.zeros_like(categories)
             wanted[targets.sample, targets.cell, targets.categories] = 1
             spread = wanted[0].numel() * len(wanted) / max(len(targets.sample), 1)
@@ -110,8 +117,9 @@ class DetectionPretraining(Pretraining):
 
     def probe(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> Mapping[str, Tensor]:
         """At the cells of the last map that answer: right categories and colours, and boxes with IoU of 0.5."""
-        *_, (categories, colours, boxes) = self.answers(inputs)
-        targets = cell_targets(data_samples, self.grid(inputs, categories))
+        *_, last = maps = self.maps(inputs)
+        *_, (categories, colours, boxes) = self.answers(maps)
+        targets = cell_targets(data_samples, (last.shape[-2], last.shape[-1]))
         at = targets.sample, targets.cell
         overlap = aligned_iou(cxcywh_to_xyxy(boxes[at]), cxcywh_to_xyxy(targets.boxes))
         right = {
@@ -125,18 +133,12 @@ class DetectionPretraining(Pretraining):
             for name, values in right.items()
         }
 
-    def grid(self, inputs: GroundingInputs, cells: Tensor) -> tuple[int, int]:
-        """(h, w) of a map, from its number of cells in the last-but-one place of `cells`."""
-        height, width = inputs.input_shape
-        side = (cells.shape[-2] * height / width) ** 0.5
-        return round(side), cells.shape[-2] // round(side)
-
 
 def maps_of(features: ImageFeatures) -> list[Tensor]:
     """The maps (B, C, h, w) of an encoder, or its tokens as one."""
     if features.levels:
         return list(features.levels)
-    return [features.tokens.transpose(1, 2).unflatten(2, features.grid)]
+    return [features.tokens[:, features.num_prefix :].transpose(1, 2).unflatten(2, features.grid)]
 
 
 @torch.no_grad()
