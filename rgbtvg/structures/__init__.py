@@ -1,6 +1,6 @@
 """Samples, batches, features and boxes: the forms that data takes on its way."""
 
-from rgbtvg.structures.features import ImageFeatures, Prediction, TextFeatures, cell_layout
+from rgbtvg.structures.features import ImageFeatures, Prediction, TextFeatures
 from rgbtvg.structures.frame import Frame
 from rgbtvg.structures.grounding_sample import GroundingSample, warning_kind
 from rgbtvg.structures.inputs import MODALITY_STREAMS, STREAM_TITLES, GroundingInputs
@@ -14,6 +14,5 @@ __all__ = [
     "ImageFeatures",
     "Prediction",
     "TextFeatures",
-    "cell_layout",
     "warning_kind",
 ]

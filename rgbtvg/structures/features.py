@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -64,11 +63,3 @@ class Prediction:
     boxes_cxcywh: Tensor
     scores: Tensor
     mask: Tensor | None = None
-
-
-def cell_layout(streams: Mapping[str, ImageFeatures], num_cells: int) -> tuple[list[tuple[int, int]], int]:
-    """Grids of the levels behind `num_cells` image cells, and how many streams they stand for."""
-    first = next(iter(streams.values()))
-    maps = [level for level in first.levels if level.ndim == 4]
-    grids = [(level.shape[2], level.shape[3]) for level in maps] or [first.grid]
-    return grids, num_cells // sum(rows * columns for rows, columns in grids)

@@ -29,7 +29,7 @@ def losses_of(model: BaseGrounder, size: int = 4) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("modality", ["rgb", "rgbt"])
-@pytest.mark.parametrize("method", ["transvg", "qrnet", "clip_vg", "mmca"])
+@pytest.mark.parametrize("method", ["transvg", "qrnet", "clip_vg", "mmca", "hivg", "rgbt_vgnet"])
 def test_one_line_adds_the_terms(method, modality):
     model = balanced(method, modality).train()
     losses = losses_of(model)

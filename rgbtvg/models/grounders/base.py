@@ -271,6 +271,14 @@ def mark_left_out(features: ImageFeatures, inputs: GroundingInputs, streams: Seq
     return replace(features, tokens=tokens, padding_mask=padded, left_out=left_out)
 
 
+def cell_layout(streams: Mapping[str, ImageFeatures], num_cells: int) -> tuple[list[tuple[int, int]], int]:
+    """Grids of the levels behind `num_cells` image cells, and how many streams they stand for."""
+    first = next(iter(streams.values()))
+    maps = [level for level in first.levels if level.ndim == 4]
+    grids = [(level.shape[2], level.shape[3]) for level in maps] or [first.grid]
+    return grids, num_cells // sum(rows * columns for rows, columns in grids)
+
+
 def cell_maps(name: str, cells: Tensor, streams: dict[str, ImageFeatures]) -> dict[str, Tensor]:
     """Values of the cells behind a neck, (B, N), as maps (B, h, w): one per stream where they stand side by side.
 

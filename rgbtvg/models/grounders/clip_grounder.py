@@ -15,10 +15,9 @@ from rgbtvg.models.adapters import Guides, PerStream, unfreeze_layers
 from rgbtvg.models.backbones.clip import CLIPTextEncoder, CLIPVisionEncoder
 from rgbtvg.models.backbones.text_cache import TextCache
 from rgbtvg.models.fusion.joint_encoder import JointFeatures
-from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_maps
+from rgbtvg.models.grounders.regression import RegressionGrounder
 from rgbtvg.models.heads.sentence_heads import TokenAlignmentHead
 from rgbtvg.models.layers.clip_layers import Linear
-from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 from rgbtvg.structures.grid_tables import resize_grid_rows
 
@@ -26,14 +25,13 @@ SENTENCE_TOKENS = ("end", "after_first_stream")
 PROJECTIONS = ("level_proj", "image_proj")
 
 
-class CLIPGrounder(TwoEncoderGrounder):
+class CLIPGrounder(RegressionGrounder):
     """CLIP with adapters and guides, a modality neck, a joint transformer, and a box head on its regression token.
 
     All streams go through one CLIP in one batched pass. Everything outside CLIP is trainable; which part of CLIP is,
     :meth:`unfreeze_layers` decides (none at first).
 
     Args:
-        fusion: config of :class:`JointEncoder`; token counts are filled in.
         guides: arguments of :class:`Guides`, the modules by which the sentence guides the image encoder.
         adapter: config of :class:`LoRA` or :class:`AdaLoRA`, applied to both encoders.
         tuned_weights: which pre-trained weights are trainable in unfrozen layers; see
@@ -42,18 +40,17 @@ class CLIPGrounder(TwoEncoderGrounder):
         sentence_token: which fused token represents the sentence in the auxiliary losses: ``'end'``, its end token, or
             ``'after_first_stream'``, the token at the same distance behind the first stream's patches. With two
             streams that is a thermal patch, which the RGB-T references read by mistake.
-        image_size: side of the square network input in pixels.
-        max_length: tokens of a sentence.
-        kwargs: see :class:`TwoEncoderGrounder`. The `out_levels` of the :class:`CLIPVisionEncoder` are concatenated
+        kwargs: see :class:`RegressionGrounder`. The `out_levels` of the :class:`CLIPVisionEncoder` are concatenated
             and projected; those of the :class:`CLIPTextEncoder` are for the guides. The head is a :class:`BoxHead`.
     """
 
     image_encoder: CLIPVisionEncoder
     text_encoder: CLIPTextEncoder
 
+    num_prefix = 1
+
     def __init__(
         self,
-        fusion: dict,
         guides: dict | None = None,
         adapter: dict | None = None,
         tuned_weights: str = "none",
@@ -63,7 +60,7 @@ class CLIPGrounder(TwoEncoderGrounder):
         max_length: int = 77,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(image_size=image_size, max_length=max_length, **kwargs)
         if sentence_token not in SENTENCE_TOKENS:
             raise ConfigError(f"sentence_token must be one of {', '.join(SENTENCE_TOKENS)}, got {sentence_token!r}")
         if set(projections_per_stream) - set(PROJECTIONS):
@@ -71,22 +68,17 @@ class CLIPGrounder(TwoEncoderGrounder):
                 f"projections_per_stream must be of {', '.join(PROJECTIONS)}, got {tuple(projections_per_stream)}"
             )
         self.sentence_token = sentence_token
-        self.max_length = max_length
         self.tuned_weights = tuned_weights
         self.text_cache = TextCache()
         self.register_load_state_dict_pre_hook(lambda model, *_: model.text_cache.clear())
         self.guides = Guides(**(guides or {}))
         self.guide_proj = self.guides.attach(self.image_encoder, self.text_encoder, self.streams)
         self.attach_adapter(adapter, {self.image_encoder: self.streams, self.text_encoder: ("text",)})
-        self._build_fusion(fusion, projections_per_stream, image_size)
+        self._build_projections(projections_per_stream)
         self.unfreeze_layers(0)
 
-    def _build_fusion(self, fusion: dict, per_stream: Sequence[str], image_size: int) -> None:
+    def _build_projections(self, per_stream: Sequence[str]) -> None:
         encoder = self.image_encoder
-        rows, columns = encoder.grid_of((image_size, image_size))
-        num_image = self.neck.num_tokens(rows * columns, 1, len(self.streams))
-        sizes = dict(num_image=num_image, num_text=self.max_length, image_grid=(rows, columns))
-        self.fusion = MODELS.build({**sizes, **fusion})
         self.text_proj = nn.Linear(self.text_encoder.embed_dim, self.fusion.width)
         widths = dict(
             level_proj=(sum(encoder.level_widths), encoder.embed_dim), image_proj=(encoder.embed_dim, self.fusion.width)
@@ -134,13 +126,13 @@ class CLIPGrounder(TwoEncoderGrounder):
         self.text_cache.clear()
         return super().train(mode)
 
-    def encode(self, inputs: GroundingInputs) -> dict[str, Any]:
+    def encode(self, inputs: GroundingInputs, return_attention: bool = False) -> dict[str, Any]:
         """Joint features, the box of the regression token, and the inputs of the auxiliary losses."""
         words = self.encode_text(inputs)
         streams = self.encode_images(inputs, words)
         image = self.neck(streams, inputs, words)  # (B, 1 + S*h*w or 1 + h*w, D)
         text = self.project_text(words)  # (B, L, D)
-        joint = self.fusion(image, text)
+        joint = self.fusion(image, text, return_attention)
         num_patches = image.grid[0] * image.grid[1]
         sentence = self.sentence_vector(joint, inputs, num_patches)
         return {
@@ -156,18 +148,12 @@ class CLIPGrounder(TwoEncoderGrounder):
             "image_embeddings": {
                 name: F.normalize(cast(Tensor, stream.pooled), dim=-1) for name, stream in streams.items()
             },
-            **self.locate(image, words, joint, sentence),
+            **self.locate(image, words, joint, streams, sentence),
         }
 
-    def locate(
-        self, image: ImageFeatures, words: TextFeatures, joint: JointFeatures, sentence: Tensor
-    ) -> dict[str, Any]:
-        """``pred_boxes_cxcywh`` (B, 4) from the regression token."""
-        return {"pred_boxes_cxcywh": self.head(joint.regression)}
-
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Attention of the regression token, and patch scores of a :class:`TokenAlignmentHead`."""
-        maps = cell_maps("attention", self.fusion.answer_attention(outputs["joint"]), outputs["streams"])
+        """As :class:`RegressionGrounder`, and patch scores of a :class:`TokenAlignmentHead`."""
+        maps = super().relevance(outputs)
         for head in self.auxiliary_heads:
             if isinstance(head, TokenAlignmentHead):
                 maps["likeness to the sentence"] = head(outputs).sigmoid().unflatten(1, outputs["grid"])

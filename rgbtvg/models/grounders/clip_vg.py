@@ -9,35 +9,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rgbtvg.models.grounders.balanced import BalancedGrounder
-from rgbtvg.models.grounders.base import cell_maps
+from rgbtvg.models.grounders.regression import RegressionGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
 
 @MODELS.register_module()
-class CLIPVG(BalancedGrounder):
+class CLIPVG(RegressionGrounder):
     """Frozen CLIP, all of whose tokens go through one joint transformer; its regression token gives the box.
 
     In rgbt both streams pass through the same frozen CLIP and are put side by side along the channels.
 
     Args:
-        fusion: config of :class:`JointEncoder`, without the token counts.
-        image_size: side of the square network input in pixels.
-        max_length: tokens of a sentence.
         frozen: keep both towers of CLIP fixed; False trains them too, from scratch for instance.
         learn_image_positions: let CLIP's image position table learn, as the multi-level model does.
         prompt_ids: token ids put before every sentence, whose end is cut to keep `max_length` (``ML_CLIP_VG_PROMPT``).
-        kwargs: see :class:`BalancedGrounder`; encoders :class:`CLIPVisionEncoder` and :class:`CLIPTextEncoder`, head
+        kwargs: see :class:`RegressionGrounder`; encoders :class:`CLIPVisionEncoder` and :class:`CLIPTextEncoder`, head
             :class:`BoxHead`. With `out_levels` in the image encoder the channels of those layers are concatenated (the
             multi-level model that the authors released); without, its last tokens are used (the RGB-T benchmark).
     """
 
     default_neck = "ConcatChannels"
+    num_prefix = 1
 
     def __init__(
         self,
-        fusion: dict,
         image_size: int = 224,
         max_length: int = 77,
         frozen: bool = True,
@@ -45,15 +41,11 @@ class CLIPVG(BalancedGrounder):
         prompt_ids: Sequence[int] = (),
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(image_size=image_size, max_length=max_length, **kwargs)
         for tower in (self.image_encoder, self.text_encoder):
             tower.requires_grad_(not frozen)
         if learn_image_positions:
             self.image_encoder.position_embedding.requires_grad_(True)
-        rows, columns = self.image_encoder.grid_of((image_size, image_size))
-        num_image = self.neck.num_tokens(rows * columns, 1, len(self.streams))
-        sizes = dict(num_image=num_image, num_text=max_length, image_grid=(rows, columns))
-        self.fusion = MODELS.build({**fusion, **sizes})
         self.image_proj = nn.Linear(self.neck.width(self.image_width, len(self.streams)), self.fusion.width)
         self.text_proj = nn.Linear(self.text_encoder.width, self.fusion.width)
         self.register_buffer("prompt_ids", torch.tensor(prompt_ids, dtype=torch.int64), persistent=False)
@@ -70,7 +62,7 @@ class CLIPVG(BalancedGrounder):
         features = self.neck({name: join_levels(stream) for name, stream in streams.items()}, inputs, words)
         image = replace(features, tokens=self.image_proj(features.tokens))  # (B, 1 + h*w, D)
         text = replace(words, tokens=self.text_proj(words.tokens))  # (B, L, D)
-        joint = self.fusion(image, text, return_attention or self.attended_centre)
+        joint = self.fusion(image, text, return_attention)
         return {
             "streams": streams,
             "image_features": features,
@@ -78,12 +70,8 @@ class CLIPVG(BalancedGrounder):
             "image": image,
             "text": text,
             "joint": joint,
-            "pred_boxes_cxcywh": self.regressed_boxes(joint, streams),
+            **self.locate(image, words, joint, streams),
         }
-
-    def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Attention of the regression token."""
-        return cell_maps("attention", self.fusion.answer_attention(outputs["joint"]), outputs["streams"])
 
     def encode_text(self, inputs: GroundingInputs) -> TextFeatures:
         """Words (B, L, 512), behind the prompt where there is one."""

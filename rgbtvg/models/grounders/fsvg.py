@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from rgbtvg.models.backbones.clip import patch_mask
 from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.models.heads.patch_choice import chosen_map
 from rgbtvg.models.layers.padding import left_out_patches
 from rgbtvg.models.layers.patch_selection import PatchSelection, attend_and_score, attention_weights
 from rgbtvg.registry import MODELS
@@ -31,6 +32,8 @@ class FSVG(BaseGrounder):
         head: config of :class:`BoxHead`, whose width the class token is projected to.
         selection: arguments of :class:`PatchSelection`.
         text_dropout: dropout on the widened words.
+        patch_choice: as in :class:`RegressionGrounder`, with the class tokens in place of the regression token; dropped
+            patches are zero.
         kwargs: see :class:`BaseGrounder`.
     """
 
@@ -41,6 +44,7 @@ class FSVG(BaseGrounder):
         head: dict,
         selection: dict | None = None,
         text_dropout: float = 0.1,
+        patch_choice: dict | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(head=head, **kwargs)
@@ -53,6 +57,8 @@ class FSVG(BaseGrounder):
         self.selection = PatchSelection(**selection or {})
         self.stream_proj = nn.Linear(len(self.streams) * width, width) if len(self.streams) > 1 else nn.Identity()
         self.neck = nn.Linear(width, head["width"])
+        sizes = dict(width=width, text_width=self.text_encoder.embed_dim)
+        self.patch_choice = None if patch_choice is None else MODELS.build({**sizes, **patch_choice})
         # The class token is read before CLIP's last norm and projection.
         self.image_encoder.post_layernorm.requires_grad_(False)
         self.image_encoder.projection.requires_grad_(False)
@@ -70,7 +76,9 @@ class FSVG(BaseGrounder):
         tower = self.run_tower(images, text.repeat(count, 1, 1), weights, padded, left_out)
         classes = tower["sequence"][:, 0].chunk(count)  # S x (B, D)
         joined = self.stream_proj(torch.cat(classes, dim=-1))
-        token = self.neck(joined)
+        choice = self.choose_patches(tower, words, joined, grid)
+        token = self.neck(joined + choice.pop("token", 0))
+        boxes = self.head(token, choice.pop("centre", None))
         return {
             **tower,
             "grid": grid,
@@ -79,7 +87,26 @@ class FSVG(BaseGrounder):
             "text": text,
             "joined": joined,
             "token": token,
-            "pred_boxes_cxcywh": self.head(token),
+            "pred_boxes_cxcywh": boxes,
+            **choice,
+        }
+
+    def choose_patches(
+        self, tower: dict[str, Any], words: TextFeatures, joined: Tensor, grid: tuple[int, int]
+    ) -> dict[str, Any]:
+        """What :class:`PatchChoice` adds to the class token (B, D) and the box, and what its head reads; or nothing."""
+        if self.patch_choice is None:
+            return {}
+        kept = tower["kept"][..., None].expand(-1, -1, joined.shape[1])  # (S*B, K, D)
+        patches = tower["sequence"][:, 1 : 1 + kept.shape[1]]
+        whole = patches.new_zeros(len(patches), grid[0] * grid[1], patches.shape[2]).scatter(1, kept, patches)
+        whole = torch.cat(whole.chunk(len(self.streams)), dim=1)  # (B, S*N, D)
+        chosen = self.patch_choice(whole, [grid], words.pooled, whole, joined)
+        return {
+            "token": chosen.token,
+            "centre": chosen.centre,
+            "patch_logits": chosen.logits,
+            "patch_grids": [grid],
         }
 
     def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
@@ -134,7 +161,7 @@ class FSVG(BaseGrounder):
         return {"sequence": x, "last_input": last_input, "kept": kept, "selections": selections}
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Attention of the class token in the last layer, and which patches were kept."""
+        """Attention of the class token in the last layer, which patches were kept, and which were chosen."""
         layer, kept = self.image_encoder.layers[-1], outputs["kept"]
         attention, normed = layer.self_attn, layer.layer_norm1(outputs["last_input"])
         query = attention.split_heads(attention.q_proj(normed[:, :1]))
@@ -151,4 +178,4 @@ class FSVG(BaseGrounder):
             titles = [f"{name} {stream}" for stream in self.streams] if len(self.streams) > 1 else [name]
             parts = values.unflatten(1, outputs["grid"]).chunk(len(self.streams))
             named.update(zip(titles, parts, strict=True))
-        return named
+        return named | chosen_map(outputs)

@@ -68,6 +68,7 @@ class OneRef(BaseGrounder):
         if images[0].left_out is not None:
             left_out = torch.cat([image.left_out[:, 1:] for image in images], dim=1)  # (B, S*N)
         outputs.update(self.head(vision, len(images), text.tokens, left_out))
+        outputs["patch_logits"], outputs["patch_grids"] = (outputs["similarity"],), [images[0].grid] * len(images)
         if self.mask_head is not None:
             outputs["mask_logits"] = self.mask_head(patches, images[0].grid, outputs["sentence_embedding"], left_out)
         return outputs

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from rgbtvg.models.adapters import PerStream, interleave
-from rgbtvg.models.fusion.joint_encoder import JointFeatures
 from rgbtvg.models.grounders.clip_grounder import CLIPGrounder
 from rgbtvg.models.layers.clip_layers import CLIPMLP, CLIPAttention, Groups
 from rgbtvg.registry import MODELS
@@ -99,8 +98,6 @@ class RGBTVGNet(CLIPGrounder):
         stream_exchange: let the streams of a pair attend to each other at every level.
         level_adapter: config of :class:`CLIPAdapter`, one per stream and level in `levels`:
             ``dict(type='CLIPAdapter', levels=[0])`` with indices into the image encoder's `out_levels`.
-        patch_choice: config of :class:`PatchChoice`, without sizes, for small models trained from scratch (see there);
-            its loss is :class:`PatchChoiceHead`. Not part of the published method.
         kwargs: see :class:`CLIPGrounder`.
     """
 
@@ -108,7 +105,6 @@ class RGBTVGNet(CLIPGrounder):
         self,
         stream_exchange: bool = False,
         level_adapter: dict | None = None,
-        patch_choice: dict | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -120,8 +116,6 @@ class RGBTVGNet(CLIPGrounder):
         self.level_adapters = nn.ModuleDict()
         if level_adapter is not None:
             self._build_level_adapters(**level_adapter)
-        sizes = dict(width=self.fusion.width, text_width=self.text_encoder.embed_dim)
-        self.patch_choice = None if patch_choice is None else MODELS.build({**sizes, **patch_choice})
 
     def _build_level_adapters(self, levels: Sequence[int], **adapter: Any) -> None:
         encoder = self.image_encoder
@@ -136,19 +130,3 @@ class RGBTVGNet(CLIPGrounder):
             for index, level in enumerate(features.levels)
         )
         return levels if self.stream_exchange is None else self.stream_exchange(levels, features.left_out)
-
-    def locate(
-        self, image: ImageFeatures, words: TextFeatures, joint: JointFeatures, sentence: Tensor
-    ) -> dict[str, Any]:
-        if self.patch_choice is None:
-            return super().locate(image, words, joint, sentence)
-        chosen = self.patch_choice(image, words.pooled, joint.image, sentence)
-        boxes = self.head(joint.regression + chosen.token, chosen.centre)
-        return {"pred_boxes_cxcywh": boxes, "patch_logits": chosen.logits}
-
-    def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """As :class:`CLIPGrounder`, and the distribution over patches of `patch_choice`."""
-        maps = super().relevance(outputs)
-        if "patch_logits" in outputs:
-            maps["chosen patches"] = outputs["patch_logits"][-1].softmax(-1).unflatten(1, outputs["grid"])
-        return maps

@@ -7,13 +7,12 @@ from rgbtvg.models.heads.dynamic_decoder import DynamicDecoder
 from rgbtvg.models.heads.mrefm_head import MRefMHead
 from rgbtvg.models.heads.patch_choice import ChosenPatches, PatchChoice, PatchChoiceHead
 from rgbtvg.models.heads.referring_head import ReferringHead, ReferringMaskHead
-from rgbtvg.models.heads.sentence_heads import AttentionHead, ContrastiveHead, SentenceMaskHead, TokenAlignmentHead
+from rgbtvg.models.heads.sentence_heads import ContrastiveHead, SentenceMaskHead, TokenAlignmentHead
 from rgbtvg.models.heads.set_head import SetHead, TwoBranchHead
 from rgbtvg.models.heads.word_coverage import WordCoverageHead
 
 __all__ = [
     "AnchorHead",
-    "AttentionHead",
     "AttentionSupervisedHead",
     "BoxHead",
     "ChosenPatches",

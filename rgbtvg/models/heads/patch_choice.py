@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import single_targets
 from rgbtvg.models.layers.detr_layers import cell_centres, sine_grid
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingSample, ImageFeatures
+from rgbtvg.structures import GroundingSample
 from rgbtvg.structures.boxes import cxcywh_to_xyxy
 
 
@@ -22,7 +23,7 @@ class ChosenPatches:
     """Scores of patches for the sentence.
 
     Args:
-        logits: (B, h*w) each; the last is the choice, those before it are earlier guesses that are trained too.
+        logits: (B, N) each; the last is the choice, those before it are earlier guesses that are trained too.
         token: (B, D), what the chosen patches hold and where they are.
         centre: (B, 2), the mean place (x, y) of the chosen patches in [0, 1], which the box is measured from.
     """
@@ -36,16 +37,16 @@ class ChosenPatches:
 class PatchChoice(nn.Module):
     """A soft choice among the patches, learned by cross-entropy (:class:`PatchChoiceHead`).
 
-    The regression token of a joint transformer has to find the object by attention alone, which small models that start
-    from scratch learn very late: until then they look at whatever stands out and do not heed the sentence. Here the
-    image's patches are compared with CLIP's sentence vector before the fusion, with the fused sentence token after
-    it (added to the first, so that it only has to mend it), and the chosen patches are read out, together with the sine
-    code of their places: a differentiable pointer. The box is measured from their mean place, as from the reference
-    points of Conditional DETR (Meng et al. 2021). What the streams of a pair say about a place is added up.
+    The regression token of a joint transformer has to find the object by attention alone. Small models learn that very
+    late: until then they look at whatever stands out and ignore the sentence. Here every patch gets a score from the
+    sentence vector before the fusion, and a correction from the fused sentence token. The patches are averaged with
+    the softmax of the scores as weights, together with the sine codes of their places, and added to the regression
+    token. The centre of the box is an offset from their mean place, as from the reference points of Conditional DETR
+    (Meng et al. 2021). The scores of the streams of a pair are added up.
 
     Args:
         width: channels of patches and fused tokens.
-        text_width: channels of CLIP's sentence vector.
+        text_width: channels of the sentence vector before the fusion.
     """
 
     def __init__(self, width: int, text_width: int) -> None:
@@ -57,30 +58,42 @@ class PatchChoice(nn.Module):
         self.patch_value = nn.Linear(width, width)
 
     def forward(
-        self, image: ImageFeatures, pooled_text: Tensor, fused_image: Tensor, sentence: Tensor
+        self,
+        patches: Tensor,
+        grids: Sequence[tuple[int, int]],
+        pooled_text: Tensor,
+        fused_patches: Tensor,
+        sentence: Tensor,
     ) -> ChosenPatches:
         """Compare and read out.
 
         Args:
-            image: tokens (B, P + S*h*w, D) of S streams that enter the fusion, or of one that joins them.
-            pooled_text: (B, T), CLIP's sentence vector.
-            fused_image: (B, P + S*h*w, D), the same tokens after the fusion.
+            patches: (B, S*N, D), the N patches of S streams that enter the fusion, or of one that joins them.
+            grids: (h, w) of each level; their patches are N together.
+            pooled_text: (B, T), the vector of the sentence before the fusion.
+            fused_patches: (B, S*N, D), the same patches after the fusion.
             sentence: (B, D), the fused token that stands for the sentence.
         """
-        before, after = summed_patches(image.tokens, image), summed_patches(fused_image, image)  # (B, h*w, D)
+        count = sum(rows * columns for rows, columns in grids)
+        before, after = (x.unflatten(1, (-1, count)).sum(1) for x in (patches, fused_patches))  # (B, N, D)
         early = self.scale * torch.einsum("bnd,bd->bn", before, self.text_query(pooled_text))
         change = self.scale * torch.einsum("bnd,bd->bn", self.patch_key(after), self.sentence_query(sentence))
         logits = early + change
-        values = self.patch_value(after) + sine_grid(image.grid, after.shape[-1]).to(after)
+        places = torch.cat([sine_grid(grid, after.shape[-1]) for grid in grids])
+        values = self.patch_value(after) + places.to(after)
         weights = logits.softmax(-1)
-        centre = weights @ cell_centres(image.grid, weights.device).to(weights.dtype)
+        centres = torch.cat([cell_centres(grid, weights.device) for grid in grids])
+        centre = weights @ centres.to(weights.dtype)
         return ChosenPatches((early, logits), torch.einsum("bn,bnd->bd", weights, values), centre)
 
 
-def summed_patches(tokens: Tensor, image: ImageFeatures) -> Tensor:
-    """Tokens (B, P + S*h*w, D) without the prefix, added up over the streams: (B, h*w, D)."""
-    rows, columns = image.grid
-    return tokens[:, image.num_prefix :].unflatten(1, (-1, rows * columns)).sum(1)
+def chosen_map(outputs: dict[str, Any]) -> dict[str, Tensor]:
+    """Shares (B, h, w) of the patches of the first level, as a relevance map; empty without a choice."""
+    if "patch_logits" not in outputs:
+        return {}
+    rows, columns = outputs["patch_grids"][0]
+    shares = outputs["patch_logits"][-1].softmax(-1)[:, : rows * columns]
+    return {"chosen patches": shares.unflatten(1, (rows, columns))}
 
 
 @MODELS.register_module()
@@ -90,7 +103,7 @@ class PatchChoiceHead(Head):
     The patches compete, so that telling the object from the others in the image lowers the loss at once; with focal
     and Dice loss, which ask of each patch by itself, small models from scratch mark whatever stands out.
 
-    Reads ``patch_logits``, each (B, h*w), and ``grid``; the mean over the logits is taken.
+    Reads ``patch_logits``, each (B, N), and ``patch_grids``; the mean over the logits is taken.
 
     Args:
         loss_weight: of the term.
@@ -101,9 +114,10 @@ class PatchChoiceHead(Head):
         self.loss_weight = loss_weight
 
     def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> Tensor:
-        """Target distribution (B, h*w) over the patches."""
+        """Target distribution (B, N) over the patches; every level has an equal part of it."""
         boxes = single_targets(data_samples).to(outputs["patch_logits"][0].device)
-        return box_shares(boxes, outputs["grid"])
+        grids = outputs["patch_grids"]
+        return torch.cat([box_shares(boxes, grid) for grid in grids], dim=1) / len(grids)
 
     def loss(self, outputs: dict[str, Any], targets: Tensor) -> dict[str, Tensor]:
         logits = outputs["patch_logits"]

@@ -35,10 +35,17 @@ class ReferringHead(Head):
             up and of those outside down; 0 leaves them out.
         contrastive_weight: weight of the contrast between class token and sentence over the batch; 0 leaves it out. The
             reference divides its value by the batch size.
+        scale: factor of the cosines in the softmax over the patches and in the region losses. At 1, as published, the
+            shares of two patches differ by a factor of e^2 at most, and a small model pools the whole image.
     """
 
     def __init__(
-        self, width: int, box_weight: float = 1.0, region_weight: float = 0.0, contrastive_weight: float = 0.0
+        self,
+        width: int,
+        box_weight: float = 1.0,
+        region_weight: float = 0.0,
+        contrastive_weight: float = 0.0,
+        scale: float = 1.0,
     ) -> None:
         super().__init__()
         self.vision_head = nn.Linear(width, width, bias=False)
@@ -49,6 +56,7 @@ class ReferringHead(Head):
         self.box_weight = box_weight
         self.region_weight = region_weight
         self.contrastive_weight = contrastive_weight
+        self.scale = scale
         for head in (self.vision_head, self.language_head):
             nn.init.trunc_normal_(head.weight, std=0.02, a=-0.02, b=0.02)
 
@@ -66,7 +74,7 @@ class ReferringHead(Head):
         seen = F.normalize(self.vision_head(vision), dim=-1)  # (B, P + N, D)
         words = F.normalize(self.language_head(text), dim=-1)  # (B, L, D)
         meant = words[:, 0]
-        similarity = torch.einsum("bnd,bd->bn", seen[:, num_prefix:], meant)
+        similarity = self.scale * torch.einsum("bnd,bd->bn", seen[:, num_prefix:], meant)
         logits = similarity
         if left_out is not None:  # a finite value: thermal alone may have nothing else
             logits = similarity.masked_fill(left_out, torch.finfo(similarity.dtype).min)

@@ -9,14 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rgbtvg.models.heads.base import Head
-from rgbtvg.models.heads.box_head import single_targets
 from rgbtvg.models.heads.referring_head import box_masks, target_masks
 from rgbtvg.models.layers.clip_layers import CLIPMLP
 from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.models.losses import contrastive_loss, dice_loss, focal_loss
-from rgbtvg.models.losses.attention_balance import FLOOR, attention_inside, target_regions
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingSample, cell_layout
+from rgbtvg.structures import GroundingSample
 
 
 @MODELS.register_module()
@@ -148,30 +146,3 @@ class SentenceMaskHead(SentenceMapHead):
         logits = self(outputs)
         logits = F.interpolate(full_precision(logits), targets.shape[-2:], mode="bilinear", align_corners=False)
         return self.weighted(logits, targets.to(logits.device))
-
-
-@MODELS.register_module()
-class AttentionHead(Head):
-    """Minus the logarithm of the regression token's attention, in the last layer, to the target's cells.
-
-    It is the first half of AttBalance's constraint (Kang et al. 2024), for one layer. Teaches `attended_centre` of
-    :class:`BalancedGrounder`, with which it is used. Reads ``joint.attention`` (depth, B, V) and ``streams``.
-
-    Args:
-        loss_weight: of the term.
-    """
-
-    def __init__(self, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
-
-    def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> Tensor:
-        """(B, V) bool, the cells of the target."""
-        attention = outputs["joint"].attention
-        boxes = single_targets(data_samples).to(attention.device)
-        layout = cell_layout(outputs["streams"], attention.shape[-1])
-        return target_regions(boxes, data_samples[0].input_shape, *layout)
-
-    def loss(self, outputs: dict[str, Any], targets: Tensor) -> dict[str, Tensor]:
-        inside = attention_inside(full_precision(outputs["joint"].attention[-1:]), targets)
-        return {"loss_attention": -self.loss_weight * inside.clamp(min=FLOOR).log().mean()}

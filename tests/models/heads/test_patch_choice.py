@@ -11,17 +11,12 @@ from rgbtvg.models.fusion import JointEncoder
 from rgbtvg.models.heads.patch_choice import PatchChoice, PatchChoiceHead, box_shares
 from rgbtvg.models.layers.detr_layers import sine_grid
 from rgbtvg.models.layers.positions import sine_sequence
-from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingSample, ImageFeatures
+from rgbtvg.structures import GroundingSample
 from tests.models.batches import collated_batch
-from tests.models.test_methods import PREPROCESSOR
-from tests.models.tiny import rgbt_vgnet
+from tests.models.test_methods import build
 from tests.models.tiny.hivg import VISION
 
-
-def features(streams: int) -> ImageFeatures:
-    tokens = torch.randn(2, 1 + streams * 6, 8)
-    return ImageFeatures(tokens, torch.zeros(tokens.shape[:2], dtype=torch.bool), (2, 3), num_prefix=1)
+GRID = (2, 3)
 
 
 def test_shares_of_a_box_are_those_of_its_area():
@@ -33,34 +28,29 @@ def test_shares_of_a_box_are_those_of_its_area():
 
 def test_streams_add_up_before_and_after_the_fusion():
     torch.manual_seed(0)
-    choice, pair = PatchChoice(8, 5), features(streams=2)
-    text, fused, sentence = torch.randn(2, 5), torch.randn_like(pair.tokens), torch.randn(2, 8)
-    joined = choice(pair, text, fused, sentence)
-    halves = torch.cat((torch.arange(0, 7), torch.arange(1, 7) + 6))  # class token, RGB, class token again, thermal
-    swapped = halves.new_tensor([0, *range(7, 13), *range(1, 7)])
-    other_order = ImageFeatures(pair.tokens[:, swapped], pair.padding_mask, pair.grid, 1)
-    again = choice(other_order, text, fused[:, swapped], sentence)
+    choice, patches = PatchChoice(8, 5), torch.randn(2, 12, 8)
+    text, fused, sentence = torch.randn(2, 5), torch.randn(2, 12, 8), torch.randn(2, 8)
+    joined = choice(patches, [GRID], text, fused, sentence)
+    again = choice(patches.roll(6, 1), [GRID], text, fused.roll(6, 1), sentence)  # thermal, then RGB
     for one, two in zip((*joined.logits, joined.token), (*again.logits, again.token), strict=True):
         torch.testing.assert_close(one, two)
     assert [tuple(logits.shape) for logits in joined.logits] == [(2, 6), (2, 6)]
     assert joined.token.shape == (2, 8)
 
 
-def test_a_certain_choice_reads_one_patch_and_its_place():
-    choice, image = PatchChoice(8, 5), features(streams=1)
-    fused = image.tokens.clone()
+@pytest.mark.parametrize("grids, chosen, centre", [([GRID], 4, (0.5, 0.75)), ([GRID, (1, 2)], 7, (0.75, 0.5))])
+def test_a_certain_choice_reads_one_patch_and_its_place(grids, chosen, centre):
+    choice, patches = PatchChoice(8, 5), torch.zeros(2, sum(h * w for h, w in grids), 8)
+    patches[:, chosen, 0] = 1.0
     with torch.no_grad():
-        for linear in (choice.text_query, choice.patch_value):
+        for linear in (choice.text_query, choice.patch_value, choice.patch_key):
             linear.weight.zero_()
             linear.bias.zero_()
         choice.text_query.bias[0] = 1e4
-        image.tokens.zero_()
-        image.tokens[:, 1 + 4, 0] = 1.0
-        choice.patch_key.weight.zero_()
-        choice.patch_key.bias.zero_()
-    chosen = choice(image, torch.zeros(2, 5), fused, torch.zeros(2, 8))
-    torch.testing.assert_close(chosen.centre, torch.tensor([[0.5, 0.75]]).expand(2, 2))
-    torch.testing.assert_close(chosen.token, sine_grid((2, 3), 8)[4].expand(2, 8))
+    found = choice(patches, grids, torch.zeros(2, 5), torch.randn_like(patches), torch.zeros(2, 8))
+    torch.testing.assert_close(found.centre, torch.tensor([centre]).expand(2, 2))
+    code = torch.cat([sine_grid(grid, 8) for grid in grids])[chosen]
+    torch.testing.assert_close(found.token, code.expand(2, 8))
 
 
 def test_its_loss_falls_with_the_right_patch():
@@ -70,28 +60,36 @@ def test_its_loss_falls_with_the_right_patch():
     head = PatchChoiceHead(loss_weight=2.0)
     losses = [
         head.loss(outputs, head.targets(outputs, [sample]))["loss_choice"]
-        for outputs in ({"patch_logits": (logits, logits), "grid": (2, 2)} for logits in (right, wrong))
+        for outputs in ({"patch_logits": (logits, logits), "patch_grids": [(2, 2)]} for logits in (right, wrong))
     ]
     assert losses[0] < 0.01 < 10 < losses[1]
 
 
-@pytest.mark.parametrize("modality", ["rgb", "rgbt"])
-def test_a_method_with_it_learns_through_it(modality):
-    torch.manual_seed(0)
-    config = rgbt_vgnet.config(modality)
-    config.update(patch_choice=dict(type="PatchChoice"), neck=dict(type="ConcatTokens"))
-    config["auxiliary_heads"] = [dict(type="PatchChoiceHead")]
-    model = MODELS.build(dict(config, data_preprocessor=dict(PREPROCESSOR, modality=modality)))
-    model.init_weights()
+CHOICE = dict(patch_choice=dict(type="PatchChoice"), auxiliary_heads=[dict(type="PatchChoiceHead")])
+METHODS = ["transvg", "qrnet", "mmca", "clip_vg", "hivg", "rgbt_vgnet", "fsvg"]
+
+
+@pytest.mark.parametrize("method, modality", [*((method, "rgbt") for method in METHODS), ("rgbt_vgnet", "rgb")])
+def test_a_method_with_it_learns_through_it(method, modality):
+    model = build(method, modality, **CHOICE)
     data = model.data_preprocessor(collated_batch(modality), training=True)
     outputs = model.encode(data["inputs"])
     losses = model.losses(outputs, data["data_samples"])
     assert set(losses) == {"loss_bbox", "loss_giou", "loss_choice"}
-    gradients = torch.autograd.grad(losses["loss_bbox"], list(model.patch_choice.parameters()))
+    gradients = torch.autograd.grad(losses["loss_bbox"], list(model.patch_choice.parameters()), retain_graph=True)
     assert all(gradient.abs().max() > 0 for gradient in gradients)
     chosen = model.relevance(outputs)["chosen patches"]
-    assert chosen.shape[1:] == outputs["grid"]
-    torch.testing.assert_close(chosen.flatten(1).sum(1), torch.ones(len(chosen)))
+    assert chosen.shape[1:] == outputs["patch_grids"][0]
+    if len(outputs["patch_grids"]) == 1:
+        torch.testing.assert_close(chosen.flatten(1).sum(1), torch.ones(len(chosen)))
+
+
+def test_a_momentum_copy_needs_no_box_head():
+    model = build("transvg", "rgbt", **CHOICE, attention_balance=dict(first_layer=1)).train()
+    data = model.data_preprocessor(collated_batch("rgbt"), training=True)
+    losses = model(**data, mode="loss")
+    assert losses["loss_constraint"] > 0
+    assert losses["loss_bbox"].isfinite()
 
 
 def test_the_encoder_begins_with_the_sine_code():

@@ -8,7 +8,7 @@ import torch
 from methods import _parts
 from methods.transvg import TransVGParity
 from rgbtvg.checkpoints.converters import get_converter
-from rgbtvg.models.grounders.balanced import AttentionBalance
+from rgbtvg.models.grounders.attention_balance import AttentionBalance
 from rgbtvg.models.heads.box_head import box_losses
 from rgbtvg.models.layers.detr_layers import Attention
 from rgbtvg.models.losses.attention_balance import (

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import copy
-from abc import abstractmethod
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from rgbtvg.checkpoints import MOMENTUM
-from rgbtvg.models.fusion.joint_encoder import JointFeatures
-from rgbtvg.models.grounders.base import TwoEncoderGrounder
+from rgbtvg.models.grounders.base import cell_layout
 from rgbtvg.models.heads.box_head import single_targets
-from rgbtvg.models.layers.detr_layers import cell_centres
 from rgbtvg.models.losses.attention_balance import BalanceTerms, balance_terms, target_regions
-from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures, cell_layout
+from rgbtvg.structures import GroundingInputs, GroundingSample
 from rgbtvg.structures.boxes import aligned_iou, cxcywh_to_xyxy
+
+if TYPE_CHECKING:
+    from rgbtvg.models.grounders.regression import RegressionGrounder
 
 
 class AttentionBalance(nn.Module):
@@ -60,15 +59,15 @@ class AttentionBalance(nn.Module):
         self.correlate_same_layers = correlate_same_layers
         self.cover_small = cover_small
         self.active = True
-        self.momentum: BalancedGrounder | None = None
+        self.momentum: RegressionGrounder | None = None
         self.register_load_state_dict_pre_hook(_drop_momentum)
 
-    def start(self, grounder: BalancedGrounder) -> None:
+    def start(self, grounder: RegressionGrounder) -> None:
         """Make the momentum copy of everything but the heads."""
         without = (grounder.head, grounder.auxiliary_heads, grounder.data_preprocessor, self)
         memo: dict[int, Any] = dict(zip(map(id, without), (nn.Identity(), nn.ModuleList(), None, None), strict=True))
         self.momentum = copy.deepcopy(grounder, memo).requires_grad_(False)
-        self.momentum.attended_centre = False  # the copy has no box head
+        self.momentum.patch_choice = None  # the copy has no box head
 
     def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
         """See :meth:`BaseGrounder.set_progress`."""
@@ -76,7 +75,7 @@ class AttentionBalance(nn.Module):
         self.alpha = self.final_alpha * (1.0 if epoch else (iteration + 1) / iterations_per_epoch)
 
     @torch.no_grad()
-    def update(self, grounder: BalancedGrounder) -> None:
+    def update(self, grounder: RegressionGrounder) -> None:
         """Move the copy towards the network."""
         if self.momentum is None:
             return
@@ -130,73 +129,3 @@ def _drop_momentum(module: AttentionBalance, state: dict[str, Any], prefix: str,
     if module.momentum is None:
         for name in [name for name in state if name.startswith(f"{prefix}momentum.")]:
             del state[name]
-
-
-def _copy_weights_again(module: BalancedGrounder, keys: Any) -> None:
-    """Make the momentum copy again after weights without one were loaded."""
-    if module.attention_balance is None:  # the copy itself
-        return
-    missing = [name for name in keys.missing_keys if name.startswith(module.training_only)]
-    if missing:
-        if module.attention_balance.start_equal:
-            module.attention_balance.start(module)
-        keys.missing_keys[:] = [name for name in keys.missing_keys if name not in missing]
-
-
-class BalancedGrounder(TwoEncoderGrounder):
-    """A method with a joint encoder (``fusion``) whose regression token gives the box.
-
-    Args:
-        attention_balance: arguments of :class:`AttentionBalance`; ``dict()`` switches it on with its defaults.
-        attended_centre: predict the centre of the box as an offset from the mean place of the image cells that the
-            regression token attends to in the last layer, as from the reference points of Conditional DETR (Meng et al.
-            2021). With an :class:`AttentionHead` small models learn in minutes. Not part of the published methods.
-        kwargs: see :class:`TwoEncoderGrounder`.
-    """
-
-    def __init__(self, attention_balance: dict | None = None, attended_centre: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.attended_centre = attended_centre
-        self.attention_balance = None if attention_balance is None else AttentionBalance(**attention_balance)
-        if self.attention_balance is not None:
-            self.training_only = (MOMENTUM,)
-            self.register_load_state_dict_post_hook(_copy_weights_again)
-
-    @abstractmethod
-    def encode(self, inputs: GroundingInputs, return_attention: bool = False) -> dict[str, Any]:
-        """As in :class:`BaseGrounder`; with `return_attention` the joint features hold the regression token's."""
-
-    def regressed_boxes(self, joint: JointFeatures, streams: dict[str, ImageFeatures]) -> Tensor:
-        """Boxes (B, 4) cxcywh of the regression token; with `attended_centre`, `joint` must have its attention."""
-        if not self.attended_centre:
-            return self.head(joint.regression)
-        attention = cast(Tensor, joint.attention)[-1]  # (B, V)
-        grids, count = cell_layout(streams, attention.shape[-1])
-        centres = torch.cat([cell_centres(grid, attention.device) for grid in grids]).repeat(count, 1)  # (V, 2)
-        return self.head(joint.regression, attention @ centres.to(attention.dtype))
-
-    def init_weights(self) -> None:
-        """Read initial weights, and make the momentum copy where there is one."""
-        super().init_weights()
-        if self.attention_balance is not None:
-            self.attention_balance.start(self)
-
-    def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
-        """Set the share of the distillation, and switch the extra terms off late in training."""
-        if self.attention_balance is not None:
-            self.attention_balance.set_progress(epoch, iteration, iterations_per_epoch)
-
-    def begin_step(self) -> None:
-        """Move the momentum copy, as long as a loss reads it."""
-        if self.attention_balance is not None and self.attention_balance.active:
-            self.attention_balance.update(self)
-
-    def loss(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> dict[str, Tensor]:
-        """Loss terms; with AttBalance the attention's too, and box losses weighted by difficulty."""
-        balance = self.attention_balance
-        if balance is None or not balance.active:
-            return super().loss(inputs, data_samples)
-        outputs = self.encode(inputs, return_attention=True)
-        teacher = balance.momentum_attention(inputs, outputs["joint"].attention)
-        terms = balance(outputs, teacher, inputs, data_samples)
-        return self.losses({**outputs, "box_weights": terms.box_weights}, data_samples) | terms.losses
