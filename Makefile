@@ -16,7 +16,7 @@ help:
 	@echo "make demo    generate data, train, test and draw the quickstart model (about 425 processor seconds)"
 	@echo "make learn   train every method in small; compares with recorded floors (so far RGBT-VGNet has one)"
 	@echo "make test    the test suite"
-	@echo "make slow    the slow tests, but for the exhaustive ones (about 25 minutes)"
+	@echo "make slow    the slow tests, but for the exhaustive ones"
 	@echo "make parity  every reference case, full-size models too"
 	@echo "make lint    style, types, spelling"
 	@echo "make docs    the documentation site, in work_dirs/site"

@@ -8,16 +8,20 @@ batch_size = 16
 random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
 max_epochs = 6
-lr_drop = 5
 lr = 1e-3
+param_scheduler = [
+    dict(type="LinearLR", by_epoch=True, end=1, start_factor=0.1, convert_to_iter_based=True),
+    dict(type="CosineAnnealingLR", by_epoch=True, begin=1, T_max=5, convert_to_iter_based=True),
+]
 
 # The joint encoder has two layers; the second one is constrained.
 model = dict(
     image_encoder="$resnet_image",
     text_encoder="$bert_text",
     fusion=dict(width=96, depth=2, num_heads=4, ffn_width=192, dropout=0.0, position_start="sine"),
-    head=dict(width=96),
-    attended_centre=True,
+    head=dict(width=96, l1_weight=4.0, giou_weight=4.0),
+    patch_choice=dict(type="PatchChoice"),
+    auxiliary_heads=[dict(type="PatchChoiceHead", loss_weight=2.0)],
     attention_balance=dict(first_layer=1),
 )
 optim_wrapper = dict(

@@ -1,4 +1,4 @@
-"""CLIP-VG in small: the miniature CLIP stays frozen; all of its layers are read, as its authors do."""
+"""CLIP-VG in small: all layers of the miniature CLIP are read, as by its authors, and learn (docs/miniatures.md)."""
 
 _base_ = ["../clip_vg/clip_vg_b16.py", "../_base_/miniatures/clip.py"]
 
@@ -8,8 +8,11 @@ batch_size = 16
 random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
 max_epochs = 6
-lr_drop = 5
-lr = 1e-3
+lr = 8e-4
+param_scheduler = [
+    dict(type="LinearLR", by_epoch=True, end=1, start_factor=0.1, convert_to_iter_based=True),
+    dict(type="CosineAnnealingLR", by_epoch=True, begin=1, T_max=5, convert_to_iter_based=True),
+]
 
 clip = "pretrain_weights/miniature/clip.safetensors"
 model = dict(
@@ -21,7 +24,10 @@ model = dict(
         pretrained="$clip",
     ),
     text_encoder=dict(arch="$clip_text_arch", pretrained="$clip"),
-    fusion=dict(width=64, depth=3, num_heads=4, ffn_width=128, dropout=0.0),
-    head=dict(width=64),
+    frozen=False,
+    fusion=dict(width=64, depth=3, num_heads=4, ffn_width=128, dropout=0.0, position_start="sine"),
+    head=dict(width=64, l1_weight=4.0, giou_weight=4.0),
+    patch_choice=dict(type="PatchChoice"),
+    auxiliary_heads=[dict(type="PatchChoiceHead", loss_weight=2.0)],
 )
 optim_wrapper = dict(clip_grad=dict(max_norm=1.0))

@@ -1,4 +1,4 @@
-"""OneRef in small, from the miniature BEiT-3 (masked referring modelling): the tower learns with everything."""
+"""OneRef in small, from the miniature BEiT-3 (objects and masked words): the tower learns with everything."""
 
 _base_ = ["../oneref/oneref_b16.py", "../_base_/miniatures/beit3.py"]
 
@@ -11,8 +11,11 @@ pad_id = 0
 beit3 = "pretrain_weights/miniature/beit3.safetensors"
 arch = "$beit3_arch"
 max_epochs = 6
-lr = 1e-3
+lr = 8e-4
+box_weight = 4.0
 model = dict(
-    backbone=dict(patch_size=12, vocab_size=2000, max_words=32, drop_path_rate=0.0),
+    backbone=dict(patch_size=12, stem_widths="$beit3_stem", vocab_size=2000, max_words=32, drop_path_rate=0.0),
+    head=dict(scale=12.0),
+    auxiliary_heads=[dict(type="PatchChoiceHead", loss_weight=2.0)],
 )
 optim_wrapper = dict(clip_grad=dict(max_norm=1.0))

@@ -15,7 +15,7 @@ warmup_end = 1
 warmup_factor = 0.5
 milestones = [4]
 model = dict(
-    backbone=dict(patch_size=12, vocab_size=2000, max_words=32, drop_path_rate=0.0),
+    backbone=dict(patch_size=12, stem_widths="$beit3_stem", vocab_size=2000, max_words=32, drop_path_rate=0.0),
     queries=dict(width=96, num_heads=4, ffn_width=192, dropout=0.0),
     decoder=dict(num_heads=4, ffn_width=192, dropout=0.0),
     head=dict(width=96),
