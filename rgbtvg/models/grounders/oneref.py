@@ -9,7 +9,6 @@ from torch import Tensor
 
 from rgbtvg.models.grounders.base import BaseGrounder, cell_maps
 from rgbtvg.models.heads.base import Head
-from rgbtvg.models.heads.box_head import single_targets
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, GroundingSample
 
@@ -88,21 +87,3 @@ class OneRef(BaseGrounder):
         task = self.pretraining.next_task(inputs, data_samples, self.streams)
         outputs = self.encode(task.inputs, task.masked_patches)
         return {**self.losses(outputs, data_samples), **self.pretraining.loss(outputs, task)}
-
-    def predict(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> list[GroundingSample]:
-        """Boxes; in pre-training, which has none, a ``probe`` of the samples as :class:`ProbeMetric` reads it."""
-        if self.pretraining is None:
-            return super().predict(inputs, data_samples)
-        outputs = self.encode(inputs)
-        for sample, hit in zip(data_samples, pointing(outputs, data_samples).tolist(), strict=True):
-            sample.set_metainfo({"probe": {"patch_found": hit}})
-        return data_samples
-
-
-def pointing(outputs: dict[str, Any], data_samples: list[GroundingSample]) -> Tensor:
-    """(B,): 1 where the centre of the patch most like the sentence lies in the target, else 0."""
-    height, width = outputs["grid"]
-    best = outputs["similarity"].argmax(1) % (height * width)
-    centres = torch.stack(((best % width + 0.5) / width, (best // width + 0.5) / height), dim=-1)
-    boxes = single_targets(data_samples).to(centres)
-    return ((centres - boxes[:, :2]).abs() <= boxes[:, 2:] / 2).all(-1).float()
