@@ -41,7 +41,7 @@ class CLIPGrounder(RegressionGrounder):
             ``'after_first_stream'``, the token at the same distance behind the first stream's patches. With two
             streams that is a thermal patch, which the RGB-T references read by mistake.
         kwargs: see :class:`RegressionGrounder`. The `out_levels` of the :class:`CLIPVisionEncoder` are concatenated
-            and projected; those of the :class:`CLIPTextEncoder` are for the guides. The head is a :class:`BoxHead`.
+            and projected; those of the :class:`CLIPTextEncoder` are for the guides.
     """
 
     image_encoder: CLIPVisionEncoder

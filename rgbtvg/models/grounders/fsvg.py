@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from rgbtvg.models.backbones.clip import patch_mask
 from rgbtvg.models.grounders.base import BaseGrounder
-from rgbtvg.models.heads.patch_choice import chosen_map
+from rgbtvg.models.heads.patch_choice import ChosenPatches, chosen_map
 from rgbtvg.models.layers.padding import left_out_patches
 from rgbtvg.models.layers.patch_selection import PatchSelection, attend_and_score, attention_weights
 from rgbtvg.registry import MODELS
@@ -76,9 +76,9 @@ class FSVG(BaseGrounder):
         tower = self.run_tower(images, text.repeat(count, 1, 1), weights, padded, left_out)
         classes = tower["sequence"][:, 0].chunk(count)  # S x (B, D)
         joined = self.stream_proj(torch.cat(classes, dim=-1))
-        choice = self.choose_patches(tower, words, joined, grid)
-        token = self.neck(joined + choice.pop("token", 0))
-        boxes = self.head(token, choice.pop("centre", None))
+        chosen = self.choose_patches(tower, words, joined, grid)
+        token = self.neck(joined if chosen is None else joined + chosen.token)
+        boxes = self.head(token, None if chosen is None else chosen.centre)
         return {
             **tower,
             "grid": grid,
@@ -88,26 +88,20 @@ class FSVG(BaseGrounder):
             "joined": joined,
             "token": token,
             "pred_boxes_cxcywh": boxes,
-            **choice,
+            **({} if chosen is None else chosen.outputs()),
         }
 
     def choose_patches(
         self, tower: dict[str, Any], words: TextFeatures, joined: Tensor, grid: tuple[int, int]
-    ) -> dict[str, Any]:
-        """What :class:`PatchChoice` adds to the class token (B, D) and the box, and what its head reads; or nothing."""
+    ) -> ChosenPatches | None:
+        """The choice among the patches that are left, where there is one; `joined` (B, D) are the class tokens."""
         if self.patch_choice is None:
-            return {}
+            return None
         kept = tower["kept"][..., None].expand(-1, -1, joined.shape[1])  # (S*B, K, D)
         patches = tower["sequence"][:, 1 : 1 + kept.shape[1]]
         whole = patches.new_zeros(len(patches), grid[0] * grid[1], patches.shape[2]).scatter(1, kept, patches)
         whole = torch.cat(whole.chunk(len(self.streams)), dim=1)  # (B, S*N, D)
-        chosen = self.patch_choice(whole, [grid], words.pooled, whole, joined)
-        return {
-            "token": chosen.token,
-            "centre": chosen.centre,
-            "patch_logits": chosen.logits,
-            "patch_grids": [grid],
-        }
+        return self.patch_choice(whole, [grid], words.pooled, whole, joined)
 
     def set_progress(self, epoch: int, iteration: int, iterations_per_epoch: int) -> None:
         """Set the keep rate of the epoch."""

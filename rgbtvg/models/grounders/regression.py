@@ -91,7 +91,7 @@ class RegressionGrounder(TwoEncoderGrounder):
         sentence = joint.regression if sentence is None else sentence
         chosen = self.patch_choice(before, grids, pooled, after, sentence)
         boxes = self.head(joint.regression + chosen.token, chosen.centre)
-        return {"pred_boxes_cxcywh": boxes, "patch_logits": chosen.logits, "patch_grids": grids}
+        return {"pred_boxes_cxcywh": boxes, **chosen.outputs()}
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
         """Attention of the regression token, and the distribution over the patches of `patch_choice`."""

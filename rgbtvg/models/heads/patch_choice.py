@@ -26,11 +26,17 @@ class ChosenPatches:
         logits: (B, N) each; the last is the choice, those before it are earlier guesses that are trained too.
         token: (B, D), what the chosen patches hold and where they are.
         centre: (B, 2), the mean place (x, y) of the chosen patches in [0, 1], which the box is measured from.
+        grids: (h, w) of each level; their patches are N together.
     """
 
     logits: tuple[Tensor, ...]
     token: Tensor
     centre: Tensor
+    grids: Sequence[tuple[int, int]]
+
+    def outputs(self) -> dict[str, Any]:
+        """What :class:`PatchChoiceHead` and :func:`chosen_map` read."""
+        return {"patch_logits": self.logits, "patch_grids": self.grids}
 
 
 @MODELS.register_module()
@@ -79,12 +85,12 @@ class PatchChoice(nn.Module):
         early = self.scale * torch.einsum("bnd,bd->bn", before, self.text_query(pooled_text))
         change = self.scale * torch.einsum("bnd,bd->bn", self.patch_key(after), self.sentence_query(sentence))
         logits = early + change
-        places = torch.cat([sine_grid(grid, after.shape[-1]) for grid in grids])
-        values = self.patch_value(after) + places.to(after)
+        places = torch.cat([sine_grid(grid, after.shape[-1], after.device) for grid in grids])
+        values = self.patch_value(after) + places.to(after.dtype)
         weights = logits.softmax(-1)
         centres = torch.cat([cell_centres(grid, weights.device) for grid in grids])
         centre = weights @ centres.to(weights.dtype)
-        return ChosenPatches((early, logits), torch.einsum("bn,bnd->bd", weights, values), centre)
+        return ChosenPatches((early, logits), torch.einsum("bn,bnd->bd", weights, values), centre, grids)
 
 
 def chosen_map(outputs: dict[str, Any]) -> dict[str, Tensor]:

@@ -46,9 +46,9 @@ class SinePositions(nn.Module):
         return torch.cat(channels, dim=-1).permute(0, 3, 1, 2)
 
 
-def sine_grid(grid: tuple[int, int], width: int) -> Tensor:
+def sine_grid(grid: tuple[int, int], width: int, device: torch.device | None = None) -> Tensor:
     """The same table (h*w, width) of a whole grid, nothing padded."""
-    return SinePositions(width)(torch.zeros((1, *grid), dtype=torch.bool))[0].flatten(1).t()
+    return SinePositions(width)(torch.zeros((1, *grid), dtype=torch.bool, device=device))[0].flatten(1).t()
 
 
 def cell_centres(grid: tuple[int, int], device: torch.device | None = None) -> Tensor:

@@ -84,6 +84,20 @@ def test_a_method_with_it_learns_through_it(method, modality):
         torch.testing.assert_close(chosen.flatten(1).sum(1), torch.ones(len(chosen)))
 
 
+def test_patches_of_both_streams_compete_in_oneref():
+    model = build("oneref", "rgbt", auxiliary_heads=[dict(type="PatchChoiceHead")])
+    data = model.data_preprocessor(collated_batch("rgbt"), training=True)
+    outputs = model.encode(data["inputs"])
+    (head,) = model.auxiliary_heads
+    targets = head.targets(outputs, data["data_samples"])
+    assert targets.shape == outputs["similarity"].shape
+    rgb, thermal = targets.chunk(2, dim=1)
+    torch.testing.assert_close(rgb, thermal)
+    torch.testing.assert_close(targets.sum(1), torch.ones(len(targets)))
+    loss = model.losses(outputs, data["data_samples"])["loss_choice"]
+    torch.testing.assert_close(loss, torch.nn.functional.cross_entropy(outputs["similarity"], targets))
+
+
 def test_a_momentum_copy_needs_no_box_head():
     model = build("transvg", "rgbt", **CHOICE, attention_balance=dict(first_layer=1)).train()
     data = model.data_preprocessor(collated_batch("rgbt"), training=True)
