@@ -1,9 +1,9 @@
-"""FAOA in small, from the miniature Darknet, which learns ten times slower, with an LSTM from scratch.
+"""FAOA in small, from the miniature Darknet and BERT, which learn ten times slower.
 
-The first token of the miniature BERT, which published FAOA reads, was trained by nothing.
+The mean of the words stands for the sentence: the first token of the miniature BERT was trained by nothing.
 """
 
-_base_ = ["../faoa/faoa_bert.py", "../_base_/miniatures/darknet.py"]
+_base_ = ["../faoa/faoa_bert.py", "../_base_/miniatures/darknet.py", "../_base_/miniatures/bert.py"]
 
 data = "synthetic"
 image_size = 64
@@ -14,10 +14,10 @@ max_epochs = 6
 lr = 1e-3
 model = dict(
     image_encoder=dict(width=5, blocks=(1, 1, 2, 2, 1), pretrained="$darknet"),
-    text_encoder=dict(
-        _delete_=True, type="LSTMEncoder", vocabulary_size=2000, embedding_width=64, hidden_width=48, dropout=0.0
-    ),
-    head=dict(hidden_channels=64),
-    width=96,
+    text_encoder=dict(arch="$bert_arch", average_last=2, frozen=False, pretrained="$bert"),
+    head=dict(hidden_channels=128),
+    width=256,
     dropout=0.0,
+    sentence="mean",
 )
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={"text_encoder": dict(lr_mult=0.1)}))

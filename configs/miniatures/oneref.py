@@ -12,10 +12,15 @@ beit3 = "pretrain_weights/miniature/beit3.safetensors"
 arch = "$beit3_arch"
 max_epochs = 6
 lr = 8e-4
+param_scheduler = [
+    dict(type="LinearLR", by_epoch=True, end=1, start_factor=0.1, convert_to_iter_based=True),
+    dict(type="CosineAnnealingLR", by_epoch=True, begin=1, T_max=5, convert_to_iter_based=True),
+]
 box_weight = 4.0
+region_weight = 0.0
 model = dict(
     backbone=dict(patch_size=12, stem_widths="$beit3_stem", vocab_size=2000, max_words=32, drop_path_rate=0.0),
-    head=dict(scale=12.0),
+    head=dict(scale=12.0, sentence="mean", centred=True),
     auxiliary_heads=[dict(type="PatchChoiceHead", loss_weight=2.0)],
 )
 optim_wrapper = dict(clip_grad=dict(max_norm=1.0))
