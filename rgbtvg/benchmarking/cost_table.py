@@ -8,7 +8,13 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """A row of the table: a config with the options at which `reference`, the time of the authors' code in C1, was taken."""
+    """A row of the table.
+
+    Args:
+        config: path below `configs/`, without the suffix.
+        options: ``key=value``; with them the model is that of the authors' code when it was measured.
+        reference: time of the authors' code, in C1.
+    """
 
     config: str
     options: Sequence[str]
@@ -56,7 +62,7 @@ def cost_table(
 ) -> dict[str, dict[str, float]]:
     """Measure inference of `methods` and hand the lines of a Markdown table to `report` as they come.
 
-    The floor of a method is the time that its operations would take at the speed of the CLIP: its GFLOPs over those of C1.
+    The floor of a method is the time of its operations at the speed of the CLIP: its GFLOPs over those of C1.
 
     Args:
         options: ``key=value`` for every config, after those of its entry.
