@@ -19,6 +19,7 @@ param_scheduler = [
 box_weight = 4.0
 region_weight = 0.0
 model = dict(
+    neck=dict(type="AverageStreams"),
     backbone=dict(patch_size=12, stem_widths="$beit3_stem", vocab_size=2000, max_words=32, drop_path_rate=0.0),
     head=dict(scale=12.0, sentence="mean", centred=True),
     auxiliary_heads=[dict(type="PatchChoiceHead", loss_weight=2.0)],
