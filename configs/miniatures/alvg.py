@@ -1,6 +1,6 @@
 """ALVG in small, from the miniature BEiT-3, which learns with everything."""
 
-_base_ = ["../alvg/alvg_b32.py", "../_base_/miniatures/beit3.py"]
+_base_ = ["../alvg/alvg_b32.py", "../_base_/miniatures/beit3.py", "../_base_/miniatures/schedule.py"]
 
 data = "synthetic"
 image_size = 96
@@ -10,10 +10,7 @@ beit3 = "pretrain_weights/miniature/beit3.safetensors"
 arch = "$beit3_arch"
 max_epochs = 6
 lr = 8e-4
-param_scheduler = [
-    dict(type="LinearLR", by_epoch=True, end=1, start_factor=0.1, convert_to_iter_based=True),
-    dict(type="CosineAnnealingLR", by_epoch=True, begin=1, T_max=5, convert_to_iter_based=True),
-]
+param_scheduler = "$miniature_schedule"
 model = dict(
     backbone=dict(patch_size=12, stem_widths="$beit3_stem", vocab_size=2000, max_words=32, drop_path_rate=0.0),
     queries=dict(width=96, num_heads=4, ffn_width=192, dropout=0.0),

@@ -1,6 +1,6 @@
 """OneRef in small, from the miniature BEiT-3 (objects and masked words): the tower learns with everything."""
 
-_base_ = ["../oneref/oneref_b16.py", "../_base_/miniatures/beit3.py"]
+_base_ = ["../oneref/oneref_b16.py", "../_base_/miniatures/beit3.py", "../_base_/miniatures/schedule.py"]
 
 data = "synthetic"
 image_size = 96
@@ -12,10 +12,7 @@ beit3 = "pretrain_weights/miniature/beit3.safetensors"
 arch = "$beit3_arch"
 max_epochs = 6
 lr = 8e-4
-param_scheduler = [
-    dict(type="LinearLR", by_epoch=True, end=1, start_factor=0.1, convert_to_iter_based=True),
-    dict(type="CosineAnnealingLR", by_epoch=True, begin=1, T_max=5, convert_to_iter_based=True),
-]
+param_scheduler = "$miniature_schedule"
 box_weight = 4.0
 region_weight = 0.0
 model = dict(
