@@ -1,6 +1,6 @@
 """The rgbt rows of methods.py with a third of its budget, against floors: `make learn`, before a release.
 
-But for the methods in stages, which `max_epochs` scales, the two epochs are the first ones of the recorded runs. A floor
+But for methods in stages, which `max_epochs` scales, the two epochs are the first ones of the recorded runs. A floor
 is ten points below their validation score then, twice the half-width of its interval. RGBT-VGNet's is the test score of
 such a run less the half-width.
 """
