@@ -55,9 +55,8 @@ def together(run: Path) -> dict[int, list[str]]:
 def test_two_processes_draw_what_one_draws_and_what_they_draw_after_a_resumption(tmp_path):
     log = tmp_path / "log"
     one, two, killed = (str(tmp_path / name) for name in ("one", "two", "killed"))
-    assert call(train_tiny, one, {**OPTIONS, "train_dataloader.batch_size": 4}, output=log) == 0, log.read_text()[
-        -3000:
-    ]
+    in_fours = {**OPTIONS, "train_dataloader.batch_size": 4}
+    assert call(train_tiny, one, in_fours, output=log) == 0, log.read_text()[-3000:]
     assert call(train_tiny_in_group, two, OPTIONS, output=log, processes=2) == 0, log.read_text()[-3000:]
     status = call(train_tiny_in_group, killed, {**OPTIONS, "model.kill_at": 8}, output=log, processes=2)
     assert status == -9, log.read_text()[-3000:]
