@@ -1,6 +1,6 @@
 """Fifteen methods in three modalities, each in small from its miniature, with its own recipe (docs/miniatures.md).
 
-Every run sees the 8,000 training expressions six times, in batches of 16.
+Every run sees the 8,000 training expressions six times, in batches of 16; that of VLM four times.
 """
 
 before = [dict(makes="data/synthetic/manifest.json", command="tools/data/make_synthetic.py --out data/synthetic")]

@@ -2,7 +2,7 @@
 
 _base_ = [
     "../_base_/loaders/whole_images.py",
-    "../_base_/miniatures/qwen3_vl.py",
+    "../_base_/miniatures/qwen.py",
     "../_base_/schedules/adamw_lora.py",
     "../_base_/runtime/default.py",
 ]

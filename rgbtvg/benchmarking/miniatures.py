@@ -24,12 +24,12 @@ PREFIXES = {
     "darknet": {"image_encoder.": ""},
     "beit3": {"image_encoder.": ""},
     "bert": {"text_encoder.bert.": ""},
-    "qwen3_vl": {"general.model.": ""},
+    "qwen": {"general.model.": ""},
 }
 """Miniature -> prefixes of what is kept of its pre-training model, and what they become in the file."""
-FOLDERS = ("bert", "qwen3_vl")
+FOLDERS = ("bert", "qwen")
 """Miniatures that are a folder of Hugging Face's layout."""
-QWEN_START = Path("work_dirs/miniatures/qwen3_vl_start")
+QWEN_START = Path("work_dirs/miniatures/qwen_start")
 """The random Qwen3-VL whose pre-training makes the miniature."""
 
 
@@ -44,7 +44,7 @@ def make(name: str, work_dir: Path, folder: Path) -> dict[str, Any]:
     from rgbtvg.engine.work_dir import newest_checkpoint
 
     config = CONFIGS / f"{name}.py"
-    if name == "qwen3_vl":
+    if name == "qwen":
         save_qwen_start()
     resumed = newest_checkpoint(work_dir) is not None
     start, cpu_start = time.monotonic(), time.process_time()
@@ -75,7 +75,7 @@ def write_weights(name: str, model: Any, folder: Path) -> tuple[Path, dict[str, 
     save_file(kept, path)
     if name == "bert":
         path.with_name("config.json").write_text(model.text_encoder.bert.config.to_json_string(), encoding="utf-8")
-    elif name == "qwen3_vl":
+    elif name == "qwen":
         others = shutil.ignore_patterns("*.safetensors")
         shutil.copytree(model.general.weights, path.parent, ignore=others, dirs_exist_ok=True)
     return path, kept

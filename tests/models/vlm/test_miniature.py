@@ -29,14 +29,14 @@ def test_its_random_start_is_the_same_every_time(start, tmp_path):
 
 
 def test_a_sentence_of_the_set_is_one_token_per_word(start):
-    model = build("configs/pretraining/qwen3_vl.py", start, "rgb").general
+    model = build("configs/pretraining/qwen.py", start, "rgb").general
     sentence = "show me the delivery van that gives off little heat"
     assert len(model.processor.tokenizer(sentence).input_ids) == len(sentence.split())
 
 
 @pytest.mark.parametrize("modality", ["rgb", "ir", "rgbt"])
 def test_the_small_method_starts_from_what_is_kept(start, modality, tmp_path):
-    trained = build("configs/pretraining/qwen3_vl.py", start, "rgb")
+    trained = build("configs/pretraining/qwen.py", start, "rgb")
     optimizer = torch.optim.AdamW(trained.parameters(), lr=2e-3)
     losses = []
     for _ in range(12):
@@ -46,9 +46,9 @@ def test_the_small_method_starts_from_what_is_kept(start, modality, tmp_path):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.8 * losses[0]
-    miniatures.write_weights("qwen3_vl", trained, tmp_path)
+    miniatures.write_weights("qwen", trained, tmp_path)
 
-    model = build("configs/miniatures/vlm.py", tmp_path / "qwen3_vl", modality)
+    model = build("configs/miniatures/vlm.py", tmp_path / "qwen", modality)
     own = model.general.model.state_dict()
     for name, tensor in trained.general.model.state_dict().items():
         torch.testing.assert_close(own[name], tensor.half().float(), msg=name)

@@ -2,7 +2,7 @@
 
 _base_ = [
     "../_base_/loaders/whole_images.py",
-    "../_base_/miniatures/qwen3_vl.py",
+    "../_base_/miniatures/qwen.py",
     "../_base_/schedules/adamw_lora.py",
     "../_base_/runtime/default.py",
 ]
@@ -12,7 +12,7 @@ dataset = "rgbtvg_synthetic_pretraining"
 data_root = "data/synthetic_pretraining"
 split_root = "data/synthetic_pretraining"
 modality = "rgb"
-weights = "work_dirs/miniatures/qwen3_vl_start"
+weights = "work_dirs/miniatures/qwen_start"
 batch_size = 16
 train_pipeline = ["$load_images", "$thermal_validity", dict(type="HorizontalFlip"), dict(type="PackGroundingInputs")]
 num_workers = 0

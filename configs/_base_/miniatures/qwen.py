@@ -2,7 +2,7 @@
 
 _base_ = ["../models/vlm.py"]
 
-weights = "pretrain_weights/miniature/qwen3_vl"
+weights = "pretrain_weights/miniature/qwen"
 max_pixels = 72 * 72  # 80 by 64, in patches of 8
 general = dict(type="Qwen3VL", weights="$weights", max_pixels="$max_pixels", prompt="{note}{expression}")
 vision = "full"
