@@ -50,10 +50,10 @@ learn: $(INSTALLED)
 	$(PYTHON) tools/analysis/sweep.py configs/comparisons/learn.py --jobs 2
 
 test: $(INSTALLED)
-	$(PYTHON) -m pytest -n 2
+	$(PYTHON) -m pytest -n 2 --dist worksteal
 
 slow: $(INSTALLED)
-	SOAK_MINUTES=2 SOAK_KILLS=5 $(PYTHON) -m pytest -n 2 -m "slow and not exhaustive"
+	SOAK_MINUTES=2 SOAK_KILLS=5 $(PYTHON) -m pytest -n 2 --dist worksteal -m "slow and not exhaustive"
 
 parity: $(INSTALLED)
 	$(PYTHON) tests/parity/run.py --brief tests/parity/cases/*/*.json

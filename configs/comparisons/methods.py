@@ -1,6 +1,6 @@
-"""Fourteen methods in three modalities, each in small from its miniature, with its own recipe (docs/miniatures.md).
+"""Fifteen methods in three modalities, each in small from its miniature, with its own recipe (docs/miniatures.md).
 
-Every run sees the 8,000 training expressions six times, in batches of 16.
+Every run sees the 8,000 training expressions six times, in batches of 16; that of VLM four times.
 """
 
 before = [dict(makes="data/synthetic/manifest.json", command="tools/data/make_synthetic.py --out data/synthetic")]
@@ -22,5 +22,6 @@ rows = {
     "FAOA": dict(config="configs/miniatures/faoa.py"),
     "ReSC": dict(config="configs/miniatures/resc.py"),
     "QRNet": dict(config="configs/miniatures/qrnet.py"),
+    "VLM": dict(config="configs/miniatures/vlm.py"),
 }
 options = {"num_workers": 0, "persistent_workers": False}

@@ -36,4 +36,11 @@ rows = {
             rgbt="configs/rgbt_vgnet/rgbt_vgnet_b16.py",
         )
     ),
+    "VLM": dict(
+        config=dict(
+            rgb="configs/vlm/qwen3_vl_8b_rgb_lora.py",
+            ir="configs/vlm/qwen3_vl_8b_ir_lora.py",
+            rgbt="configs/vlm/qwen3_vl_8b_residual.py",
+        )
+    ),
 }

@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 
 from rgbtvg.benchmarking.cost import (
+    cpu_threads,
     gflops,
     parameter_counts,
     peak_memory_gb,
@@ -81,22 +82,22 @@ def measure(
         rounds: of which the median is taken.
         training: measure a training step too.
     """
-    torch.set_num_threads(threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     if not issubclass(MODELS.get(config.model.type), BaseGrounder):
         raise ConfigError(f"{config.model.type} is not measured; --plan says what training a VLMGrounder needs")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     model: BaseGrounder = MODELS.build(copy.deepcopy(config.model)).to(device)
     if hasattr(model, "unfreeze_layers"):
         model.unfreeze_layers(max_layer)
     figures = parameter_counts(model)
     sizes = (config.image_size, config.max_length)
     inputs = random_inputs(model, *sizes, batch_size, device)
-    with torch.no_grad():
-        figures["peak_gb"] = peak_memory_gb(lambda: model.eval().encode(inputs))
-    if training:
-        train_inputs = random_inputs(model, *sizes, train_batch_size, device)
-        figures |= _training(model, train_inputs, config.get("activation_checkpointing", ()), device, rounds)
-    return figures | _inference(model.requires_grad_(False).eval(), inputs, device, rounds)
+    with cpu_threads(threads):
+        with torch.no_grad():
+            figures["peak_gb"] = peak_memory_gb(lambda: model.eval().encode(inputs))
+        if training:
+            train_inputs = random_inputs(model, *sizes, train_batch_size, device)
+            figures |= _training(model, train_inputs, config.get("activation_checkpointing", ()), device, rounds)
+        return figures | _inference(model.requires_grad_(False).eval(), inputs, device, rounds)
 
 
 def _training(

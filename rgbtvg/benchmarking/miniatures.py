@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,13 +24,18 @@ PREFIXES = {
     "darknet": {"image_encoder.": ""},
     "beit3": {"image_encoder.": ""},
     "bert": {"text_encoder.bert.": ""},
+    "qwen": {"general.model.": ""},
 }
 """Miniature -> prefixes of what is kept of its pre-training model, and what they become in the file."""
+FOLDERS = ("bert", "qwen")
+"""Miniatures that are a folder of Hugging Face's layout."""
+QWEN_START = Path("work_dirs/miniatures/qwen_start")
+"""The random Qwen3-VL whose pre-training makes the miniature."""
 
 
 def weights_path(name: str, folder: Path = FOLDER) -> Path:
-    """The file of a miniature; BERT's lies in a directory, as :class:`BertEncoder` reads it."""
-    return folder / "bert" / "model.safetensors" if name == "bert" else folder / f"{name}.safetensors"
+    """The file of a miniature, which may lie in a folder of its own."""
+    return folder / name / "model.safetensors" if name in FOLDERS else folder / f"{name}.safetensors"
 
 
 def make(name: str, work_dir: Path, folder: Path) -> dict[str, Any]:
@@ -38,19 +44,14 @@ def make(name: str, work_dir: Path, folder: Path) -> dict[str, Any]:
     from rgbtvg.engine.work_dir import newest_checkpoint
 
     config = CONFIGS / f"{name}.py"
+    if name == "qwen":
+        save_qwen_start()
     resumed = newest_checkpoint(work_dir) is not None
     start, cpu_start = time.monotonic(), time.process_time()
     runner = train(load_config(config, {}, work_dir), resume=True)
     checkpoint = newest_checkpoint(work_dir)
     assert checkpoint is not None
-    path = weights_path(name, folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = encoder_weights(name, runner.model.state_dict())
-    save_file(kept, path)
-    if name == "bert":
-        path.with_name("config.json").write_text(
-            runner.model.text_encoder.bert.config.to_json_string(), encoding="utf-8"
-        )
+    path, kept = write_weights(name, runner.model, folder)
     scores = {key: runner.message_hub.get_scalar(f"val/{key}").current() for key in probe_names(runner)}
     card = {
         "data": json.loads((DATA / "manifest.json").read_text(encoding="utf-8")),
@@ -64,6 +65,28 @@ def make(name: str, work_dir: Path, folder: Path) -> dict[str, Any]:
     }
     card_path(name, folder).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     return card
+
+
+def write_weights(name: str, model: Any, folder: Path) -> tuple[Path, dict[str, Tensor]]:
+    """Write what is kept of a pre-training model; returns the file and its tensors."""
+    path = weights_path(name, folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = encoder_weights(name, model.state_dict())
+    save_file(kept, path)
+    if name == "bert":
+        path.with_name("config.json").write_text(model.text_encoder.bert.config.to_json_string(), encoding="utf-8")
+    elif name == "qwen":
+        others = shutil.ignore_patterns("*.safetensors")
+        shutil.copytree(model.general.weights, path.parent, ignore=others, dirs_exist_ok=True)
+    return path, kept
+
+
+def save_qwen_start(folder: Path = QWEN_START) -> Path:
+    """Write a small Qwen3-VL with random weights, whose tokenizer knows the words of the synthetic expressions."""
+    from rgbtvg.datasets.synthetic import vocabulary
+    from rgbtvg.models.general import small_qwen
+
+    return small_qwen.save("Qwen3VL", folder, vocabulary(), width=64, spread=0.1)
 
 
 def probe_names(runner: Any) -> list[str]:

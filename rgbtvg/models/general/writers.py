@@ -87,6 +87,10 @@ class Writer(FolderModel):
         )
         return batch.to(self.model.device, self.model.dtype)
 
+    def image_inputs(self, pictures: Sequence[Pictures]) -> Any:
+        """What :meth:`vision_inputs` and :meth:`valid_tokens` read of the batch of these images."""
+        return self.inputs(pictures, [""] * len(pictures))
+
     def resized(self, batch: Any, index: int) -> tuple[int, int] | None:
         """(height, width) of an image after the processor, for forms in its pixels; images of all prompts count."""
         return None
@@ -335,6 +339,11 @@ class QwenVL(Writer):
             for row, question in zip(pictures, questions, strict=True)
         ]
         return super().inputs(pictures, texts)
+
+    def image_inputs(self, pictures: Sequence[Pictures]) -> Any:
+        """See :class:`Writer`; without the tokens of a prompt."""
+        batch = self.processor.image_processor(images=[image for row in pictures for image in row], return_tensors="pt")
+        return batch.to(self.model.device, self.model.dtype)
 
     def vision_inputs(self, batch: Any) -> dict[str, Any]:
         """See :class:`Writer`."""

@@ -180,7 +180,7 @@ class VLMGrounder(GeneralGrounder):
             valid.append(torch.from_numpy(mask))
         if not any(mask.any() for mask in valid):
             return nullcontext()
-        batch = self.general.inputs(shown, [""] * len(shown))
+        batch = self.general.image_inputs(shown)
         valid = [mask.to(batch["pixel_values"].device) for mask in valid]
         return self.residual.shown(
             self.general.vision_inputs(batch), lambda state: self.general.valid_tokens(valid, batch, state)
@@ -193,7 +193,7 @@ def checked_thermal(pixels: np.ndarray, valid: np.ndarray | None) -> tuple[np.nd
     What stands in an invalid region changes nothing, and an image of one value is not valid anywhere.
     """
     mask = np.ones(pixels.shape[:2], dtype=bool) if valid is None else valid.astype(bool)
-    seen = pixels[mask]
+    seen = pixels.reshape(-1, pixels.shape[2]) if mask.all() else pixels[mask]
     if not len(seen) or (seen == seen[0]).all():
         mask = np.zeros_like(mask)
     return np.where(mask[..., None], pixels, 0).astype(pixels.dtype), mask

@@ -211,6 +211,15 @@ def test_tokens_of_valid_pixels_have_the_order_of_the_encoder(name, folders):
     assert valid.sum() == 2 and torch.equal(valid, model.general.in_order(seen, batch))
 
 
+@pytest.mark.parametrize("name", EACH)
+def test_thermal_images_are_read_as_those_of_a_prompt(name, folders):
+    writer = build(folders[name]).general
+    pictures = [(Image.new("RGB", (60 + 20 * row, 48), (50 * row, 90, 120)),) for row in range(3)]
+    alone, prompted = writer.image_inputs(pictures), writer.inputs(pictures, [""] * 3)
+    assert {"pixel_values"} <= alone.keys() <= prompted.keys()
+    assert all(torch.equal(alone[key], prompted[key]) for key in alone)
+
+
 def test_checkpoints_hold_what_learns_and_the_hash_of_the_base(folders, tmp_path):
     model = build(folders["Qwen3VL"], thermal="residual", vision=4, projector=0, language=8)
     as_if_trained(model)
