@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo    generate data, train, test and draw the quickstart model (about 425 processor seconds)"
-	@echo "make learn   train every method in small; compares with recorded floors (so far RGBT-VGNet has one)"
+	@echo "make learn   train every method in small; compares with recorded floors"
 	@echo "make test    the test suite"
 	@echo "make slow    the slow tests, but for the exhaustive ones"
 	@echo "make parity  every reference case, full-size models too"
@@ -50,10 +50,10 @@ learn: $(INSTALLED)
 	$(PYTHON) tools/analysis/sweep.py configs/comparisons/learn.py --jobs 2
 
 test: $(INSTALLED)
-	$(PYTHON) -m pytest -n 2
+	$(PYTHON) -m pytest -n 2 --dist worksteal
 
 slow: $(INSTALLED)
-	SOAK_MINUTES=2 SOAK_KILLS=5 $(PYTHON) -m pytest -n 2 -m "slow and not exhaustive"
+	SOAK_MINUTES=2 SOAK_KILLS=5 $(PYTHON) -m pytest -n 2 --dist worksteal -m "slow and not exhaustive"
 
 parity: $(INSTALLED)
 	$(PYTHON) tests/parity/run.py --brief tests/parity/cases/*/*.json

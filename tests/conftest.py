@@ -54,6 +54,13 @@ def foreign(url: str) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
+def one_thread():
+    """A test that leaves PyTorch with more threads makes every later one several times as slow."""
+    yield
+    assert torch.get_num_threads() == 1
+
+
+@pytest.fixture(autouse=True)
 def fresh_loggers():
     """MMEngine keeps the loggers of earlier runs, which print to the captured stream of another test."""
     MMLogger._instance_dict.clear()

@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 
 from rgbtvg.benchmarking.cost import (
+    cpu_threads,
     gflops,
     parameter_counts,
     peak_memory_gb,
@@ -21,6 +22,7 @@ from rgbtvg.benchmarking.cost import (
 )
 from rgbtvg.engine.hooks.activation_checkpointing_hook import enable_activation_checkpointing
 from rgbtvg.errors import ConfigError
+from rgbtvg.models.adapters import adapted_linears
 from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs
@@ -80,22 +82,22 @@ def measure(
         rounds: of which the median is taken.
         training: measure a training step too.
     """
-    torch.set_num_threads(threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     if not issubclass(MODELS.get(config.model.type), BaseGrounder):
         raise ConfigError(f"{config.model.type} is not measured; --plan says what training a VLMGrounder needs")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     model: BaseGrounder = MODELS.build(copy.deepcopy(config.model)).to(device)
     if hasattr(model, "unfreeze_layers"):
         model.unfreeze_layers(max_layer)
     figures = parameter_counts(model)
     sizes = (config.image_size, config.max_length)
     inputs = random_inputs(model, *sizes, batch_size, device)
-    with torch.no_grad():
-        figures["peak_gb"] = peak_memory_gb(lambda: model.eval().encode(inputs))
-    if training:
-        train_inputs = random_inputs(model, *sizes, train_batch_size, device)
-        figures |= _training(model, train_inputs, config.get("activation_checkpointing", ()), device, rounds)
-    return figures | _inference(model.requires_grad_(False).eval(), inputs, device, rounds)
+    with cpu_threads(threads):
+        with torch.no_grad():
+            figures["peak_gb"] = peak_memory_gb(lambda: model.eval().encode(inputs))
+        if training:
+            train_inputs = random_inputs(model, *sizes, train_batch_size, device)
+            figures |= _training(model, train_inputs, config.get("activation_checkpointing", ()), device, rounds)
+        return figures | _inference(model.requires_grad_(False).eval(), inputs, device, rounds)
 
 
 def _training(
@@ -135,7 +137,7 @@ def _inference(model: BaseGrounder, inputs: GroundingInputs, device: str, rounds
     figures |= {f"{name}_ms": ms for name, ms in times.items()}
     figures["inference_in_C1"] = times["inference"] / times["C1"]
     figures |= {f"part_{name}_ms": ms for name, ms in timed_parts(model, run, rounds).items()}
-    if hasattr(model, "merge_adapters"):
+    if next(adapted_linears(model), None) is not None:
         model.merge_adapters()
         times = timed({"C1": clip.inference, "inference": run}, rounds)
         figures |= {"merged_ms": times["inference"], "merged_in_C1": times["inference"] / times["C1"]}

@@ -122,6 +122,17 @@ def _clocks(model: nn.Module) -> Iterator[dict[str, float]]:
             handle.remove()
 
 
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """PyTorch computes with this many threads while the context lasts."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 

@@ -14,7 +14,7 @@ import rgbtvg
 from rgbtvg.datasets.collate import collate_grounding
 from rgbtvg.errors import CheckpointError, ConfigError
 from tests.models.batches import collated_batch
-from tests.models.test_methods import METHODS, MODALITIES, build
+from tests.models.test_methods import METHODS, build
 from tests.run_tool import run_tool
 
 pytest.importorskip("onnxscript")
@@ -145,11 +145,16 @@ def test_low_rank_updates_are_merged_in_a_program_of_torch(tmp_path):
     check_export("hivg", "rgb", ".pt2", tmp_path)
 
 
+REST = [("rgb", ".onnx"), ("ir", ".onnx"), ("rgbt", ".pt2")]
+"""ONNX starts from the same program of `torch.export`, so that one modality of the latter is enough."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("modality", "suffix"), [*((modality, ".onnx") for modality in MODALITIES), ("rgbt", ".pt2")])
+@pytest.mark.parametrize(
+    ("modality", "suffix"), [("rgbt", ".onnx"), *(pytest.param(*case, marks=pytest.mark.exhaustive) for case in REST)]
+)
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_exports(method, modality, suffix, tmp_path):
-    """ONNX starts from the same program of `torch.export`, so that one modality of the latter is enough."""
     check_export(method, modality, suffix, tmp_path)
 
 

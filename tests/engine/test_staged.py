@@ -74,7 +74,7 @@ def test_stages_cannot_change_in_a_run(whole_run, tmp_path, options):
         train(staged_config(tmp_path / "changed", options), resume=whole_run / "epoch_3.pth")
 
 
-@pytest.mark.parametrize("epoch", mostly_slow([1, 2, 3], {1, 3}))
+@pytest.mark.parametrize("epoch", mostly_slow([1, 2, 3], {2, 3}))
 def test_resuming_in_any_stage_is_the_same_run(whole_run, tmp_path, epoch):
     work_dir = tmp_path / "resumed"
     train(staged_config(work_dir, KEEP), resume=whole_run / f"epoch_{epoch}.pth")
@@ -88,15 +88,16 @@ def test_reloading_begins_a_stage_with_the_best_weights(tmp_path, monkeypatch):
     reloaded = []
     original = StagedTrainLoop.reload_best
     monkeypatch.setattr(StagedTrainLoop, "reload_best", lambda loop: (original(loop), reloaded.append(loop.epoch)))
-    run = tmp_path / "run"
-    train(staged_config(run, {**KEEP, "stage_mode": "reload"}))
-    assert reloaded == [1, 3]
+    run, stages = tmp_path / "run", [dict(epochs=1, lr=1e-3, max_layer=layer) for layer in (0, 1, 2)]
+    options = {**KEEP, "stages": stages, "stage_mode": "reload"}
+    train(staged_config(run, options))
+    assert reloaded == [1, 2]
     kept = [load_file(run / f"best_stage_{number}.pth") for number in range(3)]
-    assert all(best["meta"]["epoch"] <= end for best, end in zip(kept, (1, 3, 4), strict=True))
+    assert all(best["meta"]["epoch"] <= end for best, end in zip(kept, (1, 2, 3), strict=True))
     # A copy resumes from its own best weights.
     shutil.copytree(run, tmp_path / "copy")
     (run / "best.pth").unlink()
-    train(staged_config(tmp_path / "copy", {**KEEP, "stage_mode": "reload"}), resume=tmp_path / "copy" / "epoch_1.pth")
+    train(staged_config(tmp_path / "copy", options), resume=tmp_path / "copy" / "epoch_2.pth")
     (tmp_path / "copy" / "best.pth").replace(run / "best.pth")
     last, best = kept[2]["state_dict"], load_file(run / "best.pth")["state_dict"]
     assert all(torch.equal(last[name], best[name]) for name in best)
@@ -133,29 +134,31 @@ def test_a_start_of_another_shape_is_refused_unless_asked_for(whole_run, tmp_pat
     train(staged_config(tmp_path / "anew", options), load_from=start)
 
 
-def test_extending_keeps_the_moments_of_what_learned_before(tmp_path):
-    train(staged_config(tmp_path / "fresh", KEEP))
-    options = {**KEEP, "train_cfg.optimizer": "extend"}
-    train(staged_config(tmp_path / "extended", options))
+def test_extending_keeps_the_moments_of_what_learned_before(whole_run, tmp_path):
+    options = {
+        "stages": [dict(epochs=1, lr=1e-3, max_layer=layer) for layer in (0, 1)],
+        "train_cfg.optimizer": "extend",
+    }
+    train(staged_config(tmp_path, {**KEEP, **options}))
 
-    def steps(run: str) -> set[int]:
-        states = load_file(tmp_path / run / "epoch_2.pth")["optimizer"]["state"].values()
+    def steps(run: Path) -> set[int]:
+        states = load_file(run / "epoch_2.pth")["optimizer"]["state"].values()
         return {int(state["step"]) for state in states}
 
-    assert steps("fresh") == {3}
-    assert steps("extended") == {3, 6}
+    assert steps(whole_run) == {3}
+    assert steps(tmp_path) == {3, 6}
 
 
 def test_one_schedule_falls_over_all_stages_with_the_moments_kept_and_resumes(tmp_path):
-    stages = [dict(epochs=epochs, lr=1e-3, max_layer=layer) for layer, epochs in enumerate((1, 2, 1))]
+    stages = [dict(epochs=1, lr=1e-3, max_layer=layer) for layer in (0, 1, 2)]
     options = {**KEEP, "stages": stages, "stage_mode": "one_schedule"}
     train(staged_config(tmp_path / "run", options))
-    for epoch in (1, 2, 3):
+    for epoch in (1, 2):
         optimizer = load_file(tmp_path / "run" / f"epoch_{epoch}.pth")["optimizer"]
-        assert optimizer["param_groups"][0]["lr"] == pytest.approx(1e-3 * (1 + math.cos(math.pi * epoch / 4)) / 2)
+        assert optimizer["param_groups"][0]["lr"] == pytest.approx(1e-3 * (1 + math.cos(math.pi * epoch / 3)) / 2)
         assert max(int(state["step"]) for state in optimizer["state"].values()) == 3 * epoch
     train(staged_config(tmp_path / "again", options), resume=tmp_path / "run" / "epoch_2.pth")
-    expected, found = weights(tmp_path / "run", 4), weights(tmp_path / "again", 4)
+    expected, found = weights(tmp_path / "run", 3), weights(tmp_path / "again", 3)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from rgbtvg.engine.config_text import format_config
 from rgbtvg.errors import CheckpointError, RGBTVGError
 from rgbtvg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
 from tests.engine.synthetic import make_small, options_of
+from tests.quick import mostly_slow
 from tests.run_tool import run_tool
 
 ROOT = Path(__file__).parents[2]
@@ -139,8 +140,7 @@ def values_of(honest):
     return parse_config_text(honest[0], "honest")
 
 
-@pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize(("kind", "part"), mostly_slow(product(TYPES, PARTS), [*zip(TYPES, cycle(PARTS))]))
 def test_a_type_must_be_registered(world, honest, kind, part, capfd):
     values = values_of(honest)
     PARTS[part](values, TYPES[kind])
@@ -209,10 +209,10 @@ def test_everything_else_of_a_run_is_ignored(world, honest, capfd):
 
 
 KEYS = ["a=__import__('os').system('touch ran'), b", "a b", "a\nimport evil_module", "../x", "__class__ ", "x" * 200]
+KEY_PLACES = ("model", "test_dataloader.dataset", "test_evaluator", "pipeline")
 
 
-@pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("place", ["model", "test_dataloader.dataset", "test_evaluator", "pipeline"])
+@pytest.mark.parametrize(("key", "place"), mostly_slow(product(KEYS, KEY_PLACES), [*zip(KEYS, cycle(KEY_PLACES))]))
 def test_a_key_is_a_name(world, honest, key, place, capfd):
     values = values_of(honest)
     parts = {
@@ -366,7 +366,7 @@ def hostile_values(honest, place, name, argument, value):
     return values
 
 
-@pytest.mark.parametrize("case", CASES[:: len(CASES) // 40], ids=lambda case: "-".join(map(str, case))[:60])
+@pytest.mark.parametrize("case", CASES[:: len(CASES) // 15], ids=lambda case: "-".join(map(str, case))[:60])
 def test_hostile_arguments(world, honest, case, capfd):
     attack(world, format_config(hostile_values(honest, *case)), honest[1], Exception)
 
