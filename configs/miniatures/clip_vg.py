@@ -1,6 +1,6 @@
 """CLIP-VG in small: all layers of the miniature CLIP are read, as by its authors, and learn (docs/miniatures.md)."""
 
-_base_ = ["../clip_vg/clip_vg_b16.py", "../_base_/miniatures/clip.py"]
+_base_ = ["../clip_vg/clip_vg_b16.py", "../_base_/miniatures/clip.py", "../_base_/miniatures/schedule.py"]
 
 data = "synthetic"
 image_size = 64
@@ -9,10 +9,7 @@ random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
 max_epochs = 6
 lr = 8e-4
-param_scheduler = [
-    dict(type="LinearLR", by_epoch=True, end=1, start_factor=0.1, convert_to_iter_based=True),
-    dict(type="CosineAnnealingLR", by_epoch=True, begin=1, T_max=5, convert_to_iter_based=True),
-]
+param_scheduler = "$miniature_schedule"
 
 clip = "pretrain_weights/miniature/clip.safetensors"
 model = dict(

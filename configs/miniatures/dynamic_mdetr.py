@@ -1,9 +1,10 @@
-"""Dynamic-MDETR in small, from the miniature ResNet with DETR's encoder and BERT."""
+"""Dynamic-MDETR in small, from the miniature ResNet with DETR's encoder and BERT, which learn ten times slower."""
 
 _base_ = [
     "../dynamic_mdetr/dynamic_mdetr_r50.py",
     "../_base_/miniatures/resnet_detr.py",
     "../_base_/miniatures/bert.py",
+    "../_base_/miniatures/schedule.py",
 ]
 
 data = "synthetic"
@@ -12,13 +13,15 @@ batch_size = 16
 random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
 max_epochs = 6
-lr_drop = 5
 lr = 1e-3
-
+param_scheduler = "$miniature_schedule"
 model = dict(
     image_encoder="$resnet_image",
     text_encoder="$bert_text",
-    fusion=dict(width=96, depth=2, num_heads=4, ffn_width=192, dropout=0.0),
-    head=dict(width=96),
+    fusion=dict(width=96, depth=2, num_heads=4, ffn_width=192, dropout=0.0, position_start="sine"),
+    head=dict(width=96, l1_weight=4.0, giou_weight=4.0),
+    patch_choice=dict(type="PatchChoice"),
+    auxiliary_heads=[dict(type="PatchChoiceHead", loss_weight=2.0)],
     decoder=dict(width=96, num_points=16, num_stages=3, num_heads=4, ffn_width=192, dropout=0.0),
 )
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={"text_encoder": dict(lr_mult=0.1)}))

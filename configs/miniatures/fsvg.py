@@ -1,6 +1,6 @@
 """FSVG in small, from the miniature CLIP, which learns with everything else: patches are dropped once."""
 
-_base_ = ["../fsvg/fsvg_b16.py", "../_base_/miniatures/clip.py"]
+_base_ = ["../fsvg/fsvg_b16.py", "../_base_/miniatures/clip.py", "../_base_/miniatures/schedule.py"]
 
 data = "synthetic"
 image_size = 64
@@ -10,10 +10,7 @@ random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
 modality = "rgbt"
 max_epochs = 6
 lr = 8e-4
-param_scheduler = [
-    dict(type="LinearLR", by_epoch=True, end=1, start_factor=0.1, convert_to_iter_based=True),
-    dict(type="CosineAnnealingLR", by_epoch=True, begin=1, T_max=5, convert_to_iter_based=True),
-]
+param_scheduler = "$miniature_schedule"
 
 clip = "pretrain_weights/miniature/clip.safetensors"
 model = dict(

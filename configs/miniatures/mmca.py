@@ -1,6 +1,11 @@
 """MMCA in small, from the miniature ResNet with DETR's encoder and BERT, which learn ten times slower."""
 
-_base_ = ["../mmca/mmca_r50.py", "../_base_/miniatures/resnet_detr.py", "../_base_/miniatures/bert.py"]
+_base_ = [
+    "../mmca/mmca_r50.py",
+    "../_base_/miniatures/resnet_detr.py",
+    "../_base_/miniatures/bert.py",
+    "../_base_/miniatures/schedule.py",
+]
 
 data = "synthetic"
 image_size = 128
@@ -9,10 +14,7 @@ random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
 max_epochs = 6
 lr = 1e-3
-param_scheduler = [
-    dict(type="LinearLR", by_epoch=True, end=1, start_factor=0.1, convert_to_iter_based=True),
-    dict(type="CosineAnnealingLR", by_epoch=True, begin=1, T_max=5, convert_to_iter_based=True),
-]
+param_scheduler = "$miniature_schedule"
 
 model = dict(
     image_encoder="$resnet_image",

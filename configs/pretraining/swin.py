@@ -4,7 +4,7 @@ _base_ = ["../_base_/loaders/pretraining.py", "../_base_/miniatures/swin.py", ".
 
 swin = None
 image_size = 128
-max_epochs = 4
+max_epochs = 6
 lr = 2e-3
 model = dict(
     type="DetectionPretraining",

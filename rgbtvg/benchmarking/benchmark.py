@@ -22,6 +22,7 @@ from rgbtvg.benchmarking.cost import (
 )
 from rgbtvg.engine.hooks.activation_checkpointing_hook import enable_activation_checkpointing
 from rgbtvg.errors import ConfigError
+from rgbtvg.models.adapters import adapted_linears
 from rgbtvg.models.grounders import BaseGrounder
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs
@@ -136,7 +137,7 @@ def _inference(model: BaseGrounder, inputs: GroundingInputs, device: str, rounds
     figures |= {f"{name}_ms": ms for name, ms in times.items()}
     figures["inference_in_C1"] = times["inference"] / times["C1"]
     figures |= {f"part_{name}_ms": ms for name, ms in timed_parts(model, run, rounds).items()}
-    if hasattr(model, "merge_adapters"):
+    if next(adapted_linears(model), None) is not None:
         model.merge_adapters()
         times = timed({"C1": clip.inference, "inference": run}, rounds)
         figures |= {"merged_ms": times["inference"], "merged_in_C1": times["inference"] / times["C1"]}

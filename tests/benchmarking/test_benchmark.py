@@ -9,14 +9,14 @@ from mmengine.config import Config
 from rgbtvg.benchmarking.benchmark import measure
 from rgbtvg.benchmarking.cost import cpu_threads
 from rgbtvg.benchmarking.cost_table import METHODS
-from rgbtvg.engine import load_config
+from rgbtvg.engine import load_config, parse_options
 from tests.models.test_methods import build, grounder_files
 from tests.models.tiny import IMAGE_SIZE, MAX_LENGTH
 from tests.models.tiny.hivg import config
 
 
 def test_the_table_has_every_method():
-    measured = {load_config(name).model.type for name in METHODS}
+    measured = {load_config(entry.config, parse_options(entry.options)).model.type for entry in METHODS.values()}
     missing = set(grounder_files()) - measured
     assert not missing, f"add configs of {', '.join(sorted(missing))} to METHODS in rgbtvg/benchmarking/cost_table.py"
 

@@ -122,7 +122,7 @@ class SwinStage(nn.Module):
 
 
 class SwinTransformer(nn.Module):
-    """Four stages of maps at strides 4, 8, 16 and 32. The padding mask is not used.
+    """Stages of maps at strides 4, 8, 16 and 32. The padding mask is not used.
 
     Args:
         width: channels of the first stage; they double from stage to stage.
@@ -197,12 +197,13 @@ class RefinedPyramid(nn.Module):
 
 @MODELS.register_module()
 class SwinPyramid(BaseModule):
-    """Swin and pyramid; the two coarsest levels, at strides 32 and 64, are the image's tokens.
+    """Swin and pyramid; the two coarsest levels, at strides 32 and 64 for four stages, are the image's tokens.
 
     Language enters through the slots of the Swin's stages and of the pyramid's steps.
 
     Args:
-        arch: ``'tiny'``, ``'small'``, ``'base'``, or a dict of `width`, `depths`, `heads` and `window`.
+        arch: ``'tiny'``, ``'small'``, ``'base'``, or a dict of `width`, `depths`, `heads` and `window`; a stage less
+            halves both strides.
         width: channels of the pyramid.
         drop_path: stochastic depth.
         pretrained: a Mask R-CNN checkpoint of the Swin detection repository, read when training starts.
@@ -240,11 +241,12 @@ class SwinPyramid(BaseModule):
         """Tokens of a square image of `image_size` pixels.
 
         Raises:
-            ConfigError: the size is no multiple of 64.
+            ConfigError: the size is no multiple of the coarsest stride.
         """
-        if image_size % 64:
-            raise ConfigError(f"SwinPyramid needs an image_size that is a multiple of 64, got {image_size}")
-        return (image_size // 32) ** 2 + (image_size // 64) ** 2
+        coarsest = 4 * 2 ** (self.num_levels - 1)
+        if image_size % coarsest:
+            raise ConfigError(f"SwinPyramid needs an image_size that is a multiple of {coarsest}, got {image_size}")
+        return 5 * (image_size // coarsest) ** 2  # the finer level has four times as many
 
     def forward(self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None) -> ImageFeatures:
         """(B, 3, H, W), (B, H, W) True where padded -> tokens (B, h*w + h*w/4, D), the finer level first.

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from rgbtvg.models.grounders.simvg import SimVG
+from rgbtvg.models.heads.patch_choice import chosen_map
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs
 
@@ -40,7 +41,7 @@ class ALVG(SimVG):
         outputs["decoder_states"] = decoded.states
         outputs["attention"] = decoded.weights.unflatten(-1, grid)  # (S, B, Q, h, w)
         feature_map = (memory + positions).transpose(1, 2).unflatten(2, grid)  # (B, D, h, w)
-        outputs.update(self.head(decoded.states, feature_map))
+        outputs.update(self.head(decoded.states, outputs["centre"], feature_map))
         outputs["pred_boxes_cxcywh"] = self.head.answers(outputs)[1]
         return outputs
 
@@ -49,4 +50,4 @@ class ALVG(SimVG):
         maps = {"attention": outputs["attention"][-1].mean(1)}
         if outputs["score"] is not None:
             maps["score"] = outputs["score"].clamp(min=0)
-        return maps
+        return maps | chosen_map(outputs)

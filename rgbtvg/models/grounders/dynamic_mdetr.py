@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
 from rgbtvg.models.grounders.base import TwoEncoderGrounder
+from rgbtvg.models.grounders.regression import choose_patches
 from rgbtvg.models.heads.dynamic_decoder import points_per_cell
+from rgbtvg.models.heads.patch_choice import ChosenPatches, PatchChoice, chosen_map
+from rgbtvg.models.layers.padding import masked_mean
 from rgbtvg.models.layers.words import strip_sentence_marks
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
@@ -30,6 +35,8 @@ class DynamicMDETR(TwoEncoderGrounder):
             needs a fusion as wide as CLIP's projection.
         mask_image_padding: hide padded cells from the joint encoder. The CLIP variant of the reference has no image
             mask: False reproduces it (for :class:`ResNetDETR`, see there).
+        patch_choice: as in :class:`RegressionGrounder`, with the mean of the fused words in place of the regression
+            token; the decoder begins at the chosen place.
         kwargs: see :class:`TwoEncoderGrounder`; encoders :class:`ResNetDETR` and :class:`BertEncoder`, or
             :class:`CLIPVisionEncoder` with `project_tokens` and :class:`CLIPTextEncoder`; head :class:`BoxHead`.
     """
@@ -43,17 +50,23 @@ class DynamicMDETR(TwoEncoderGrounder):
         strip_marks: bool = False,
         project: bool = True,
         mask_image_padding: bool = True,
+        patch_choice: dict | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.max_length = max_length
         self.strip_marks = strip_marks
         self.mask_image_padding = mask_image_padding
-        num_image = self.neck.num_tokens(self.image_encoder.num_tokens(image_size), 0, len(self.streams))
-        counts = dict(num_image=num_image, num_text=max_length)
-        self.fusion = MODELS.build(dict(fusion, order=("image", "text"), regression=False, **counts))
+        num_cells = self.image_encoder.num_tokens(image_size)
+        num_image = self.neck.num_tokens(num_cells, 0, len(self.streams))
+        sizes = dict(num_image=num_image, num_text=max_length, image_grid=(math.isqrt(num_cells),) * 2)
+        self.fusion = MODELS.build(dict(fusion, order=("image", "text"), regression=False, **sizes))
         self.decoder = MODELS.build(decoder)
         width = self.fusion.width
+        self.patch_choice: PatchChoice | None = None
+        text_width = getattr(self.text_encoder, "embed_dim", self.text_encoder.width)
+        if patch_choice is not None:
+            self.patch_choice = MODELS.build(dict(width=width, text_width=text_width, **patch_choice))
         self.image_proj = nn.Linear(self.image_encoder.width, width) if project else nn.Identity()
         self.text_proj = nn.Linear(self.text_encoder.width, width) if project else nn.Identity()
 
@@ -62,29 +75,33 @@ class DynamicMDETR(TwoEncoderGrounder):
         text = self.encode_words(inputs)  # (B, L, D)
         streams = {name: self.cells(stream) for name, stream in self.encode_streams(self.image_encoder, inputs).items()}
         image = self.neck(streams, inputs)  # (B, S*N, D)
-        joint = self.fusion(
-            replace(image, tokens=self.image_proj(image.tokens)), replace(text, tokens=self.text_proj(text.tokens))
-        )
+        image = replace(image, tokens=self.image_proj(image.tokens))
+        joint = self.fusion(image, replace(text, tokens=self.text_proj(text.tokens)))
+        outputs: dict[str, Any] = {"streams": streams, "text": text, "joint": joint}
+        head, start = self.head, None
+        if self.patch_choice is not None:
+            sentence = masked_mean(joint.text, text.padding_mask)
+            chosen = choose_patches(self.patch_choice, image, text, joint, streams, sentence)
+            head, start = partial(self._measure, chosen), chosen.centre
+            outputs |= chosen.outputs()
         sizes = [joint.image.shape[1], joint.text.shape[1]]
         image_positions, word_positions = self.fusion.positions.weight[None].split(sizes, dim=1)
         stages = self.decoder(
-            joint.image, image_positions, joint.text, word_positions, text.padding_mask, image.grid, box_head=self.head
+            joint.image, image_positions, joint.text, word_positions, text.padding_mask, image.grid, head, start
         )
-        return {
-            "streams": streams,
-            "text": text,
-            "joint": joint,
-            "stages": stages,
-            "pred_boxes_cxcywh": stages[-1].boxes_cxcywh,
-        }
+        return outputs | {"stages": stages, "pred_boxes_cxcywh": stages[-1].boxes_cxcywh}
+
+    def _measure(self, chosen: ChosenPatches, token: Tensor) -> Tensor:
+        """Boxes (B, 4) of a stage, measured from the chosen patches."""
+        return self.head(token + chosen.token, chosen.centre)
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
         """Sampled points of each stage, counted per cell."""
         grid = next(iter(outputs["streams"].values())).grid
         return {
-            f"points of stage {number}": points_per_cell(points, grid)
-            for number, points in enumerate(self.decoder.sampled_points(outputs["stages"]), 1)
-        }
+            f"points of stage {number}": points_per_cell(stage.points, grid)
+            for number, stage in enumerate(outputs["stages"], 1)
+        } | chosen_map(outputs)
 
     def encode_words(self, inputs: GroundingInputs) -> TextFeatures:
         """(B, L, D), without CLIP's sentence marks where they are stripped."""

@@ -7,8 +7,10 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rgbtvg.errors import ConfigError
 from rgbtvg.models.grounders.base import TwoEncoderGrounder
 from rgbtvg.models.layers.convolution import conv_bn_relu
+from rgbtvg.models.layers.padding import masked_mean
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, TextFeatures
 
@@ -26,8 +28,10 @@ class FAOA(TwoEncoderGrounder):
         width: channels of maps and sentence vector.
         dropout: on the sentence vector, in training.
         bn_momentum: of the projections' batch norms, see :class:`DenseFusion`.
+        sentence: what stands for the sentence, the encoder's vector (``'pooled'``), as published, or the ``'mean'`` of
+            the words.
         kwargs: see :class:`TwoEncoderGrounder`; the image encoder is :class:`Darknet53`, the text encoder
-            :class:`BertEncoder`, of which the first token ([CLS]) speaks for the sentence, or :class:`LSTMEncoder`.
+            :class:`BertEncoder`, whose vector is the first token ([CLS]), or :class:`LSTMEncoder`.
     """
 
     default_neck = "ConcatChannels"
@@ -39,9 +43,13 @@ class FAOA(TwoEncoderGrounder):
         width: int = 512,
         dropout: float = 0.1,
         bn_momentum: float = 0.1,
+        sentence: str = "pooled",
         **kwargs: Any,
     ) -> None:
+        if sentence not in ("pooled", "mean"):
+            raise ConfigError(f"sentence must be pooled or mean, got {sentence!r}")
         super().__init__(head=dict(head, in_channels=width), **kwargs)
+        self.sentence = sentence
         widths = [self.neck.width(channels, len(self.streams)) for channels in self.image_encoder.level_widths]
         self.image_proj = nn.ModuleList(conv_bn_relu(channels, width, 1, bn_momentum) for channels in widths)
         self.text_proj = nn.Sequential(
@@ -79,4 +87,8 @@ class FAOA(TwoEncoderGrounder):
     def encode_sentence(self, inputs: GroundingInputs) -> Tensor:
         """(B, D), of length one."""
         text: TextFeatures = self.text_encoder(inputs.token_ids, inputs.token_padding_mask)
-        return F.normalize(self.text_proj(text.tokens[:, 0] if text.pooled is None else text.pooled))
+        if self.sentence == "mean":
+            vector = masked_mean(text.tokens, text.padding_mask)
+        else:
+            vector = text.tokens[:, 0] if text.pooled is None else text.pooled
+        return F.normalize(self.text_proj(vector))

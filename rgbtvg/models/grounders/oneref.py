@@ -15,7 +15,7 @@ from rgbtvg.structures import GroundingInputs, GroundingSample
 
 @MODELS.register_module()
 class OneRef(BaseGrounder):
-    """BEiT-3 and a head that compares the sentence's first token with every patch; nothing in between.
+    """BEiT-3 and a head that compares the sentence with every patch; nothing in between.
 
     In rgbt the tower runs once per stream with the same weights and the same sentence. The patches of both compete in
     one soft-max; the sentence is the one that saw the first stream.
@@ -66,7 +66,7 @@ class OneRef(BaseGrounder):
         left_out = None
         if images[0].left_out is not None:
             left_out = torch.cat([image.left_out[:, 1:] for image in images], dim=1)  # (B, S*N)
-        outputs.update(self.head(vision, len(images), text.tokens, left_out))
+        outputs.update(self.head(vision, len(images), text, images[0].grid, left_out))
         outputs["patch_logits"], outputs["patch_grids"] = (outputs["similarity"],), [images[0].grid] * len(images)
         if self.mask_head is not None:
             outputs["mask_logits"] = self.mask_head(patches, images[0].grid, outputs["sentence_embedding"], left_out)

@@ -12,7 +12,7 @@ from rgbtvg.checkpoints import MOMENTUM
 from rgbtvg.models.fusion.joint_encoder import JointEncoder, JointFeatures
 from rgbtvg.models.grounders.attention_balance import AttentionBalance
 from rgbtvg.models.grounders.base import TwoEncoderGrounder, cell_layout, cell_maps
-from rgbtvg.models.heads.patch_choice import PatchChoice, chosen_map
+from rgbtvg.models.heads.patch_choice import ChosenPatches, PatchChoice, chosen_map
 from rgbtvg.models.layers.padding import masked_mean
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, GroundingSample, ImageFeatures, TextFeatures
@@ -85,11 +85,9 @@ class RegressionGrounder(TwoEncoderGrounder):
         """
         if self.patch_choice is None:
             return {"pred_boxes_cxcywh": self.head(joint.regression)}
-        before, after = (tokens[:, image.num_prefix :] for tokens in (image.tokens, joint.image))
-        grids, _ = cell_layout(streams, before.shape[1])
-        pooled = masked_mean(words.tokens, words.padding_mask) if words.pooled is None else words.pooled
+        assert joint.regression is not None  # these methods build a fusion that has one
         sentence = joint.regression if sentence is None else sentence
-        chosen = self.patch_choice(before, grids, pooled, after, sentence)
+        chosen = choose_patches(self.patch_choice, image, words, joint, streams, sentence)
         boxes = self.head(joint.regression + chosen.token, chosen.centre)
         return {"pred_boxes_cxcywh": boxes, **chosen.outputs()}
 
@@ -123,6 +121,21 @@ class RegressionGrounder(TwoEncoderGrounder):
         teacher = balance.momentum_attention(inputs, outputs["joint"].attention)
         terms = balance(outputs, teacher, inputs, data_samples)
         return self.losses({**outputs, "box_weights": terms.box_weights}, data_samples) | terms.losses
+
+
+def choose_patches(
+    patch_choice: PatchChoice,
+    image: ImageFeatures,
+    words: TextFeatures,
+    joint: JointFeatures,
+    streams: dict[str, ImageFeatures],
+    sentence: Tensor,
+) -> ChosenPatches:
+    """Call `patch_choice` with patches and sentence before and after the fusion; arguments as in `locate` above."""
+    before, after = (tokens[:, image.num_prefix :] for tokens in (image.tokens, joint.image))
+    grids, _ = cell_layout(streams, before.shape[1])
+    pooled = masked_mean(words.tokens, words.padding_mask) if words.pooled is None else words.pooled
+    return patch_choice(before, grids, pooled, after, sentence)
 
 
 def _copy_weights_again(module: RegressionGrounder, keys: Any) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rgbtvg.models.grounders.base import BaseGrounder
+from rgbtvg.models.heads.patch_choice import PatchChoice, chosen_map
 from rgbtvg.models.layers import SinePositions, TransformerDecoder
 from rgbtvg.models.necks import PairNeck
 from rgbtvg.registry import MODELS
@@ -29,6 +30,8 @@ class SimVG(BaseGrounder):
         head: config of :class:`TwoBranchHead`.
         neck: config of a modality neck that keeps the grid.
         adapter: config of :class:`LoRA` for the tower, whose Linears are called ``attention.q_proj.vision`` and so on.
+        patch_choice: as in :class:`RegressionGrounder`, on the fused patches and words; what the chosen patches hold is
+            added to the queries, and their mean place is the reference point of every box.
         kwargs: see :class:`BaseGrounder`.
     """
 
@@ -43,6 +46,7 @@ class SimVG(BaseGrounder):
         head: dict,
         neck: dict | None = None,
         adapter: dict | None = None,
+        patch_choice: dict | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(head=head, **kwargs)
@@ -54,6 +58,9 @@ class SimVG(BaseGrounder):
         self.image_proj = nn.Conv2d(self.backbone.width, width, 1)
         self.text_proj = nn.Linear(self.backbone.width, width)
         self.class_proj = nn.Linear(self.backbone.width, width) if self.head.has_token_branch else None
+        self.patch_choice: PatchChoice | None = None
+        if patch_choice is not None:
+            self.patch_choice = MODELS.build(dict(width=width, text_width=width, **patch_choice))
         self.image_positions = SinePositions(width)
         self.decoder = TransformerDecoder(**{"width": width, **self.decoder_defaults, **decoder})
 
@@ -64,7 +71,7 @@ class SimVG(BaseGrounder):
         outputs["decoder_states"] = decoded.states  # (S, B, Q, D)
         if self.class_proj is not None:
             outputs["token_queries"] = outputs["queries"] + self.class_proj(outputs["image"].tokens[:, :1])
-        outputs.update(self.head(decoded.states, outputs.get("token_queries")))
+        outputs.update(self.head(decoded.states, outputs["centre"], outputs.get("token_queries")))
         outputs["pred_boxes_cxcywh"] = self.head.answers(outputs)[1]
         return outputs
 
@@ -72,7 +79,7 @@ class SimVG(BaseGrounder):
         """Attention of the queries in the last layer, their mean."""
         given = (outputs[name] for name in ("queries", "patches", "positions", "patch_padding"))
         weights = self.decoder(*given, need_weights=True).weights[-1]  # (B, Q, N)
-        return {"attention": weights.mean(1).unflatten(1, outputs["image"].grid)}
+        return {"attention": weights.mean(1).unflatten(1, outputs["image"].grid)} | chosen_map(outputs)
 
     def encode_memory(self, inputs: GroundingInputs) -> dict[str, Any]:
         """Tower and queries: all that the decoder begins with."""
@@ -84,7 +91,7 @@ class SimVG(BaseGrounder):
         outside = patch_padding if image.left_out is None else patch_padding & ~image.left_out[:, image.num_prefix :]
         positions = self.image_positions(outside.unflatten(1, image.grid)).flatten(2).transpose(1, 2)  # (B, N, D)
         queries, sentence = self.queries(words, text.padding_mask)
-        return {
+        outputs = {
             "image": image,
             "text": text,
             "patches": patches,
@@ -93,8 +100,13 @@ class SimVG(BaseGrounder):
             "patch_padding": patch_padding,
             "queries": queries,
             "sentence": sentence,
+            "centre": None,
             "image_share": image_share(inputs.padding_mask),
         }
+        if self.patch_choice is not None:
+            chosen = self.patch_choice(patches, [image.grid], sentence[:, 0], patches, queries.mean(1))
+            outputs |= chosen.outputs() | {"queries": queries + chosen.token[:, None], "centre": chosen.centre}
+        return outputs
 
 
 def joined_streams(

@@ -91,9 +91,11 @@ class AttentionSupervisedHead(SetHead):
         self.mask_target = mask_target
         self.double_sigmoid = double_sigmoid
 
-    def forward(self, decoder_states: Tensor, feature_map: Tensor | None = None) -> dict[str, Any]:
-        """States (S, B, Q, D) and, for the mask, a feature map (B, D, h, w)."""
-        outputs = super().forward(decoder_states)
+    def forward(
+        self, decoder_states: Tensor, centre: Tensor | None = None, feature_map: Tensor | None = None
+    ) -> dict[str, Any]:
+        """States (S, B, Q, D), measured from a `centre`, and, for the mask, a feature map (B, D, h, w)."""
+        outputs = super().forward(decoder_states, centre)
         if self.mask_head is not None:
             outputs["mask_logits"] = self.mask_head(feature_map)
         return outputs

@@ -23,6 +23,7 @@ class DynamicStage:
     Args:
         query: (B, D), from which the offsets were predicted.
         offsets: (B, 2 K), from the reference point to the points, x and y in turn.
+        points: (B, K, 2), (x, y) in [0, 1] of the padded input, where they do not lie outside.
         sampled, sampled_positions: features and position embeddings at the points, (B, S*K, D).
         memory: (B, S*K, D), the sampled features after they have looked at each other.
         words: (B, L, D), the words after they have looked at the memory.
@@ -31,6 +32,7 @@ class DynamicStage:
 
     query: Tensor
     offsets: Tensor
+    points: Tensor
     sampled: Tensor
     sampled_positions: Tensor
     memory: Tensor
@@ -124,6 +126,7 @@ class DynamicDecoder(nn.Module):
         padding_mask: Tensor,
         grid: tuple[int, int],
         box_head: Callable[[Tensor], Tensor],
+        start: Tensor | None = None,
     ) -> list[DynamicStage]:
         """Decode one box per sentence.
 
@@ -135,6 +138,7 @@ class DynamicDecoder(nn.Module):
             padding_mask: (B, L), of the words.
             grid: (h, w).
             box_head: (B, D) -> (B, 4), called in every stage.
+            start: (B, 2), reference point (x, y) in [0, 1] of the first stage; the centre of the image by default.
 
         Returns:
             All stages; the last one's boxes are the answer.
@@ -142,7 +146,8 @@ class DynamicDecoder(nn.Module):
         maps = self.as_maps(image, grid)
         position_maps = self.as_maps(image_positions.expand_as(image), grid)
         query = self.query.weight.expand(image.shape[0], -1)  # (B, D)
-        reference = full_precision(image.new_full((image.shape[0], 1, 2), 0.5))
+        start = image.new_full((image.shape[0], 2), 0.5) if start is None else start
+        reference = full_precision(start)[:, None]
         stages: list[DynamicStage] = []
         for i in range(self.num_stages):
             offsets = full_precision(self.offsets[i](query))
@@ -152,21 +157,11 @@ class DynamicDecoder(nn.Module):
             memory, words = transformer(sampled, positions, words, word_positions, padding_mask)
             sentence = masked_mean(words, padding_mask)
             boxes = box_head(sentence)
-            stages.append(DynamicStage(query, offsets, sampled, positions, memory, words, boxes))
+            stages.append(DynamicStage(query, offsets, points, sampled, positions, memory, words, boxes))
             if i < self.num_stages - 1:
                 reference = boxes[:, None, :2]
                 query = self.updates[i](torch.cat((sentence, query), dim=1))
         return stages
-
-    def sampled_points(self, stages: list[DynamicStage]) -> list[Tensor]:
-        """Points (B, K, 2) of every stage, (x, y) in [0, 1] of the padded input, where they do not lie outside."""
-        centres = [
-            torch.full_like(stages[0].boxes_cxcywh[:, None, :2], 0.5),
-            *(stage.boxes_cxcywh[:, None, :2] for stage in stages),
-        ]
-        return [
-            centre + stage.offsets.unflatten(1, (-1, 2)) for centre, stage in zip(centres[:-1], stages, strict=True)
-        ]
 
     def as_maps(self, tokens: Tensor, grid: tuple[int, int]) -> list[Tensor]:
         """(B, S*h*w, D) -> the maps (B, D, h, w) to sample; one of twice the width in the flat layout."""

@@ -9,24 +9,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rgbtvg.errors import DataError
+from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import box_losses, single_targets
 from rgbtvg.models.layers import MLP
+from rgbtvg.models.layers.detr_layers import cell_centres
+from rgbtvg.models.layers.padding import masked_mean
 from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.models.losses import contrastive_loss, dice_loss, focal_loss
 from rgbtvg.registry import MODELS
-from rgbtvg.structures import GroundingSample, Prediction
+from rgbtvg.structures import GroundingSample, Prediction, TextFeatures
 from rgbtvg.structures.boxes import boxes_from_logits
 from rgbtvg.structures.frame import denormalise_boxes
 
+SENTENCES = ("first", "mean")
 FOCAL_WEIGHT = 20.0
 DICE_WEIGHT = 2.0
 
 
 @MODELS.register_module()
 class ReferringHead(Head):
-    """Pools the patches by their cosine to the sentence's first token, and regresses one box from the result.
+    """Pools the patches by their cosine to the sentence, and regresses one box from the result.
 
     Args:
         width: channels of the tower.
@@ -37,6 +40,8 @@ class ReferringHead(Head):
             reference divides its value by the batch size.
         scale: factor of the cosines in the softmax over the patches and in the region losses. At 1, as published, the
             shares of two patches differ by a factor of e^2 at most, and a small model pools the whole image.
+        sentence: which words stand for the sentence, the ``'first'`` token, as published, or the ``'mean'`` of all.
+        centred: measure the box from the mean place of the pooled patches, see :func:`boxes_from_logits`.
     """
 
     def __init__(
@@ -46,8 +51,14 @@ class ReferringHead(Head):
         region_weight: float = 0.0,
         contrastive_weight: float = 0.0,
         scale: float = 1.0,
+        sentence: str = "first",
+        centred: bool = False,
     ) -> None:
         super().__init__()
+        if sentence not in SENTENCES:
+            raise ConfigError(f"sentence must be one of {', '.join(SENTENCES)}, got {sentence!r}")
+        self.sentence = sentence
+        self.centred = centred
         self.vision_head = nn.Linear(width, width, bias=False)
         self.language_head = nn.Linear(width, width, bias=False)
         self.visual_proj = nn.Linear(width, width)
@@ -61,25 +72,36 @@ class ReferringHead(Head):
             nn.init.trunc_normal_(head.weight, std=0.02, a=-0.02, b=0.02)
 
     def forward(
-        self, vision: Tensor, num_prefix: int, text: Tensor, left_out: Tensor | None = None
+        self,
+        vision: Tensor,
+        num_prefix: int,
+        text: TextFeatures,
+        grid: tuple[int, int],
+        left_out: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Compare, pool, regress.
 
         Args:
             vision: (B, P + N, D), P class tokens and the patches of all streams.
             num_prefix: P.
-            text: (B, L, D), words; the first token stands for the sentence.
+            text: words (B, L, D) and their padding.
+            grid: (h, w), the patches of a stream.
             left_out: (B, N) bool, True at patches that have no share in the result; they are zero.
         """
         seen = F.normalize(self.vision_head(vision), dim=-1)  # (B, P + N, D)
-        words = F.normalize(self.language_head(text), dim=-1)  # (B, L, D)
-        meant = words[:, 0]
+        words = self.language_head(text.tokens)  # (B, L, D)
+        sentence = words[:, 0] if self.sentence == "first" else masked_mean(words, text.padding_mask)
+        words, meant = F.normalize(words, dim=-1), F.normalize(sentence, dim=-1)
         similarity = self.scale * torch.einsum("bnd,bd->bn", seen[:, num_prefix:], meant)
         logits = similarity
         if left_out is not None:  # a finite value: thermal alone may have nothing else
             logits = similarity.masked_fill(left_out, torch.finfo(similarity.dtype).min)
         share = logits.softmax(-1)
         pooled = torch.einsum("bn,bnd->bd", share, self.visual_proj(vision[:, num_prefix:]))
+        centre = None
+        if self.centred:
+            places = cell_centres(grid, share.device).to(share.dtype)  # (h*w, 2)
+            centre = share.unflatten(1, (-1, len(places))).sum(1) @ places
         return {
             "vision_embedding": seen,
             "text_embedding": words,
@@ -88,7 +110,7 @@ class ReferringHead(Head):
             "similarity": similarity,
             "share": share,
             "pooled": pooled,
-            "pred_boxes_cxcywh": boxes_from_logits(self.box_mlp(pooled)),
+            "pred_boxes_cxcywh": boxes_from_logits(self.box_mlp(pooled), centre),
         }
 
     def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Tensor]:

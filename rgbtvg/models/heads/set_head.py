@@ -29,9 +29,15 @@ class QueryPredictor(nn.Module):
         self.classify = nn.Linear(width, 2)
         self.box_mlp = MLP((width, width, width, 4))
 
-    def forward(self, states: Tensor) -> Answers:
-        """(S, B, Q, D) of S layers -> logits (S, B, Q, 2), class 0 is an object, and boxes (S, B, Q, 4) cxcywh."""
-        return full_precision(self.classify(states)), boxes_from_logits(self.box_mlp(states))
+    def forward(self, states: Tensor, centre: Tensor | None = None) -> Answers:
+        """(S, B, Q, D) of S layers -> logits (S, B, Q, 2), class 0 is an object, and boxes (S, B, Q, 4) cxcywh.
+
+        Args:
+            states: (S, B, Q, D).
+            centre: (B, 2), (x, y) in [0, 1]: reference point, see :func:`boxes_from_logits`.
+        """
+        centres = None if centre is None else centre[:, None]
+        return full_precision(self.classify(states)), boxes_from_logits(self.box_mlp(states), centres)
 
 
 @MODELS.register_module()
@@ -67,9 +73,9 @@ class SetHead(Head):
         self.criterion = SetCriterion(**(criterion or {}))
         self.supervise_layers = supervise_layers
 
-    def forward(self, decoder_states: Tensor) -> dict[str, Any]:
-        """States (S, B, Q, D) of S decoder layers -> ``decoder`` (logits, boxes)."""
-        return {"decoder": self.decoder_predictor(decoder_states)}
+    def forward(self, decoder_states: Tensor, centre: Tensor | None = None) -> dict[str, Any]:
+        """States (S, B, Q, D) of S decoder layers, measured from a `centre` -> ``decoder`` (logits, boxes)."""
+        return {"decoder": self.decoder_predictor(decoder_states, centre)}
 
     def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Any]:
         """``decoder``: the :class:`Match` of every supervised decoder layer."""
@@ -193,20 +199,23 @@ class TwoBranchHead(SetHead):
             self.token_layers = nn.ModuleList(nn.Linear(width, width) for _ in range(num_token_layers))
             self.token_predictor = self.decoder_predictor if share_predictor else QueryPredictor(width)
 
-    def forward(self, decoder_states: Tensor, token_queries: Tensor | None = None) -> dict[str, Any]:
+    def forward(
+        self, decoder_states: Tensor, centre: Tensor | None = None, token_queries: Tensor | None = None
+    ) -> dict[str, Any]:
         """Both branches.
 
         Args:
             decoder_states: (S, B, Q, D) of S decoder layers.
+            centre: see :class:`QueryPredictor`.
             token_queries: (B, Q, D), queries plus class token.
 
         Returns:
             ``decoder`` and, with a student, ``token``: (logits, boxes) of each one's layers; ``token_states``.
         """
-        outputs = super().forward(decoder_states)
+        outputs = super().forward(decoder_states, centre)
         if self.has_token_branch and token_queries is not None:
             outputs["token_states"] = self._token_states(token_queries)
-            outputs["token"] = self.token_predictor(outputs["token_states"])
+            outputs["token"] = self.token_predictor(outputs["token_states"], centre)
         return outputs
 
     def _token_states(self, x: Tensor) -> Tensor:

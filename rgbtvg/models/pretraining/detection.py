@@ -116,10 +116,12 @@ class DetectionPretraining(Pretraining):
         return losses
 
     def probe(self, inputs: GroundingInputs, data_samples: list[GroundingSample]) -> Mapping[str, Tensor]:
-        """At the cells of the last map that answer: right categories and colours, and boxes with IoU of 0.5."""
-        *_, last = maps = self.maps(inputs)
-        *_, (categories, colours, boxes) = self.answers(maps)
-        targets = cell_targets(data_samples, (last.shape[-2], last.shape[-1]))
+        """At the cells of the finest map that answer: right categories and colours, and boxes with IoU of 0.5."""
+        maps = self.maps(inputs)
+        finest, (categories, colours, boxes) = max(
+            zip(maps, self.answers(maps), strict=True), key=lambda pair: pair[0].shape[-1]
+        )
+        targets = cell_targets(data_samples, (finest.shape[-2], finest.shape[-1]))
         at = targets.sample, targets.cell
         overlap = aligned_iou(cxcywh_to_xyxy(boxes[at]), cxcywh_to_xyxy(targets.boxes))
         right = {

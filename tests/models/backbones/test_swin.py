@@ -90,9 +90,15 @@ def test_gates_start_at_one_half():
     torch.testing.assert_close(QueryModulation(16, text_width=8)(x, sentence(2)), x / 4)
 
 
+def test_tokens_are_those_of_the_two_coarsest_levels():
+    encoder = tiny()
+    features = encoder(torch.randn(1, 3, 64, 64), torch.zeros(1, 64, 64, dtype=torch.bool))
+    assert features.tokens.shape[1] == encoder.num_tokens(64) == 8 * 8 + 4 * 4  # two stages: strides of 8 and 16
+
+
 def test_sizes_that_do_not_divide_are_refused():
-    with pytest.raises(ConfigError, match="multiple of 64"):
-        tiny().num_tokens(224)
+    with pytest.raises(ConfigError, match="multiple of 16"):
+        tiny().num_tokens(200)
 
 
 def test_only_cells_that_the_roll_brought_together_are_parted():

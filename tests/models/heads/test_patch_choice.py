@@ -66,7 +66,7 @@ def test_its_loss_falls_with_the_right_patch():
 
 
 CHOICE = dict(patch_choice=dict(type="PatchChoice"), auxiliary_heads=[dict(type="PatchChoiceHead")])
-METHODS = ["transvg", "qrnet", "mmca", "clip_vg", "hivg", "rgbt_vgnet", "fsvg"]
+METHODS = ["transvg", "qrnet", "mmca", "clip_vg", "hivg", "rgbt_vgnet", "fsvg", "dynamic_mdetr", "simvg", "alvg"]
 
 
 @pytest.mark.parametrize("method, modality", [*((method, "rgbt") for method in METHODS), ("rgbt_vgnet", "rgb")])
@@ -75,8 +75,9 @@ def test_a_method_with_it_learns_through_it(method, modality):
     data = model.data_preprocessor(collated_batch(modality), training=True)
     outputs = model.encode(data["inputs"])
     losses = model.losses(outputs, data["data_samples"])
-    assert set(losses) == {"loss_bbox", "loss_giou", "loss_choice"}
-    gradients = torch.autograd.grad(losses["loss_bbox"], list(model.patch_choice.parameters()), retain_graph=True)
+    assert losses["loss_choice"] > 0
+    boxes = sum(loss for name, loss in losses.items() if "bbox" in name)
+    gradients = torch.autograd.grad(boxes, list(model.patch_choice.parameters()), retain_graph=True)
     assert all(gradient.abs().max() > 0 for gradient in gradients)
     chosen = model.relevance(outputs)["chosen patches"]
     assert chosen.shape[1:] == outputs["patch_grids"][0]
