@@ -6,9 +6,15 @@ from typing import Any
 import pytest
 
 
-def mostly_slow(cases: Iterable[Any], quick: Container[Any]) -> list[Any]:
+def mostly_slow(cases: Iterable[Any], quick: Container[Any], exhaustive: Container[Any] = ()) -> list[Any]:
     """Parameters for `pytest.mark.parametrize`: every case that is not in `quick` is marked slow."""
     return [
-        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=() if case in quick else pytest.mark.slow)
+        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=marks_of(case, quick, exhaustive))
         for case in cases
     ]
+
+
+def marks_of(case: Any, quick: Container[Any], exhaustive: Container[Any]) -> list[pytest.MarkDecorator]:
+    if case in quick:
+        return []
+    return [pytest.mark.slow, *([pytest.mark.exhaustive] if case in exhaustive else [])]

@@ -12,7 +12,7 @@ from tests.models.test_methods import METHODS, MODALITIES, build
 from tests.quick import mostly_slow
 
 QUICK = [("clip_vg", "rgb")]
-CASES = mostly_slow(product(METHODS, MODALITIES), QUICK)
+CASES = mostly_slow(product(METHODS, MODALITIES), QUICK, exhaustive=[*product(METHODS, ("rgb", "ir"))])
 
 
 def counting_backend(graphs: list):

@@ -318,7 +318,8 @@ def test_our_own_configs_are_read_from_a_checkpoint(path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("path", "modality"), zip(CONFIGS, cycle(MODALITIES)), ids=lambda value: Path(value).stem)
 def test_every_config_is_read_from_a_checkpoint(path, modality):
-    check_own(path, {"modality": modality})
+    # Pre-training has no option of this name.
+    check_own(path, {} if path.parent.name == "pretraining" else {"modality": modality})
 
 
 def check_own(path, options):
