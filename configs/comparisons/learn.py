@@ -16,7 +16,11 @@ floors = {  # Acc@0.5
     "FSVG": 0.24,
     "TransVG": 0.29,
     "AttBalance": 0.41,
+    "MMCA": 0.26,
+    "Dynamic-MDETR": 0.29,
     "OneRef": 0.39,
     "SimVG": 0.42,
+    "ALVG": 0.48,
+    "FAOA": 0.39,
 }
 options = {"max_epochs": 2}
