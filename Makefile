@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo    generate data, train, test and draw the quickstart model (about 425 processor seconds)"
-	@echo "make learn   train every method in small; compares with recorded floors"
+	@echo "make learn   train every method in small for two epochs; fails below the floors of learn.py"
 	@echo "make test    the test suite"
 	@echo "make slow    the slow tests, but for the exhaustive ones"
 	@echo "make parity  every reference case, full-size models too"

@@ -7,7 +7,7 @@ import pytest
 
 
 def mostly_slow(cases: Iterable[Any], quick: Container[Any], exhaustive: Container[Any] = ()) -> list[Any]:
-    """Parameters for `pytest.mark.parametrize`: every case that is not in `quick` is marked slow."""
+    """Parameters for `pytest.mark.parametrize`; all but `quick` are slow, and `exhaustive` are exhaustive too."""
     return [
         pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=marks_of(case, quick, exhaustive))
         for case in cases

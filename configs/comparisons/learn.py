@@ -1,8 +1,8 @@
-"""The rgbt rows of methods.py with a third of its budget, against floors: `make learn`, before a release.
+"""The rgbt rows of methods.py with two epochs each, against floors: `make learn`, before a release.
 
-But for methods in stages, which `max_epochs` scales, the two epochs are the first ones of the recorded runs. A floor
-is ten points below their validation score then, twice the half-width of its interval. RGBT-VGNet's is the test score of
-such a run less the half-width.
+For methods without stages these are the first two epochs of the recorded run, and a floor is its validation Acc@0.5
+after two epochs less ten points, twice the half-width of the interval. RGBT-VGNet's is the test score of such a run
+less the half-width. Rows without a floor cannot fail.
 """
 
 _base_ = ["methods.py"]

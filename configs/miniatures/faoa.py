@@ -12,6 +12,7 @@ random_crop = dict(_delete_=True, type="HorizontalFlip")
 random_resize = dict(_delete_=True, type="ResizeLongSide", size="$image_size")
 max_epochs = 6
 lr = 3e-3
+weight_decay = 1e-4
 param_scheduler = "$miniature_schedule"
 # The published ones times 256 / 64: as large in cells as they are at 256 pixels.
 anchors = [
@@ -29,4 +30,4 @@ model = dict(
     dropout=0.0,
     sentence="mean",
 )
-optim_wrapper = dict(optimizer=dict(type="AdamW", weight_decay=1e-4), clip_grad=dict(max_norm=10.0))
+optim_wrapper = dict(optimizer=dict(type="AdamW"), clip_grad=dict(max_norm=10.0))

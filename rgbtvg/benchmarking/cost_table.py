@@ -12,7 +12,7 @@ class Entry(NamedTuple):
 
     Args:
         config: path below `configs/`, without the suffix.
-        options: ``key=value``; with them the model is that of the authors' code when it was measured.
+        options: ``key=value`` overrides that reproduce the setting in which the authors' code was measured.
         reference: time of the authors' code, in C1.
     """
 

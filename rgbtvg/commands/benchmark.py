@@ -21,7 +21,7 @@ from rgbtvg.cli import add_cfg_options, add_config
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_config(parser)
-    parser.add_argument("--all", action="store_true", help="a table of every method at its own image size")
+    parser.add_argument("--all", action="store_true", help="a table of every method, beside its authors' code")
     parser.add_argument("--plan", action="store_true", help="memory of training a VLMGrounder, without its weights")
     add_cfg_options(parser)
     parser.add_argument("--batch-size", type=int, default=1, help="batch size of inference (default 1)")

@@ -122,7 +122,7 @@ class SwinStage(nn.Module):
 
 
 class SwinTransformer(nn.Module):
-    """Stages of maps at strides 4, 8, 16 and 32. The padding mask is not used.
+    """Stages with maps at strides 4, 8, 16 and so on. The padding mask is not used.
 
     Args:
         width: channels of the first stage; they double from stage to stage.
@@ -202,8 +202,8 @@ class SwinPyramid(BaseModule):
     Language enters through the slots of the Swin's stages and of the pyramid's steps.
 
     Args:
-        arch: ``'tiny'``, ``'small'``, ``'base'``, or a dict of `width`, `depths`, `heads` and `window`; a stage less
-            halves both strides.
+        arch: ``'tiny'``, ``'small'``, ``'base'``, or a dict of `width`, `depths`, `heads` and `window`; with
+            three stages the strides are 16 and 32.
         width: channels of the pyramid.
         drop_path: stochastic depth.
         pretrained: a Mask R-CNN checkpoint of the Swin detection repository, read when training starts.

@@ -99,7 +99,7 @@ def save(
         width: channels.
         pixels: of an image after the processor.
         seed: of the weights.
-        spread: standard deviation of the weights; Qwen's own is that of its large widths.
+        spread: standard deviation of the initial weights. Qwen's default of 0.02 is meant for larger widths.
     """
     import torch
 

@@ -46,7 +46,7 @@ class ALVG(SimVG):
         return outputs
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Attention of the queries in the last layer, their mean, and the enhancement's scores."""
+        """As in :class:`SimVG`, and the scores of the enhancement."""
         maps = {"attention": outputs["attention"][-1].mean(1)}
         if outputs["score"] is not None:
             maps["score"] = outputs["score"].clamp(min=0)

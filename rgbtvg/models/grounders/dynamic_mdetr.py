@@ -66,7 +66,7 @@ class DynamicMDETR(TwoEncoderGrounder):
         self.patch_choice: PatchChoice | None = None
         text_width = getattr(self.text_encoder, "embed_dim", self.text_encoder.width)
         if patch_choice is not None:
-            self.patch_choice = MODELS.build(dict(width=width, text_width=text_width, **patch_choice))
+            self.patch_choice = MODELS.build(dict(width=width, text_width=text_width) | patch_choice)
         self.image_proj = nn.Linear(self.image_encoder.width, width) if project else nn.Identity()
         self.text_proj = nn.Linear(self.text_encoder.width, width) if project else nn.Identity()
 
@@ -96,7 +96,7 @@ class DynamicMDETR(TwoEncoderGrounder):
         return self.head(token + chosen.token, chosen.centre)
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Sampled points of each stage, counted per cell."""
+        """Sampled points of each stage, counted per cell, and the distribution over the patches of `patch_choice`."""
         grid = next(iter(outputs["streams"].values())).grid
         return {
             f"points of stage {number}": points_per_cell(stage.points, grid)

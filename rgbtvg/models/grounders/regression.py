@@ -83,9 +83,9 @@ class RegressionGrounder(TwoEncoderGrounder):
             streams: outputs of the image encoder.
             sentence: (B, D), the fused token that stands for the sentence; the regression token by default.
         """
+        assert joint.regression is not None  # these methods build a fusion that has one
         if self.patch_choice is None:
             return {"pred_boxes_cxcywh": self.head(joint.regression)}
-        assert joint.regression is not None  # these methods build a fusion that has one
         sentence = joint.regression if sentence is None else sentence
         chosen = choose_patches(self.patch_choice, image, words, joint, streams, sentence)
         boxes = self.head(joint.regression + chosen.token, chosen.centre)

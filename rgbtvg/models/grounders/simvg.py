@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from rgbtvg.errors import ConfigError
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.models.heads.patch_choice import PatchChoice, chosen_map
 from rgbtvg.models.layers import SinePositions, TransformerDecoder
@@ -31,7 +32,7 @@ class SimVG(BaseGrounder):
         neck: config of a modality neck that keeps the grid.
         adapter: config of :class:`LoRA` for the tower, whose Linears are called ``attention.q_proj.vision`` and so on.
         patch_choice: as in :class:`RegressionGrounder`, on the fused patches and words; what the chosen patches hold is
-            added to the queries, and their mean place is the reference point of every box.
+            added to the queries, and their mean place is the reference point of every box. For one object per sentence.
         kwargs: see :class:`BaseGrounder`.
     """
 
@@ -60,7 +61,9 @@ class SimVG(BaseGrounder):
         self.class_proj = nn.Linear(self.backbone.width, width) if self.head.has_token_branch else None
         self.patch_choice: PatchChoice | None = None
         if patch_choice is not None:
-            self.patch_choice = MODELS.build(dict(width=width, text_width=width, **patch_choice))
+            if self.head.frame != "input" or not self.head.single:
+                raise ConfigError("patch_choice needs a head with frame='input' and single=True")
+            self.patch_choice = MODELS.build(dict(width=width, text_width=width) | patch_choice)
         self.image_positions = SinePositions(width)
         self.decoder = TransformerDecoder(**{"width": width, **self.decoder_defaults, **decoder})
 
@@ -76,7 +79,7 @@ class SimVG(BaseGrounder):
         return outputs
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Attention of the queries in the last layer, their mean."""
+        """Mean attention of the queries in the last layer, and the distribution over the patches of `patch_choice`."""
         given = (outputs[name] for name in ("queries", "patches", "positions", "patch_padding"))
         weights = self.decoder(*given, need_weights=True).weights[-1]  # (B, Q, N)
         return {"attention": weights.mean(1).unflatten(1, outputs["image"].grid)} | chosen_map(outputs)

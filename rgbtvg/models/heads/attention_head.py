@@ -94,7 +94,7 @@ class AttentionSupervisedHead(SetHead):
     def forward(
         self, decoder_states: Tensor, centre: Tensor | None = None, feature_map: Tensor | None = None
     ) -> dict[str, Any]:
-        """States (S, B, Q, D), measured from a `centre`, and, for the mask, a feature map (B, D, h, w)."""
+        """As in :class:`SetHead`; the mask is made from `feature_map` (B, D, h, w)."""
         outputs = super().forward(decoder_states, centre)
         if self.mask_head is not None:
             outputs["mask_logits"] = self.mask_head(feature_map)

@@ -23,7 +23,7 @@ class DynamicStage:
     Args:
         query: (B, D), from which the offsets were predicted.
         offsets: (B, 2 K), from the reference point to the points, x and y in turn.
-        points: (B, K, 2), (x, y) in [0, 1] of the padded input, where they do not lie outside.
+        points: (B, K, 2), sampling points (x, y), normalised to the padded input; may lie outside [0, 1].
         sampled, sampled_positions: features and position embeddings at the points, (B, S*K, D).
         memory: (B, S*K, D), the sampled features after they have looked at each other.
         words: (B, L, D), the words after they have looked at the memory.

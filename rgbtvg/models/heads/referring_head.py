@@ -40,7 +40,7 @@ class ReferringHead(Head):
             reference divides its value by the batch size.
         scale: factor of the cosines in the softmax over the patches and in the region losses. At 1, as published, the
             shares of two patches differ by a factor of e^2 at most, and a small model pools the whole image.
-        sentence: which words stand for the sentence, the ``'first'`` token, as published, or the ``'mean'`` of all.
+        sentence: embedding of the sentence: the ``'first'`` token, as published, or the ``'mean'`` of all tokens.
         centred: measure the box from the mean place of the pooled patches, see :func:`boxes_from_logits`.
     """
 

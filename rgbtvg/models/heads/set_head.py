@@ -74,7 +74,7 @@ class SetHead(Head):
         self.supervise_layers = supervise_layers
 
     def forward(self, decoder_states: Tensor, centre: Tensor | None = None) -> dict[str, Any]:
-        """States (S, B, Q, D) of S decoder layers, measured from a `centre` -> ``decoder`` (logits, boxes)."""
+        """States (S, B, Q, D) of S layers -> ``decoder`` (logits, boxes), offsets from `centre` (B, 2) where given."""
         return {"decoder": self.decoder_predictor(decoder_states, centre)}
 
     def targets(self, outputs: dict[str, Any], data_samples: list[GroundingSample]) -> dict[str, Any]:
