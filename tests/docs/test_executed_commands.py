@@ -87,7 +87,7 @@ def shortened(tool: str, words: list[str]) -> list[str]:
 def test_command_does_its_work_or_names_what_it_lacks(command, project, capfd, monkeypatch):
     monkeypatch.chdir(project)
     words = [word for word in shlex.split(command) if not re.fullmatch(r"[A-Z_]+=\S*", word)]
-    tool = words[1].removeprefix("tools/")
+    tool = f"{words[1]}.py" if words[0] == "rgbtvg" else words[1].removeprefix("tools/")
     status = run_tool(tool, *shortened(tool, words[2:]))
     output = capfd.readouterr()
     assert "Traceback" not in output.err
