@@ -213,7 +213,7 @@ def test_tokens_of_valid_pixels_have_the_order_of_the_encoder(name, folders):
 
 @pytest.mark.parametrize("name", EACH)
 def test_thermal_images_are_read_as_those_of_a_prompt(name, folders):
-    writer = build(folders[name]).general
+    writer = build(folders[name], name).general
     pictures = [(Image.new("RGB", (60 + 20 * row, 48), (50 * row, 90, 120)),) for row in range(3)]
     alone, prompted = writer.image_inputs(pictures), writer.inputs(pictures, [""] * 3)
     assert {"pixel_values"} <= alone.keys() <= prompted.keys()
