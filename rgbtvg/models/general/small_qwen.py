@@ -103,8 +103,9 @@ def save(
     """
     import torch
 
-    torch.manual_seed(seed)
-    model, processor = build(kind, words, width, pixels, spread)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model, processor = build(kind, words, width, pixels, spread)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import single_targets
-from rgbtvg.models.layers.detr_layers import cell_centres, sine_grid
+from rgbtvg.models.layers.detr_layers import mean_place, sine_grid
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample
 from rgbtvg.structures.boxes import cxcywh_to_xyxy
@@ -88,9 +88,8 @@ class PatchChoice(nn.Module):
         places = torch.cat([sine_grid(grid, after.shape[-1], after.device) for grid in grids])
         values = self.patch_value(after) + places.to(after.dtype)
         weights = logits.softmax(-1)
-        centres = torch.cat([cell_centres(grid, weights.device) for grid in grids])
-        centre = weights @ centres.to(weights.dtype)
-        return ChosenPatches((early, logits), torch.einsum("bn,bnd->bd", weights, values), centre, grids)
+        token = torch.einsum("bn,bnd->bd", weights, values)
+        return ChosenPatches((early, logits), token, mean_place(weights, grids), grids)
 
 
 def chosen_map(outputs: dict[str, Any]) -> dict[str, Tensor]:
