@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rgbtvg.benchmarking.sweep_table import SweepRun, SweepTable, label
+from rgbtvg.errors import DataError
 
 if TYPE_CHECKING:
     from rgbtvg.evaluation.comparison import Rows
@@ -111,6 +112,11 @@ def true_rows(run: SweepRun, ious: Mapping[str, Sequence[float]]) -> Iterator[di
     for split, of_split in ious.items():
         dataset = DATASETS.build(dict(config.test_dataloader.dataset, split=split, pipeline=[]))
         records = sorted((dataset.get_data_info(index) for index in range(len(dataset))), key=lambda r: r["sample_id"])
+        if len(records) != len(of_split):
+            raise DataError(
+                f"{run.committed} has {len(of_split)} overlaps for the split {split}, and the data set has "
+                f"{len(records)} rows: make the set that was recorded, or remove the file to run {run.name} again"
+            )
         for record, iou in zip(records, of_split, strict=True):
             yield {**record, "gt_boxes_xyxy": record["boxes"], "iou": iou}
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from rgbtvg.benchmarking.sweep import SweepError, check_floors, run_all
-from rgbtvg.benchmarking.sweep_report import markdown, sweep_lines
+from rgbtvg.benchmarking.sweep_report import markdown, sweep_lines, true_rows
 from rgbtvg.benchmarking.sweep_table import SweepTable
-from rgbtvg.errors import ConfigError
+from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.evaluation import load_predictions
 from tests.engine.synthetic import make_small, options_of
 from tests.engine.tiny import tiny_config
@@ -221,3 +221,10 @@ def test_gpus_are_given_to_runs(monkeypatch, tmp_path):
     failed = run_all(SweepTable(rows).runs(tmp_path, {}), 2, print, ["3", "5"])
     assert len(failed) == 4
     assert set(seen) == {"3", "5"}
+
+
+def test_records_of_another_set_are_a_sentence(monkeypatch):
+    run = next(iter(SweepTable.read(ROOT / "configs/comparisons/methods.py").runs(Path("out"), {})))
+    monkeypatch.setattr("mmengine.registry.Registry.build", lambda *_: [])
+    with pytest.raises(DataError, match="has 2 overlaps for the split test, and the data set has 0 rows"):
+        list(true_rows(run, {"test": [0.1, 0.9]}))
