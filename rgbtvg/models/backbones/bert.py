@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rgbtvg.checkpoints.initial import fill_module, read_initial_weights, weights_in
 from rgbtvg.errors import CheckpointError, ConfigError
+from rgbtvg.models.backbones.text_cache import TextCache
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import TextFeatures
 
@@ -49,9 +50,11 @@ class BertEncoder(BaseModule):
         average_last: the tokens are the mean over the outputs of this many last layers.
         frozen: keep every weight fixed, and dropout off. References with a frozen BERT leave its dropout on in
             training.
+        cached_sentences: how many sentences a frozen encoder keeps the outputs of, in training and inference; the least
+            recently used ones go first. One takes L * D * 4 bytes in float32, on the device of the model. 0 keeps none.
 
     Raises:
-        ConfigError: `arch` sets another value.
+        ConfigError: `arch` sets another value, or `cached_sentences` is given to an encoder that learns.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class BertEncoder(BaseModule):
         pretrained: str | None = None,
         average_last: int = 1,
         frozen: bool = False,
+        cached_sentences: int = 0,
     ) -> None:
         from transformers import BertConfig, BertModel  # costs every start a second where no BERT is used
 
@@ -79,6 +83,10 @@ class BertEncoder(BaseModule):
         self.frozen = frozen
         if frozen:
             self.requires_grad_(False)
+        elif cached_sentences:
+            raise ConfigError("cached_sentences of BertEncoder needs frozen=True: outputs change while weights learn")
+        self.cache = TextCache(cached_sentences)
+        self.register_load_state_dict_pre_hook(lambda encoder, *_: encoder.cache.clear())
 
     def train(self, mode: bool = True) -> BertEncoder:
         """Switch dropout on or off; it stays off in a frozen encoder."""
@@ -97,11 +105,18 @@ class BertEncoder(BaseModule):
                 f"BERT weights not found: {self.pretrained} must be a directory with config.json and model.safetensors "
                 "or pytorch_model.bin (bert-base-uncased); put it there, or set the text encoder's pretrained=None."
             )
+        self.cache.clear()
         path = weights_in(Path(self.pretrained))
         fill_module(self.bert, read_initial_weights(path, "BERT"), path, "BERT", RENAMES)
 
     def forward(self, token_ids: Tensor, padding_mask: Tensor) -> TextFeatures:
         """(B, L) int64 and (B, L) bool, True where padded -> tokens (B, L, D)."""
+        if self.cache.size and not torch.compiler.is_compiling():
+            return self.cache(self.encode, token_ids, padding_mask)
+        return self.encode(token_ids, padding_mask)
+
+    def encode(self, token_ids: Tensor, padding_mask: Tensor) -> TextFeatures:
+        """:meth:`forward` without the cache."""
         if self.bert.config.num_hidden_layers == 0:
             return TextFeatures(self.bert.embeddings.word_embeddings(token_ids), padding_mask)
         # BertModel collects hidden states in a way that torch.compile cannot trace; SDPA takes the boolean key mask.

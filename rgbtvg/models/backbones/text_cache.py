@@ -11,13 +11,14 @@ from torch import Tensor
 
 from rgbtvg.structures import TextFeatures
 
-Row = tuple[Tensor, tuple[Tensor, ...], Tensor]
+Row = tuple[Tensor, tuple[Tensor, ...], Tensor | None]
 
 
 class TextCache:
-    """LRU cache of the text features of the last sentences, for inference.
+    """LRU cache of the text features of the last sentences, for inference and for encoders that do not learn.
 
-    The owner calls :meth:`clear` when weights change.
+    The owner calls :meth:`clear` when weights change. Looking up sentences reads their token ids on the host, so a GPU
+    waits once per call.
 
     Args:
         size: sentences to keep; 0 keeps none.
@@ -45,15 +46,16 @@ class TextCache:
         if fresh:
             index = torch.tensor(list(fresh.values()), device=token_ids.device)
             features = encoder(token_ids[index], padding_mask[index])
-            assert features.pooled is not None  # only encoders with a sentence vector are cached
             for place, key in enumerate(fresh):
                 levels = tuple(level[place] for level in features.levels)
-                known[key] = (features.tokens[place], levels, features.pooled[place])
+                pooled = None if features.pooled is None else features.pooled[place]
+                known[key] = (features.tokens[place], levels, pooled)
         for key, row in known.items():
             self.rows[key] = row
             self.rows.move_to_end(key)
         while len(self.rows) > self.size:
             self.rows.popitem(last=False)
-        tokens, levels, pooled = zip(*(known[key] for key in keys), strict=True)
-        stacked = tuple(torch.stack(level) for level in zip(*levels, strict=True))
-        return TextFeatures(torch.stack(tokens), padding_mask, stacked, torch.stack(pooled))
+        all_tokens, all_levels, all_pooled = zip(*(known[key] for key in keys), strict=True)
+        stacked = tuple(torch.stack(level) for level in zip(*all_levels, strict=True))
+        vectors = None if all_pooled[0] is None else torch.stack(all_pooled)
+        return TextFeatures(torch.stack(all_tokens), padding_mask, stacked, vectors)

@@ -1,7 +1,10 @@
 """A sentence that comes again is not encoded again."""
 
+import pytest
 import torch
 
+from rgbtvg.errors import ConfigError
+from rgbtvg.models.backbones.bert import BertEncoder
 from rgbtvg.models.backbones.text_cache import TextCache
 from rgbtvg.structures import TextFeatures
 
@@ -40,3 +43,33 @@ def test_the_oldest_sentences_leave():
         cache(encoder, token_ids, token_ids == 0)
     assert encoder.seen == 3
     assert len(cache.rows) == 1
+
+
+def small_bert(**options):
+    torch.manual_seed(0)
+    arch = dict(vocab_size=20, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16)
+    return BertEncoder(arch=arch, **options)
+
+
+def test_a_frozen_bert_encodes_each_sentence_once_in_training():
+    encoder = small_bert(frozen=True, cached_sentences=8).train()
+    calls = []
+    encoder.bert.encoder.layer[0].register_forward_hook(lambda _, inputs, output: calls.append(len(inputs[0])))
+    ids = torch.tensor([[1, 2, 0], [3, 4, 5], [1, 2, 0]])
+    plain = encoder.encode(ids, ids == 0)
+    for _ in range(2):
+        features = encoder(ids, ids == 0)
+        assert torch.allclose(features.tokens, plain.tokens, atol=1e-6)
+        assert features.pooled is None and not features.tokens.requires_grad
+    assert calls == [3, 2]
+
+    other = small_bert(frozen=True).eval()
+    with torch.no_grad():
+        next(other.bert.parameters()).add_(1.0)
+    encoder.load_state_dict(other.state_dict())
+    assert torch.allclose(encoder(ids, ids == 0).tokens, other(ids, ids == 0).tokens, atol=1e-6)
+
+
+def test_an_encoder_that_learns_has_no_cache():
+    with pytest.raises(ConfigError, match="frozen=True"):
+        small_bert(cached_sentences=8)
