@@ -14,6 +14,7 @@ from rgbtvg.datasets.synthetic import (
     make_synthetic,
     oracle_accuracy,
     read_extras,
+    write_reworded,
 )
 
 
@@ -53,6 +54,8 @@ def main() -> None:
     manifest = make_synthetic(args.out, SyntheticSpec(seed=args.seed, grec=not args.no_grec, **given(args)), **common)
     for split, rows in manifest["rows"].items():
         print(f"{split}: {rows} expressions about {manifest['images'][split]} image pairs")
+    write_reworded(args.out)
+    print("reworded: the test expressions in other words than those of train")
     expressions = [expression for record in read_extras(args.out) for expression in record["expressions"]]
     oracle = oracle_accuracy(expression["choices"] for expression in expressions)
     print("best possible accuracy: " + ", ".join(f"{name} {accuracy:.3f}" for name, accuracy in oracle.items()))

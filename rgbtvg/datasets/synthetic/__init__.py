@@ -2,7 +2,7 @@
 
 Colour is visible to RGB only, heat to thermal only, darkness and weather spoil RGB: a model that uses both images
 must beat one that uses either. `scenes` says what is there, `rendering` how the two cameras see it, `phrases` which
-expressions single out what, `wording` puts them into words, `writer` writes the files.
+expressions single out what, `wording` puts them into words and `rewording` into others, `writer` writes the files.
 """
 
 from rgbtvg.datasets.synthetic.annotation import annotate, annotate_grec
@@ -10,7 +10,7 @@ from rgbtvg.datasets.synthetic.phrases import oracle_accuracy
 from rgbtvg.datasets.synthetic.pretraining import PretrainingSpec, make_pretraining
 from rgbtvg.datasets.synthetic.tokenizer import save_tokenizer
 from rgbtvg.datasets.synthetic.wording import vocabulary
-from rgbtvg.datasets.synthetic.writer import SyntheticSpec, make_synthetic, read_extras
+from rgbtvg.datasets.synthetic.writer import SyntheticSpec, make_synthetic, read_extras, write_reworded
 
 __all__ = [
     "PretrainingSpec",
@@ -23,4 +23,5 @@ __all__ = [
     "read_extras",
     "save_tokenizer",
     "vocabulary",
+    "write_reworded",
 ]

@@ -64,7 +64,7 @@ COUNT_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 def say(phrase: Phrase, rng: np.random.Generator) -> str:
     """One of many expressions, of 4 to 14 words, that mean ``phrase``."""
     while True:
-        words = f"{_pick(rng, OPENINGS)} {noun_phrase(phrase, rng)} {_ending(phrase, rng)}".split()
+        words = f"{pick(rng, OPENINGS)} {noun_phrase(phrase, rng)} {_ending(phrase, rng)}".split()
         if MIN_WORDS <= len(words) <= MAX_WORDS:
             return " ".join(words)
 
@@ -73,18 +73,19 @@ def say_group(phrase: Phrase, count: int, rng: np.random.Generator) -> str:
     """'all the red cars', 'the two warm persons': up to 14 words that mean all ``count`` objects that fit."""
     openings = GROUP_OPENINGS + ((f"the {COUNT_WORDS[count]}",) * 2 if count in COUNT_WORDS else ())
     while True:
-        words = f"{_pick(rng, openings)} {noun_phrase(phrase, rng, plural=True)} {_ending(phrase, rng)}".split()
+        words = f"{pick(rng, openings)} {noun_phrase(phrase, rng, plural=True)} {_ending(phrase, rng)}".split()
         if len(words) <= MAX_WORDS:
             return " ".join(words)
 
 
-def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
+def pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
+    """One of some texts."""
     return options[int(rng.integers(len(options)))]
 
 
 def _ending(phrase: Phrase, rng: np.random.Generator) -> str:
     """A closing that adds nothing; none where a place or relation closes the expression already."""
-    return "" if phrase.place or phrase.relation else _pick(rng, ENDINGS)
+    return "" if phrase.place or phrase.relation else pick(rng, ENDINGS)
 
 
 def noun_phrase(phrase: Phrase, rng: np.random.Generator, *, plural: bool = False) -> str:
@@ -92,25 +93,25 @@ def noun_phrase(phrase: Phrase, rng: np.random.Generator, *, plural: bool = Fals
     before: list[str] = []
     after: list[str] = []
     if phrase.rank:
-        before.append(_pick(rng, RANK_WORDS[phrase.rank]))
+        before.append(pick(rng, RANK_WORDS[phrase.rank]))
     if phrase.heat:
         if rng.random() < 0.65:
-            before.append(_pick(rng, HEAT_BEFORE[phrase.heat]))
+            before.append(pick(rng, HEAT_BEFORE[phrase.heat]))
         else:
             tails = HEAT_OF_BODY if CATEGORIES[phrase.category].living else HEAT_OF_VEHICLE
-            after.append(_pick(rng, tails[phrase.heat]))
+            after.append(pick(rng, tails[phrase.heat]))
     if phrase.colour:
         if phrase.category in ("person", "cyclist"):
-            after.insert(0, _pick(rng, COLOUR_OF_CLOTHES).format(phrase.colour))
+            after.insert(0, pick(rng, COLOUR_OF_CLOTHES).format(phrase.colour))
         elif rng.random() < 0.75:
             before.append(phrase.colour)
         else:
             said = COLOUR_OF_BODY if CATEGORIES[phrase.category].living else COLOUR_OF_PAINT
-            after.insert(0, _pick(rng, said).format(phrase.colour))
+            after.insert(0, pick(rng, said).format(phrase.colour))
     if phrase.place:
-        after.append(_pick(rng, PLACE_WORDS[phrase.place]))
+        after.append(pick(rng, PLACE_WORDS[phrase.place]))
     if phrase.relation and phrase.anchor:
-        after.append(f"{_pick(rng, RELATION_WORDS[phrase.relation])} the {noun_phrase(phrase.anchor, rng)}")
+        after.append(f"{pick(rng, RELATION_WORDS[phrase.relation])} the {noun_phrase(phrase.anchor, rng)}")
     nouns = NOUNS[phrase.category]
     noun = nouns[int(rng.integers(len(nouns)))][plural]
     return " ".join([*before, noun, *after])

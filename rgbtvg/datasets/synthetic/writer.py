@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.progress import track
 
 from rgbtvg.datasets.conditions import CONDITIONS, SPLIT_FOLDERS
+from rgbtvg.datasets.records import read_raw_rows
 from rgbtvg.datasets.synthetic.annotation import (
     SPLITS,
     annotate,
@@ -22,13 +24,17 @@ from rgbtvg.datasets.synthetic.annotation import (
     grec_row,
     rendering_rng,
 )
+from rgbtvg.datasets.synthetic.phrases import Phrase
 from rgbtvg.datasets.synthetic.rendering import render_rgb, render_thermal
+from rgbtvg.datasets.synthetic.rewording import reword
 from rgbtvg.datasets.synthetic.tokenizer import save_tokenizer
 from rgbtvg.errors import DataError
 
 DATASET = "rgbtvg_synthetic"
 GENERATOR_VERSION = 2  # raise it whenever the same arguments give other images, expressions or files
 MANIFEST = "manifest.json"
+REWORDED = "reworded"
+"""Split of the test rows in other words: :func:`write_reworded`."""
 IMAGE_FOLDER = Path("rgbtvg", "rgbtvg-images", "all")
 ENTRIES = {"rgbtvg", "splits", "tokenizer", "extras.jsonl", MANIFEST}
 
@@ -133,6 +139,44 @@ def build_set(
         shutil.rmtree(out)
     unfinished.rename(out)
     return manifest
+
+
+def write_reworded(out: str | Path) -> Path:
+    """Write the split ``reworded`` of a finished set, unless it is there; returns its file.
+
+    Its rows are those of the test split in their order, each with another sentence of the same meaning (`reword`). A
+    sentence depends on the seed of the set and the place of its row. The manifest says nothing about the split, so that
+    older sets can be given it.
+
+    Raises:
+        DataError: ``out`` holds no finished set, or ``extras.jsonl`` describes other test rows.
+    """
+    out = Path(out)
+    folder = out / "splits" / DATASET
+    path = folder / f"{DATASET}_{REWORDED}.pth"
+    if path.is_file():
+        return path
+    manifest = _read_manifest(out)
+    if manifest is None:
+        raise DataError(f"{out} holds no finished synthetic set: tools/data/make_synthetic.py --out {out} makes one")
+    rows = read_raw_rows(folder / f"{DATASET}_test.pth")
+    said = [
+        (record["file_name"], sentence)
+        for record in read_extras(out)
+        if record["split"] == "test"
+        for sentence in record["expressions"]
+    ]
+    if [(row[0], row[3]) for row in rows] != [(name, sentence["expression"]) for name, sentence in said]:
+        raise DataError(f"{out / 'extras.jsonl'} does not describe the rows of {folder / f'{DATASET}_test.pth'}")
+    seed = manifest["arguments"]["seed"]
+    reworded = [
+        (*row[:3], reword(Phrase.from_dict(sentence["phrase"]), np.random.default_rng([seed, index])), *row[4:])
+        for index, (row, (_, sentence)) in enumerate(zip(rows, said, strict=True))
+    ]
+    unfinished = path.with_suffix(".partial")
+    _save_rows(unfinished, reworded)
+    unfinished.replace(path)
+    return path
 
 
 def read_extras(root: str | Path) -> list[dict]:
