@@ -24,11 +24,13 @@ PREFIXES = {
     "darknet": {"image_encoder.": ""},
     "beit3": {"image_encoder.": ""},
     "bert": {"text_encoder.bert.": ""},
+    "sentence": {"text_encoder.bert.": ""},
     "qwen": {"general.model.": ""},
 }
 """Miniature -> prefixes of what is kept of its pre-training model, and what they become in the file."""
-FOLDERS = ("bert", "qwen")
+FOLDERS = ("bert", "sentence", "qwen")
 """Miniatures that are a folder of Hugging Face's layout."""
+TOKENIZER = FOLDER / "tokenizer"
 QWEN_START = Path("work_dirs/miniatures/qwen_start")
 """The random Qwen3-VL whose pre-training makes the miniature."""
 
@@ -73,8 +75,10 @@ def write_weights(name: str, model: Any, folder: Path) -> tuple[Path, dict[str, 
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = encoder_weights(name, model.state_dict())
     save_file(kept, path)
-    if name == "bert":
+    if name in ("bert", "sentence"):
         path.with_name("config.json").write_text(model.text_encoder.bert.config.to_json_string(), encoding="utf-8")
+    if name == "sentence":
+        shutil.copytree(TOKENIZER, path.parent, dirs_exist_ok=True)
     elif name == "qwen":
         others = shutil.ignore_patterns("*.safetensors")
         shutil.copytree(model.general.weights, path.parent, ignore=others, dirs_exist_ok=True)

@@ -9,6 +9,7 @@ from rgbtvg.datasets.mixture import DatasetMixture, MixtureSampler
 from rgbtvg.datasets.rgbt_generalised import RGBTGeneralised
 from rgbtvg.datasets.rgbt_ground import RGBTGround
 from rgbtvg.datasets.row_files import Flickr30kEntities, MixedRows, RefCOCO, ReferItGame
+from rgbtvg.datasets.synthetic.paraphrases import Paraphrases, TokenizeSentences
 
 __all__ = [
     "COCORefs",
@@ -19,11 +20,13 @@ __all__ = [
     "JSONLinesDataset",
     "MixedRows",
     "MixtureSampler",
+    "Paraphrases",
     "RGBTGeneralised",
     "RGBTGround",
     "RefCOCO",
     "ReferItGame",
     "SeqTRInstances",
+    "TokenizeSentences",
     "collate_grounding",
     "read_records",
     "write_records",

@@ -10,13 +10,13 @@ from mmengine.optim import OptimWrapper
 from safetensors.torch import load_file, save_file
 
 import rgbtvg.models  # noqa: F401
-from rgbtvg.benchmarking.miniatures import FOLDER, PREFIXES, encoder_weights, weights_path
+from rgbtvg.benchmarking.miniatures import FOLDER, FOLDERS, PREFIXES, encoder_weights, weights_path
 from rgbtvg.engine import load_config
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample
 
 NAMES = sorted(set(PREFIXES) - {"qwen"})  # tests/models/vlm/test_miniature.py
-ENCODERS = {"clip": ("image_encoder", "text_encoder"), "bert": ("text_encoder",)}
+ENCODERS = {"clip": ("image_encoder", "text_encoder"), "bert": ("text_encoder",), "sentence": ("text_encoder",)}
 
 
 def build(name: str):
@@ -28,8 +28,9 @@ def build(name: str):
 
 
 def batch(config, size: int = 8) -> dict:
-    """Noise with a caption of its own and two objects per image."""
+    """Noise with a caption of its own (two for an encoder of sentences) and two objects per image."""
     side, count = config.image_size, 2
+    words = (2, 12) if config.model.type == "SentencePretraining" else (12,)
     generator = torch.Generator().manual_seed(0)
     inputs, samples = [], []
     for row in range(size):
@@ -44,8 +45,8 @@ def batch(config, size: int = 8) -> dict:
             )
         )
         sample.gt_boxes_cxcywh = boxes
-        sample.token_ids = torch.randint(3, 1900, (12,), generator=generator)
-        sample.token_padding_mask = torch.zeros(12, dtype=torch.bool)
+        sample.token_ids = torch.randint(3, 1900, words, generator=generator)
+        sample.token_padding_mask = torch.zeros(words, dtype=torch.bool)
         inputs.append(torch.randint(0, 256, (3, side, side), generator=generator, dtype=torch.uint8))
         samples.append(sample)
     return {"inputs": {"rgb": inputs}, "data_samples": samples}
@@ -66,11 +67,12 @@ def test_a_batch_is_learned_and_probed(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_grounding_reads_what_is_kept(name, tmp_path):
     model, config = build(name)
-    path = tmp_path / ("model.safetensors" if name == "bert" else f"{name}.safetensors")
+    path = weights_path(name, tmp_path)
+    path.parent.mkdir(exist_ok=True)
     save_file(encoder_weights(name, model.state_dict()), path)
-    (tmp_path / "config.json").write_text("{}")
+    (path.parent / "config.json").write_text("{}")
     for part in ENCODERS.get(name, ("image_encoder",)):
-        encoder = MODELS.build(dict(config.model[part], pretrained=str(tmp_path if name == "bert" else path)))
+        encoder = MODELS.build(dict(config.model[part], pretrained=str(path.parent if name in FOLDERS else path)))
         encoder.init_weights()
         kept = getattr(model, part).state_dict()
         for key, tensor in encoder.state_dict().items():

@@ -243,6 +243,15 @@ def _describe(rng: np.random.Generator, scene: Scene, target: int, shape: tuple[
     )
 
 
+def describe_everything(rng: np.random.Generator, scene: Scene) -> list[Phrase]:
+    """A phrase of every shape about every object, for the study of words alone.
+
+    Colours, heat and categories are those of the objects; places, ranks and relations are drawn and need not hold.
+    """
+    shapes = dict.fromkeys(shape for choices in SHAPES.values() for shape, _ in choices)
+    return [_describe(rng, scene, target, shape) for target in range(len(scene.objects)) for shape in shapes]
+
+
 def sample_group(rng: np.random.Generator, scene: Scene, tries: int = 40) -> tuple[Phrase, list[int]] | None:
     """A phrase that clearly fits two or more objects, and their indices."""
     for _ in range(tries):
