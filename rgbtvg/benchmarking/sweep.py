@@ -77,7 +77,9 @@ def sweep(
     failed = run_all(waiting, jobs, report, gpus) if jobs else []
     finished = [run for run in runs if run.record() is not None]
     lines = sweep_lines(table, finished)
-    text = paper_table(table, lines) + "\n\n" + markdown(lines) if table.datasets else markdown(lines)
+    text = markdown(lines, table.compared)
+    if table.datasets:
+        text = paper_table(table, lines) + "\n\n" + text
     with replacing(out / "table.json") as file:
         json.dump([asdict(line) for line in lines], file, indent=1, ensure_ascii=False)
     with replacing(out / "table.md") as file:

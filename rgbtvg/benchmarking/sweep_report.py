@@ -31,10 +31,10 @@ class SweepLine:
         row, modality, dataset: identify the line.
         accuracy: mean Acc@0.5 of the test split, in [0, 1].
         accuracy_70: mean Acc@0.7.
-        seeds: Acc@0.5 of every seed.
+        seeds: Acc@0.5 of every seed, on the table's `compared` split.
         scores: split, subset or further test -> mean Acc@0.5 and Acc@0.7.
         baseline: name of the line that it is compared with.
-        difference: to the baseline, with its paired 95 % interval.
+        difference: to the baseline on that split, with its paired 95 % interval.
         parameters: number of parameters that are trained at the end.
         steps: optimizer steps of a run.
         seconds, cpu_seconds: mean training time over the seeds; None if a run was resumed.
@@ -70,7 +70,7 @@ def sweep_lines(table: SweepTable, runs: Iterable[SweepRun]) -> list[SweepLine]:
         compared: dict[str, Sequence[Rows]] = {name: predictions[key]}
         if baseline in predictions:
             compared = {label(baseline): predictions[baseline], **compared}
-        comparison = compare_runs(compared, split="test")
+        comparison = compare_runs(compared, split=table.compared)
         whole = next(group for group in comparison.groups if group.group.is_split)
         scores = mean_scores(split_scores(rows.values()) for rows in predictions[key])
         records = [record for run in members[key] if (record := run.record()) is not None]
@@ -157,8 +157,8 @@ def mean(values: Iterable[float]) -> float:
     return sum(values) / len(values)
 
 
-def markdown(lines: Sequence[SweepLine]) -> str:
-    """The lines as a Markdown table."""
+def markdown(lines: Sequence[SweepLine], compared: str = "test") -> str:
+    """The lines as a Markdown table; `compared` is the split of their differences and seeds."""
     from rgbtvg.evaluation.comparison import Difference
     from rgbtvg.evaluation.table import text_table
 
@@ -178,7 +178,8 @@ def markdown(lines: Sequence[SweepLine]) -> str:
         ]
         for line in lines
     ]
-    headers = ["row", "modality", "against", ACCURACY, "difference, paired 95 %", "seeds", *subsets]
+    on = "" if compared == "test" else f" on {compared}"
+    headers = ["row", "modality", "against", ACCURACY, f"difference{on}, paired 95 %", f"seeds{on}", *subsets]
     return text_table([*headers, "learn", "steps", "CPU s"], rows, left=3)
 
 

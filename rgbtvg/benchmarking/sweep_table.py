@@ -9,6 +9,7 @@ A table is a Python file of plain values, documented in docs/experiments.md:
 - ``datasets``: values of the configs' `dataset` (default: the dataset of each config). Each is trained and tested on.
 - ``seeds``: of every row (default ``[0]``).
 - ``splits``: tested splits (default ``['test']``).
+- ``compared``: the tested split of the columns of differences and seeds (default ``'test'``).
 - ``options``: overrides for all rows; they take precedence over a row's own.
 - ``tests``: name -> overrides of a further test of every run, such as one on changed images; a column of the table.
 - ``baseline_modality``: rows without `against` are compared with themselves in this modality.
@@ -140,6 +141,7 @@ class SweepTable:
     datasets: list[str] = field(default_factory=list)
     seeds: list[int] = field(default_factory=lambda: [0])
     splits: list[str] = field(default_factory=lambda: ["test"])
+    compared: str = "test"
     options: dict[str, Any] = field(default_factory=dict)
     tests: dict[str, dict[str, Any]] = field(default_factory=dict)
     baseline_modality: str | None = None
@@ -163,6 +165,8 @@ class SweepTable:
         if unknown or not values.get("rows"):
             raise ConfigError(f"{path} {f'has unknown {sorted(unknown)}' if unknown else 'has no rows'}")
         table = cls(**values)
+        if table.compared not in table.splits:
+            raise ConfigError(f"{path} compares rows on {table.compared!r}, but tests {', '.join(table.splits)}")
         for name, row in table.rows.items():
             known = not set(row) - ROW_KEYS and "config" in row and row.get("against", name) in table.rows
             if not known or (isinstance(row["config"], dict) and set(table.modalities_of(name)) - set(row["config"])):

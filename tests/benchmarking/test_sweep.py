@@ -111,6 +111,7 @@ def test_a_command_that_makes_nothing_stops_the_sweep(table, tmp_path, capsys):
         ("rows = dict(a=dict(config='a.py'))\nseed = 1", r"unknown \['seed'\]"),
         ("rows = dict(a=dict(options={}))", "row 'a' of .* needs a config"),
         ("rows = dict(a=dict(config='a.py', against='b'))", "row 'a' of"),
+        ("rows = dict(a=dict(config='a.py'))\ncompared = 'val'", "compares rows on 'val', but tests test"),
     ],
 )
 def test_tables_are_checked(text, message, tmp_path):
@@ -127,6 +128,41 @@ def test_rows_are_compared_with_another_row_or_another_modality():
     assert table.baseline("a", "rgb") is None
     assert table.baseline("b", "rgbt") == ("a", "rgbt")
     assert markdown(sweep_lines(table, [])).startswith("| row")
+
+
+def test_rows_are_compared_on_the_split_that_the_table_names(monkeypatch, tmp_path):
+    """The row that is right on `other` alone is better there and worse on `test`."""
+    rows = {"a": dict(config="a.py"), "b": dict(config="b.py", against="a")}
+    right = {"a": "test", "b": "other"}
+
+    def answers(run):
+        return {
+            f"{split}/{index}": {
+                "sample_id": f"{split}/{index}",
+                "dataset": "set",
+                "split": split,
+                "subsets": [],
+                "conditions": {},
+                "expression": "a red car",
+                "image_paths": {"rgb": f"{split}{index}.jpg"},
+                "size": [10, 10],
+                "gt_boxes_xyxy": [[0.0, 0.0, 5.0, 5.0]],
+                "iou": float(split == right[run.row]),
+            }
+            for split in ("test", "other")
+            for index in range(40)
+        }
+
+    record = {"parameters": 1, "steps": 1, "seconds": 1.0, "cpu_seconds": 1.0, "resumed": False}
+    monkeypatch.setattr("rgbtvg.benchmarking.sweep_report.predicted_rows", answers)
+    monkeypatch.setattr("rgbtvg.benchmarking.sweep_table.SweepRun.record", lambda run: record)
+    for compared, difference in (("test", -100), ("other", 100)):
+        table = SweepTable(rows, splits=["test", "other"], compared=compared)
+        lines = sweep_lines(table, table.runs(tmp_path, {}))
+        assert [line.accuracy for line in lines] == [1, 0]
+        assert [line.seeds for line in lines] == [[compared == "test"], [compared == "other"]]
+        assert 100 * lines[1].difference["value"] == difference
+        assert ("difference on other" in markdown(lines, compared)) is (compared == "other")
 
 
 BENCHMARK = """
