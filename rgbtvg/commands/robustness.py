@@ -15,7 +15,12 @@ from rgbtvg.commands._subject import add_subject, results_folder, subject_argume
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_subject(parser)
-    parser.add_argument("--kinds", nargs="*", default=[], help="corruptions, their families (missing, misalignment, rgb, thermal), or lag (default: all but lag)")
+    parser.add_argument(
+        "--kinds",
+        nargs="*",
+        default=[],
+        help="corruptions, their families (missing, misalignment, rgb, thermal), or lag (default: all but lag)",
+    )
     parser.add_argument("--severities", nargs="+", type=int, default=[1, 2, 3, 4, 5], help="from 1 to 5 (default: all)")
     parser.add_argument("--by", default="lighting", metavar="CONDITION", help="of the second table (default: lighting)")
     return parser.parse_args()
