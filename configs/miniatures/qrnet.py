@@ -18,10 +18,11 @@ param_scheduler = "$miniature_schedule"
 model = dict(
     image_encoder="$swin_image",
     text_encoder="$bert_text",
-    fusion=dict(width=96, depth=2, num_heads=4, ffn_width=192, dropout=0.0),
+    fusion=dict(width=96, depth=2, num_heads=4, ffn_width=192, dropout=0.0, position_start="sine"),
     head=dict(width=96, l1_weight=4.0, giou_weight=4.0),
     patch_choice=dict(type="PatchChoice"),
     auxiliary_heads=[dict(type="PatchChoiceHead", loss_weight=2.0)],
     modulation=dict(rank=8),
+    mean_of_words=True,
 )
 optim_wrapper = dict(clip_grad=dict(max_norm=1.0))

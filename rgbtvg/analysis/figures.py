@@ -10,7 +10,6 @@ from PIL import Image, ImageDraw
 
 from rgbtvg.analysis.audit import Audit
 from rgbtvg.analysis.changes import Corrupted
-from rgbtvg.analysis.robustness import RobustnessResult
 from rgbtvg.analysis.subject import Subject
 from rgbtvg.datasets.corruptions import FAMILIES, get_corruption, names_of
 from rgbtvg.datasets.repeatable import pair_key
@@ -24,15 +23,19 @@ TILE_WIDTH = 200
 """Width of a picture in a strip, in pixels."""
 
 
-def draw_robustness(result: RobustnessResult) -> Figure:
-    """acc@0.5 of the whole split over severity, one panel per family; the dashed line is accuracy on clean images."""
-    whole = [record for record in result.records if not record["by"]]
+def draw_robustness(records: Sequence[Mapping[str, Any]]) -> Figure:
+    """acc@0.5 of the whole split over severity, one panel per family; the dashed line is accuracy on clean images.
+
+    Args:
+        records: of a :class:`RobustnessResult` or of its file.
+    """
+    whole = [record for record in records if not record["by"]]
     clean = 100 * whole[0]["acc@0.5"]["value"]
     families = [family for family in FAMILIES if any(record["family"] == family for record in whole)]
     figure, panels = panels_of(len(families), width=4.0)
     figure.set_figheight(4.2)
     for family, axes in zip(families, panels, strict=True):
-        kinds: dict[str, list[dict[str, Any]]] = {}
+        kinds: dict[str, list[Mapping[str, Any]]] = {}
         for record in whole:
             if record["family"] == family:
                 kinds.setdefault(record["kind"], []).append(record)

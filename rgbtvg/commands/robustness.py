@@ -15,7 +15,12 @@ from rgbtvg.commands._subject import add_subject, results_folder, subject_argume
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_subject(parser)
-    parser.add_argument("--kinds", nargs="*", default=[], help="corruptions, families, lag (default: all but lag)")
+    parser.add_argument(
+        "--kinds",
+        nargs="*",
+        default=[],
+        help="corruptions, their families (missing, misalignment, rgb, thermal), or lag (default: all but lag)",
+    )
     parser.add_argument("--severities", nargs="+", type=int, default=[1, 2, 3, 4, 5], help="from 1 to 5 (default: all)")
     parser.add_argument("--by", default="lighting", metavar="CONDITION", help="of the second table (default: lighting)")
     return parser.parse_args()
@@ -36,7 +41,7 @@ def main() -> None:
     print(result.table(), result.table_by(args.by), sep="\n\n")
     if result.skipped:
         print(f"Left out, for the model does not read that camera: {', '.join(result.skipped)}")
-    save_figure(draw_robustness(result), out / "curves.png")
+    save_figure(draw_robustness(result.records), out / "curves.png")
     for family, sheet in draw_strips(subject, corruptions).items() if corruptions else ():
         sheet.save(out / f"strip_{family}.jpg", quality=88)
     print(f"Results and pictures: {out}")

@@ -7,9 +7,10 @@ import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from mmengine.config import Config
-from mmengine.logging import print_log
+from mmengine.logging import MessageHub, print_log
 from mmengine.runner import Runner
 from mmengine.visualization import MLflowVisBackend as PlainMLflowVisBackend
 from mmengine.visualization import Visualizer
@@ -35,6 +36,14 @@ class LogsAsConfigured(AnyRunner):
     """Mixin of a runner: the config says where scalars go, and what is installed on this machine is no part of it."""
 
     cfg: Config
+
+    def build_message_hub(self, message_hub: Any = None) -> MessageHub:
+        """MMEngine's entry: a hub of this run's own.
+
+        MMEngine names the hub after the second in which a run starts. A run that starts within the same second in the
+        same process would begin with the best score of the one before.
+        """
+        return super().build_message_hub({"name": f"{self.experiment_name}_{uuid4().hex}"})
 
     def build_visualizer(self, visualizer: Any = None) -> Visualizer:
         """MMEngine's entry; `visualizer` is the config's own, if it has one."""

@@ -22,6 +22,7 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.files import sha256_of
 
 PREDICTIONS = "predictions.json"
+TRAINING_FILE = "provenance.json"
 TEST_FILE = "provenance_test.json"
 PACKAGES = ("torch", "torchvision", "transformers", "timm", "numpy", "onedl-mmengine", "onedl-mmcv")
 

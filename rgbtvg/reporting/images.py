@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rgbtvg.analysis.figures import draw_robustness
 from rgbtvg.errors import DataError, RGBTVGError
 from rgbtvg.evaluation.calibration import reliability, scores_and_hits
 from rgbtvg.evaluation.plots import draw_bars, draw_curves, draw_reliability
@@ -93,6 +94,12 @@ def attention_of(run: Run, number: int = 4) -> list[Picture]:
         explained = find.explain(paths.get("rgb"), paths.get("ir"), row["expression"], row["gt_boxes_xyxy"])
         pictures.append(Picture(row["sample_id"], jpeg_url(explained.draw(), 85)))
     return pictures
+
+
+def figures_of_robustness(runs: Sequence[Run]) -> dict[str, str]:
+    """Name of a run -> accuracy over the severity of corruptions, as SVG, for the runs where it was measured."""
+    measured = {run.name: run.analyses["robustness"] for run in runs if "robustness" in run.analyses}
+    return {name: svg(draw_robustness(content["records"])) for name, content in measured.items()}
 
 
 def svg(figure: Any) -> str:

@@ -19,6 +19,7 @@ from rgbtvg.reporting.images import (
     figure_of_curves,
     figure_of_reliability,
     figures_of_conditions,
+    figures_of_robustness,
     pictures_of,
 )
 from rgbtvg.reporting.run import Run
@@ -67,6 +68,7 @@ def write_report(runs: Sequence[Run], path: str | Path, attention: bool = False)
         compared=compared,
         published=published,
         robustness=robust,
+        robustness_curves={name: Markup(figure) for name, figure in figures_of_robustness(runs).items()},
         calibration=calibrated,
         cost=cost,
         curves=Markup(figure_of_curves(runs)),
@@ -82,28 +84,25 @@ def write_report(runs: Sequence[Run], path: str | Path, attention: bool = False)
 
 def _part(run: Run, attention: bool) -> dict[str, Any]:
     """Section of the page about one run."""
+    known = run.training or run.test
     facts = {
-        "command": run.training.get("command", "unknown"),
-        "commit": run.training.get("git") or "unknown",
-        "time": run.training.get("time", "unknown"),
-        "GPU": run.training.get("gpu") or "none",
-        "versions": ", ".join(f"{name} {version}" for name, version in run.training.get("versions", {}).items()),
+        "GPU": known.get("gpu") or "none",
+        "versions": ", ".join(f"{name} {version}" for name, version in known.get("versions", {}).items()),
         "folder": str(run.folder),
         "predictions": str(run.predictions),
         "fingerprint of the test": run.fingerprint,
     }
-    data = {name: f"{part['count']} rows, SHA-256 {part['sha256'][:16]}" for name, part in _data(run).items()}
     return {
         "name": run.name,
         "anchor": tables.slug(run),
         "facts": facts,
-        "data": data,
         "config": run.config,
-        "tables": [tables.split_table(run), tables.detectable_table(run), *tables.audit_tables(run)],
+        "tables": [
+            tables.sources_table(run),
+            tables.split_table(run),
+            tables.detectable_table(run),
+            *tables.audit_tables(run),
+        ],
         "pictures": pictures_of(run),
         "attention": attention_of(run) if attention else [],
     }
-
-
-def _data(run: Run) -> dict[str, Any]:
-    return run.training.get("data", {})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rgbtvg.engine.provenance import TEST_FILE, TRAINING_FILE
 from rgbtvg.errors import DataError
 from rgbtvg.evaluation.plots import SCALARS
 from rgbtvg.evaluation.predictions import Rows, find_predictions, fingerprint, read_predictions
@@ -28,7 +29,8 @@ class Run:
         rows: sample id -> row of that file.
         result: estimates by split and condition, computed from the rows.
         fingerprint: SHA-256 of what the model was asked.
-        training: provenance of the training, or of the test where the training's is unknown.
+        training: provenance of the training, empty where it is unknown.
+        test: provenance of the test, likewise.
         config: the resolved config as text, empty where it is unknown.
         has_curves: the folder has the scalars that a training logs.
         analyses: name in :data:`ANALYSES` -> content of its file.
@@ -42,6 +44,7 @@ class Run:
     result: EvaluationResult
     fingerprint: str
     training: dict[str, Any]
+    test: dict[str, Any]
     config: str = ""
     has_curves: bool = False
     analyses: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -63,9 +66,7 @@ def load_run(argument: str) -> Run:
         raise DataError(f"no such folder: {folder}")
     predictions = find_predictions(folder)
     rows, metric = read_predictions(predictions)
-    provenance = [
-        file for file in (folder / "provenance.json", predictions.parent / "provenance.json") if file.is_file()
-    ]
+    training, test = folder / TRAINING_FILE, predictions.parent / TEST_FILE
     configs = sorted(folder.glob("*_resolved.txt"))
     return Run(
         name=name or folder.name,
@@ -74,7 +75,8 @@ def load_run(argument: str) -> Run:
         rows=rows,
         result=_evaluate(rows, metric, predictions),
         fingerprint=fingerprint(rows.values()),
-        training=_read_json(provenance[0]) if provenance else {},
+        training=_read_json(training) if training.is_file() else {},
+        test=_read_json(test) if test.is_file() else {},
         config=configs[0].read_text(encoding="utf-8") if configs else "",
         has_curves=any(folder.glob(f"*/{SCALARS}")),
         analyses=_analyses(folder),

@@ -149,8 +149,30 @@ def robustness_table(runs: Sequence[Run]) -> Table | None:
             entry = one.get(kind)
             cells += ["", ""] if entry is None else [_percent(entry["mean"]), _percent(entry["relative"])]
         rows.append([*kind, *cells])
-    headers = ["family", "kind", *(text for run in measured for text in (f"{run.name}, mean", "of clean"))]
-    return Table("robustness", "Robustness: mean acc@0.5 over severities, per cent", headers, rows, 2)
+    same = all(one.keys() == entries[0].keys() for one in entries)
+    note = "" if same else "The models were measured on different kinds, so their means over all kinds do not compare."
+    headers = ["family", "kind", *(text for run in measured for text in (f"{run.name}, mean", f"{run.name}, of clean"))]
+    return Table("robustness", "Robustness: mean acc@0.5 over severities, per cent", headers, rows, 2, note)
+
+
+def sources_table(run: Run) -> Table:
+    """Command, commit, checkpoint and data behind the numbers of a run: of its training, its test and each analysis."""
+    parts = {"training": run.training, "test": run.test}
+    parts |= {name: content.get("facts", {}) for name, content in run.analyses.items()}
+    rows = []
+    for name, facts in parts.items():
+        data = ", ".join(
+            f"{split} ({part['count']} rows, {part['sha256'][:8]})" for split, part in facts.get("data", {}).items()
+        )
+        weights = (facts.get("checkpoint") or {}).get("sha256", "")[:8]
+        rows.append(
+            [name, facts.get("time", "")[:16], facts.get("git") or "unknown", weights, data, facts.get("command", "")]
+        )
+    tested = {row[0]: row[3] for row in rows if row[3]}
+    note = "The weights are not the same everywhere." if len(set(tested.values())) > 1 else ""
+    title = "Where the numbers come from; hashes are the first eight digits of SHA-256"
+    headers = ["numbers", "time (UTC)", "commit", "weights", "data", "command"]
+    return Table(f"{slug(run)}_sources", title, headers, rows, len(headers), note)
 
 
 def audit_tables(run: Run) -> list[Table]:

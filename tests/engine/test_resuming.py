@@ -244,6 +244,13 @@ def test_a_used_work_dir_is_refused_with_three_ways_on(whole, tmp_path):
     assert sorted(file.name for file in run.glob("*.pth")) == ["best.pth", "epoch_1.pth"]
 
 
+def test_two_runs_within_a_second_do_not_share_their_best_score(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.strftime", lambda *_: "20260101_000000")
+    for name in ("first/run", "second/run"):
+        train(tiny_config(tmp_path / name, {"max_epochs": 1}))
+        assert (tmp_path / name / "best.pth").is_file()
+
+
 def test_a_folder_with_a_best_checkpoint_only_is_not_overwritten_by_resume(whole, tmp_path):
     (tmp_path / "run").mkdir()
     shutil.copy(whole / "best.pth", tmp_path / "run")

@@ -15,18 +15,27 @@ CASES = sorted((Path(__file__).parent / "cases").glob("*/*.json"))
 QUICK_PARAMETERS = 45_000_000
 
 
-FULL_SIZE = (pytest.mark.slow, pytest.mark.exhaustive)
-
-
-def is_full_size(path: Path) -> bool:
-    """`make parity` runs the cases of full-size models, the suites do not."""
+def num_parameters(path: Path) -> int:
     shapes = json.loads(path.read_text()).get("state_dict", {}).values()
-    return sum(math.prod(shape) for shape in shapes) > QUICK_PARAMETERS
+    return sum(math.prod(shape) for shape in shapes)
+
+
+SIZES = {path: num_parameters(path) for path in CASES}
+SMALLEST = {
+    min((path for path in CASES if path.parent == folder), key=SIZES.get) for folder in {p.parent for p in CASES}
+}
+
+
+def marks_of(path: Path) -> tuple[pytest.MarkDecorator, ...]:
+    """`make parity` runs all cases of full-size models, `make slow` the smallest one of each method."""
+    if SIZES[path] <= QUICK_PARAMETERS:
+        return ()
+    return (pytest.mark.slow,) if path in SMALLEST else (pytest.mark.slow, pytest.mark.exhaustive)
 
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(path, marks=FULL_SIZE if is_full_size(path) else ()) for path in CASES],
+    [pytest.param(path, marks=marks_of(path)) for path in CASES],
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
 def test_case(path: Path):

@@ -98,8 +98,16 @@ def test_command_writes_a_page_and_tables(runs, tmp_path, capsys):
 
 def test_results_of_analyses_are_shown(runs, tmp_path):
     estimate = {"value": 0.25, "low": 0.2, "high": 0.3, "count": COUNT}
-    robustness = {"schema": "rgbtvg/robustness/1", "summary": []}
-    robustness["summary"] = [{"family": "rgb", "kind": "fog", "mean": 0.4321, "relative": 0.5}]
+    whole = {"split": "test", "by": "", "value": "", "count": COUNT, "acc@0.5": estimate}
+    robustness = {
+        "schema": "rgbtvg/robustness/1",
+        "facts": {"git": "abc123", "checkpoint": {"path": "best.pth", "sha256": 64 * "d"}},
+        "summary": [{"family": "rgb", "kind": "fog", "mean": 0.4321, "relative": 0.5}],
+        "records": [
+            {"kind": "clean", "family": "clean", "severity": None, **whole},
+            *({"kind": "fog", "family": "rgb", "severity": severity, **whole} for severity in (1, 5)),
+        ],
+    }
     words = {"schema": "rgbtvg/words/1"}
     words["records"] = [{"edit": "empty", "split": "test", "by": "", "value": "", "count": COUNT, "changed": estimate}]
     (runs[0] / "robustness.json").write_text(json.dumps(robustness))
@@ -107,6 +115,9 @@ def test_results_of_analyses_are_shown(runs, tmp_path):
     write_report([load_run(str(runs[0]))], tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "43.2" in page and "25.00 [20.0, 30.0]" in page
+    assert "acc@0.5 over severity" in page and "fog</text>" in page
+    sources = {row["numbers"]: row for row in read(next((tmp_path / "page_tables").glob("*_sources.csv")))}
+    assert sources["robustness"]["commit"] == "abc123" and sources["robustness"]["weights"] == 8 * "d"
     (runs[0] / "robustness.json").write_text('{"schema": "other"}')
     with pytest.raises(DataError, match="is not a result of schema rgbtvg/robustness/1"):
         load_run(str(runs[0]))

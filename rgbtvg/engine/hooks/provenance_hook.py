@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from rgbtvg.engine.provenance import TEST_FILE, code_and_command, data_manifest, file_identity
+from rgbtvg.engine.provenance import TEST_FILE, TRAINING_FILE, code_and_command, data_manifest, file_identity
 from rgbtvg.engine.wrapping import unwrapped_model
 from rgbtvg.registry import HOOKS
 
@@ -37,7 +37,7 @@ class ProvenanceHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """The data of training and validation."""
-        self.file = "provenance.json"
+        self.file = TRAINING_FILE
         self._add(runner, runner.train_dataloader)
         if runner.val_loop is not None:
             self._add(runner, runner.val_dataloader)

@@ -238,7 +238,11 @@ class SwinPyramid(BaseModule):
         )
 
     def num_tokens(self, image_size: int) -> int:
-        """Tokens of a square image of `image_size` pixels.
+        """Tokens of a square image of `image_size` pixels."""
+        return sum(height * width for height, width in self.token_grids(image_size))
+
+    def token_grids(self, image_size: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """(h, w) of the two levels for a square image of `image_size` pixels.
 
         Raises:
             ConfigError: the size is no multiple of the coarsest stride.
@@ -246,7 +250,8 @@ class SwinPyramid(BaseModule):
         coarsest = 4 * 2 ** (self.num_levels - 1)
         if image_size % coarsest:
             raise ConfigError(f"SwinPyramid needs an image_size that is a multiple of {coarsest}, got {image_size}")
-        return 5 * (image_size // coarsest) ** 2  # the finer level has four times as many
+        side = image_size // coarsest
+        return (2 * side, 2 * side), (side, side)
 
     def forward(self, images: Tensor, padding_mask: Tensor, language: TextFeatures | None = None) -> ImageFeatures:
         """(B, 3, H, W), (B, H, W) True where padded -> tokens (B, h*w + h*w/4, D), the finer level first.

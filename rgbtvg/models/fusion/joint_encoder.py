@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -49,8 +50,8 @@ class JointEncoder(nn.Module):
         num_image, num_text: tokens of each kind, which size the position table.
         order: which kind comes first after the regression token.
         regression: whether there is a regression token (Dynamic-MDETR has none).
-        image_grid: (h, w) of the patches, one or several grids behind what comes before them. Used by
-            ``position_start='sine'`` only.
+        image_grids: (h, w) of each level of patches of a stream, in the order of the tokens. Used by
+            ``position_start='sine'`` only, once per stream, behind what comes before the patches.
         position_start: how the learned positions begin: ``'normal'`` at random, as published; ``'sine'`` with the sine
             codes of places in the image and in the sentence, from which a small model learns places much faster.
         width, depth, num_heads, ffn_width, dropout, pre_norm: of the encoder.
@@ -65,7 +66,7 @@ class JointEncoder(nn.Module):
         num_text: int,
         order: tuple[str, str] = ("text", "image"),
         regression: bool = True,
-        image_grid: tuple[int, int] | None = None,
+        image_grids: Sequence[tuple[int, int]] | None = None,
         position_start: str = "normal",
         width: int = 256,
         depth: int = 6,
@@ -80,26 +81,26 @@ class JointEncoder(nn.Module):
         self.regression_token = nn.Embedding(1, width) if regression else None
         self.positions = nn.Embedding(int(regression) + num_image + num_text, width)
         self.encoder = TransformerEncoder(width, depth, num_heads, ffn_width, dropout, pre_norm)
-        if position_start not in POSITION_STARTS or (position_start == "sine" and image_grid is None):
+        if position_start not in POSITION_STARTS or (position_start == "sine" and image_grids is None):
             raise ConfigError(
-                f"position_start must be one of {', '.join(POSITION_STARTS)}, 'sine' with an image_grid; got "
-                f"{position_start!r} and {image_grid}"
+                f"position_start must be one of {', '.join(POSITION_STARTS)}, 'sine' with image_grids; got "
+                f"{position_start!r} and {image_grids}"
             )
-        if position_start == "sine" and image_grid is not None:
-            self._start_with_sine(image_grid, dict(image=num_image, text=num_text))
+        if position_start == "sine" and image_grids is not None:
+            self._start_with_sine(image_grids, dict(image=num_image, text=num_text))
 
     @torch.no_grad()
-    def _start_with_sine(self, grid: tuple[int, int], counts: dict[str, int]) -> None:
-        """Sine codes in place of the random rows of patches and words; further grids keep an offset of their own."""
+    def _start_with_sine(self, grids: Sequence[tuple[int, int]], counts: dict[str, int]) -> None:
+        """Sine codes in place of the random rows of patches and words; each stream keeps an offset of its own."""
         table, start = self.positions.weight, int(self.regression_token is not None)
-        code = sine_grid(grid, self.width)
+        code = torch.cat([sine_grid(grid, self.width) for grid in grids])
         for kind in self.order:
             end = start + counts[kind]
             if kind == "text":
                 table[start:end] = sine_sequence(counts[kind], self.width)
             else:
                 for first in range(start + counts[kind] % len(code), end, len(code)):
-                    # The first row of the random start, so that the grids can be told apart.
+                    # The first row of the random start, so that the streams can be told apart.
                     table[first : first + len(code)] = code + STREAM_OFFSET * table[first].clone()
             start = end
 

@@ -59,7 +59,7 @@ class DynamicMDETR(TwoEncoderGrounder):
         self.mask_image_padding = mask_image_padding
         num_cells = self.image_encoder.num_tokens(image_size)
         num_image = self.neck.num_tokens(num_cells, 0, len(self.streams))
-        sizes = dict(num_image=num_image, num_text=max_length, image_grid=(math.isqrt(num_cells),) * 2)
+        sizes = dict(num_image=num_image, num_text=max_length, image_grids=((math.isqrt(num_cells),) * 2,))
         self.fusion = MODELS.build(dict(fusion, order=("image", "text"), regression=False, **sizes))
         self.decoder = MODELS.build(decoder)
         width = self.fusion.width

@@ -10,6 +10,7 @@ from torch import nn
 
 from rgbtvg.models.adapters import QueryModulation
 from rgbtvg.models.grounders.transvg import TransVG
+from rgbtvg.models.layers.padding import masked_mean
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
@@ -23,12 +24,15 @@ class QRNet(TransVG):
 
     Args:
         modulation: further arguments of :class:`QueryModulation`: `channel`, `spatial`, `rank`, `reduction`.
+        mean_of_words: the gates read the mean of the words instead of BERT's first token, which says nothing of the
+            sentence unless BERT was taught to.
         kwargs: see :class:`TransVG`. The image encoder is a :class:`SwinPyramid`, for inputs whose side is a multiple
-            of 64; of the text encoder the vector of the first token ([CLS]) speaks for the sentence.
+            of 64.
     """
 
-    def __init__(self, *, modulation: dict | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, modulation: dict | None = None, mean_of_words: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.mean_of_words = mean_of_words
         self.level_embedding = nn.Embedding(self.image_encoder.num_levels, self.image_encoder.width)
         self.plug_modulation(modulation or {})
 
@@ -43,8 +47,9 @@ class QRNet(TransVG):
     def encode_images(
         self, inputs: GroundingInputs, states: TextFeatures, text: TextFeatures
     ) -> dict[str, ImageFeatures]:
-        """Stream -> tokens of all levels, gated by BERT's [CLS]."""
-        sentence = replace(states, pooled=states.tokens[:, 0])
+        """Stream -> tokens of all levels, gated by the sentence."""
+        mean = masked_mean(states.tokens, states.padding_mask) if self.mean_of_words else states.tokens[:, 0]
+        sentence = replace(states, pooled=mean)
         streams = self.encode_streams(self.image_encoder, inputs, language=sentence)
         return {name: self.mark_levels(stream) for name, stream in streams.items()}
 

@@ -47,10 +47,10 @@ class RegressionGrounder(TwoEncoderGrounder):
         super().__init__(**kwargs)
         self.max_length = max_length
         num_cells = self.image_encoder.num_tokens(image_size)
-        side = math.isqrt(num_cells)
-        grid = (side, side) if side**2 == num_cells else None  # several levels have no grid in common
+        levels = getattr(self.image_encoder, "token_grids", None)
+        grids = levels(image_size) if levels else ((math.isqrt(num_cells),) * 2,)
         num_image = self.neck.num_tokens(num_cells, self.num_prefix, len(self.streams))
-        sizes = dict(num_image=num_image, num_text=max_length, image_grid=grid)
+        sizes = dict(num_image=num_image, num_text=max_length, image_grids=grids)
         self.fusion = MODELS.build({**sizes, **fusion})
         text_width = getattr(self.text_encoder, "embed_dim", self.text_encoder.width)
         sizes = dict(width=self.fusion.width, text_width=text_width)

@@ -127,7 +127,7 @@ def test_a_stem_of_convolutions_keeps_the_grid():
 
 def test_the_joint_encoder_begins_with_the_sine_code_of_every_grid():
     options = dict(num_image=1 + 2 * 6, num_text=5, order=("image", "text"), width=8, depth=1, num_heads=2, ffn_width=8)
-    table = JointEncoder(**options, image_grid=(2, 3), position_start="sine").positions.weight.detach()
+    table = JointEncoder(**options, image_grids=((2, 3),), position_start="sine").positions.weight.detach()
     code = sine_grid((2, 3), 8)
     for first in (2, 8):
         offset = table[first : first + 6] - code
@@ -139,5 +139,5 @@ def test_the_joint_encoder_begins_with_the_sine_code_of_every_grid():
 def test_an_unknown_start_is_a_sentence():
     with pytest.raises(ConfigError, match="position_start"):
         CLIPVisionEncoder(VISION, position_start="zero")
-    with pytest.raises(ConfigError, match="image_grid"):
+    with pytest.raises(ConfigError, match="image_grids"):
         JointEncoder(num_image=4, num_text=2, position_start="sine")

@@ -67,7 +67,7 @@ class QRNetParity(ParityMethod):
         for level in range(len(depths)):
             taps[f"lateral{level}_before_topdown"] = f"{pyramid}.laterals.{level}"
         for step in range(len(depths) - 1):
-            taps[f"neck_down{step}"] = f"{pyramid}.slots.{step}"
+            taps[f"neck_down{step}"] = f"{pyramid}.slots.{step}.query"
         return taps
 
     def outputs(self, case, outputs, tapped):
