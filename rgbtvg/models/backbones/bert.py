@@ -111,7 +111,7 @@ class BertEncoder(BaseModule):
 
     def forward(self, token_ids: Tensor, padding_mask: Tensor) -> TextFeatures:
         """(B, L) int64 and (B, L) bool, True where padded -> tokens (B, L, D)."""
-        if self.cache.size and not torch.compiler.is_compiling():
+        if self.cache.size and not (torch.compiler.is_compiling() or token_ids.is_meta):  # ids without values
             return self.cache(self.encode, token_ids, padding_mask)
         return self.encode(token_ids, padding_mask)
 

@@ -70,6 +70,13 @@ def test_a_frozen_bert_encodes_each_sentence_once_in_training():
     assert torch.allclose(encoder(ids, ids == 0).tokens, other(ids, ids == 0).tokens, atol=1e-6)
 
 
+def test_the_operations_of_a_frozen_bert_are_counted_without_its_cache():
+    """Costs are estimated with tensors that have no values, and so no sentences to look up."""
+    encoder = small_bert(frozen=True, cached_sentences=8).to("meta")
+    ids = torch.zeros(2, 3, dtype=torch.long, device="meta")
+    assert encoder(ids, ids == 0).tokens.shape == (2, 3, encoder.width) and not encoder.cache.rows
+
+
 def test_an_encoder_that_learns_has_no_cache():
     with pytest.raises(ConfigError, match="frozen=True"):
         small_bert(cached_sentences=8)
