@@ -1,8 +1,8 @@
-"""Words that no training sentence has: the quickstart's model with different text encoders, on `test` and `reworded`.
+"""Words that no training sentence has: the quickstart with different text encoders, on `test` and `reworded`.
 
-All rows have the tokenizer of the miniatures. `sentence` is the miniature sentence encoder, which has read the other
-words in its pre-training and stays as it is. The untrained rows have the same layers with random weights, which stay
-as they are too, or learn.
+That holds for words of content; function words are shared. All rows have the tokenizer of the miniatures. `sentence`
+is the miniature sentence encoder, which has read the other words in its pre-training and stays as it is. The untrained
+rows have the same layers with random weights, which stay as they are too, or learn.
 """
 
 before = [

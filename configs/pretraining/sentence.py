@@ -1,14 +1,14 @@
 """The miniature sentence encoder: pairs of sentences that mean the same, about scenes of the pre-training set."""
 
-_base_ = ["../_base_/loaders/pretraining.py", "../_base_/miniatures/sentence.py", "../_base_/runtime/default.py"]
+_base_ = ["../_base_/loaders/pretraining.py", "../_base_/miniatures/bert.py", "../_base_/runtime/default.py"]
 
-sentence_encoder = None
+bert = None
 batch_size = 32  # 64 meanings with the near misses
 max_epochs = 25
 model = dict(
     type="SentencePretraining",
     data_preprocessor="$data_preprocessor",
-    text_encoder=dict(type="BertEncoder", arch="$sentence_arch", pretrained="$sentence_encoder"),
+    text_encoder="$bert_text",
 )
 tokenize = dict(type="TokenizeSentences")
 train_pipeline = [dict(type="LoadImages", modality="rgb"), "$tokenize", "$pack"]

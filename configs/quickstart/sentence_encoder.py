@@ -4,15 +4,16 @@ By default the miniature. Another BERT, such as all-MiniLM-L6-v2, is named by it
 (docs/results.md, "Words never seen").
 """
 
-_base_ = ["./quickstart.py", "../_base_/miniatures/sentence.py"]
+_base_ = ["./quickstart.py", "../_base_/miniatures/bert.py"]
 
-tokenizer = "$sentence_encoder"
+bert = "pretrain_weights/miniature/sentence"
+tokenizer = "$bert"
 model = dict(
     text_encoder=dict(
         _delete_=True,
         type="BertEncoder",
-        arch="$sentence_arch",
-        pretrained="$sentence_encoder",
+        arch="$bert_arch",
+        pretrained="$bert",
         frozen=True,
         cached_sentences=10000,
     ),

@@ -168,8 +168,7 @@ def sources_table(run: Run) -> Table:
         rows.append(
             [name, facts.get("time", "")[:16], facts.get("git") or "unknown", weights, data, facts.get("command", "")]
         )
-    tested = {row[0]: row[3] for row in rows if row[3]}
-    note = "The weights are not the same everywhere." if len(set(tested.values())) > 1 else ""
+    note = "The weights are not the same everywhere." if len({row[3] for row in rows if row[3]}) > 1 else ""
     title = "Where the numbers come from; hashes are the first eight digits of SHA-256"
     headers = ["numbers", "time (UTC)", "commit", "weights", "data", "command"]
     return Table(f"{slug(run)}_sources", title, headers, rows, len(headers), note)

@@ -54,7 +54,7 @@ def test_the_miniature_folder_has_the_tokenizer_of_all_miniatures():
 
 def test_another_encoder_is_its_folder_and_its_sizes(folder):
     path, sizes = folder
-    options = {"sentence_encoder": str(path), "sentence_arch": dict(_delete_=True, **sizes)}
+    options = {"bert": str(path), "bert_arch": dict(_delete_=True, **sizes)}
     encoder = built(options)
     assert encoder.width == 24 and len(encoder.bert.encoder.layer) == 3
     kept = load_file(path / "model.safetensors")["embeddings.word_embeddings.weight"]

@@ -13,9 +13,7 @@ import numpy as np
 
 from rgbtvg.datasets.synthetic.phrases import Phrase
 from rgbtvg.datasets.synthetic.scenes import CATEGORIES
-from rgbtvg.datasets.synthetic.wording import pick
-
-MIN_WORDS, MAX_WORDS = 4, 14
+from rgbtvg.datasets.synthetic.wording import MAX_WORDS, MIN_WORDS, pick
 
 NOUNS: dict[str, tuple[str, ...]] = {
     "car": ("sedan", "motorcar"),
@@ -76,7 +74,7 @@ ENDINGS = ("", "", "in the image", "in this photo")
 
 
 def reword(phrase: Phrase, rng: np.random.Generator) -> str:
-    """One of many expressions, of 4 to 16 words, that mean ``phrase`` in other words than `wording.say`."""
+    """One of many expressions, of 4 to 14 words, that mean ``phrase`` in other words than `wording.say`."""
     while True:
         words = _sentence(phrase, rng).split()
         if MIN_WORDS <= len(words) <= MAX_WORDS:
