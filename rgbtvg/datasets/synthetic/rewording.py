@@ -6,9 +6,6 @@ may come first ("in the left part there is a crimson sedan") and the openings ar
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 import numpy as np
 
 from rgbtvg.datasets.synthetic.phrases import Phrase
@@ -117,16 +114,3 @@ def _noun_phrase(phrase: Phrase, rng: np.random.Generator) -> str:
             before.insert(0, pick(rng, HEAT_BEFORE[phrase.heat]))
     thing = " ".join([*before, pick(rng, NOUNS[phrase.category]), *after])
     return pick(rng, RANK_WORDS[phrase.rank]).format(thing) if phrase.rank else thing
-
-
-def vocabulary() -> list[str]:
-    """Every word that :func:`reword` can say, sorted."""
-    return sorted({word for text in _all_texts() for word in re.findall(r"[a-z]+", text)})
-
-
-def _all_texts() -> Iterator[str]:
-    yield from (*OPENINGS, *OPENINGS_AFTER_PLACE, *ENDINGS, "a an the")
-    yield from (*COLOUR_OF_CLOTHES, *COLOUR_OF_BODY, *COLOUR_OF_PAINT)
-    for table in (NOUNS, COLOURS, HEAT_BEFORE, HEAT_OF_VEHICLE, HEAT_OF_BODY, PLACE_WORDS, RANK_WORDS, RELATION_WORDS):
-        for texts in table.values():
-            yield from texts
