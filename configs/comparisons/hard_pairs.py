@@ -1,16 +1,17 @@
 """Training for pairs that are not perfect: each row adds one thing to the row before it.
 
-The model is the miniature CLIP-VG on the synthetic set. Every run is tested on the test set as it is, with thermal
-shifted by 7 % of the long side, with empty borders, and without the thermal or the RGB camera.
+The model is the miniature CLIP-VG on the synthetic set, with three epochs. Every run is tested on the test set as it
+is, with thermal shifted by 7 % of the long side, with empty borders, and without the thermal or the RGB camera.
 """
 
 rgb_start = "work_dirs/hard_pairs_rgb/best.pth"
 config = "configs/miniatures/clip_vg.py"
+start_options = "modality=rgb max_epochs=3"
 before = [
     dict(makes="data/synthetic/manifest.json", command="tools/data/make_synthetic.py --out data/synthetic"),
     dict(
         makes=rgb_start,
-        command=f"tools/train.py {config} --work-dir work_dirs/hard_pairs_rgb --resume --cfg-options modality=rgb",
+        command=f"tools/train.py {config} --work-dir work_dirs/hard_pairs_rgb --resume --cfg-options {start_options}",
     ),
 ]
 records = "docs/results/runs/hard_pairs"
@@ -69,5 +70,5 @@ tests = {
     }
     for name, change in changes.items()
 }
-options = {"num_workers": 0, "persistent_workers": False}
-del rgb_start, config, masks, ends, misaligned, missing, pipelines, trained, changes
+options = {"max_epochs": 3, "num_workers": 0, "persistent_workers": False}
+del rgb_start, start_options, config, masks, ends, misaligned, missing, pipelines, trained, changes
