@@ -6,7 +6,7 @@ is, with thermal shifted by 7 % of the long side, with empty borders, and withou
 
 rgb_start = "work_dirs/hard_pairs_rgb/best.pth"
 config = "configs/miniatures/clip_vg.py"
-start_options = "modality=rgb max_epochs=3"
+start_options = "modality=rgb max_epochs=3 miniature_schedule.1.T_max=2"
 before = [
     dict(makes="data/synthetic/manifest.json", command="tools/data/make_synthetic.py --out data/synthetic"),
     dict(
@@ -70,5 +70,5 @@ tests = {
     }
     for name, change in changes.items()
 }
-options = {"max_epochs": 3, "num_workers": 0, "persistent_workers": False}
+options = {"max_epochs": 3, "miniature_schedule.1.T_max": 2, "num_workers": 0, "persistent_workers": False}
 del rgb_start, start_options, config, masks, ends, misaligned, missing, pipelines, trained, changes
