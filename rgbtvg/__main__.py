@@ -39,6 +39,7 @@ GROUPS = {
         "describe": ("describe", "what a data set is like, and how two differ"),
         "browse": ("browse", "look at data on a local web page"),
         "convert": ("convert", "read and write the formats of other tools"),
+        "detect": ("detect", "propose boxes for photos that have none"),
         "annotate": ("annotate", "propose expressions with a vision-language model"),
         "review": ("review", "accept, edit or reject expressions"),
         "resize": ("resize", "write a resized copy of a data set"),

@@ -24,6 +24,7 @@ from rgbtvg.apis.exported import SUFFIXES, ExportedModel
 from rgbtvg.apis.result import GroundingResult
 from rgbtvg.datasets.collate import collate_grounding
 from rgbtvg.datasets.image_files import image_from_memory, read_image
+from rgbtvg.datasets.image_folder import image_pairs
 from rgbtvg.datasets.transforms import Tokenize, build_transforms
 from rgbtvg.datasets.transforms.text import check_expression
 from rgbtvg.device import find_device
@@ -133,9 +134,9 @@ class GroundingInferencer:
 
         Args:
             rgb: path, PIL image or array (H, W, 3) in RGB order; None for a model that reads thermal only. A list for
-                several pairs.
+                several pairs, or a folder: its images, sorted by name, with those of equal names in the other folder.
             thermal: path, PIL image or array (H, W) of 8 or 16 bits; None for a model that reads RGB only, or that does
-                without thermal. A list for several pairs.
+                without thermal. A list or folder for several pairs.
             expression: one expression, or a list: several about one pair, or one for each pair.
 
         Returns:
@@ -144,8 +145,11 @@ class GroundingInferencer:
 
         Raises:
             DataError: an image that the model needs is missing or unreadable, an expression is empty or not a string,
-                or the lists differ in length.
+                the lists differ in length, or the folders have no pair.
         """
+        if is_folder(rgb) or is_folder(thermal):
+            pairs = image_pairs(*(None if folder is None else Path(folder) for folder in (rgb, thermal)))
+            rgb, thermal = ([pair[place] for pair in pairs] for place in (0, 1))
         if isinstance(rgb, (list, tuple)) or isinstance(thermal, (list, tuple)):
             return self._results(_pairs(rgb, thermal, expression))
         if isinstance(expression, (list, tuple)):
@@ -172,6 +176,7 @@ class GroundingInferencer:
         results: list[GroundingResult] = []
         loaded: dict[str, Any] = {}
         images: dict[str, Any] = {}
+        name: str | None = None
         for start in range(0, len(questions), BATCH_SIZE):
             samples, seen = [], []
             for rgb, thermal, expression in questions[start : start + BATCH_SIZE]:
@@ -179,11 +184,12 @@ class GroundingInferencer:
                 if not images or any(given[stream] is not images[stream] for stream in given):
                     opened = {stream: self._image(stream, given[stream]) for stream in self.streams}
                     loaded, images = self.load({**EMPTY_RECORD, "images": dict(opened)}), given
+                    name = next((Path(one).name for one in given.values() if isinstance(one, (str, Path))), None)
                     shown = {stream: Image.fromarray(pixels) for stream, pixels in loaded["images"].items()}
                 samples.append(self.transformed({**loaded, "sample_id": expression, "expression": expression}))
-                seen.append(shown)
+                seen.append((shown, name))
             answered = self.model.test_step(self.collate(samples))
-            results += [_result(sample, self.calibration, shown) for sample, shown in zip(answered, seen, strict=True)]
+            results += [_result(sample, self.calibration, *of) for sample, of in zip(answered, seen, strict=True)]
         if self.logs_warnings:
             self._log_warnings(results)
         return results
@@ -268,6 +274,11 @@ class GroundingInferencer:
         return results
 
 
+def is_folder(source: Any) -> bool:
+    """Whether images are given as a folder."""
+    return isinstance(source, (str, Path)) and Path(source).is_dir()
+
+
 def open_image(source: ImageSource, stream: str) -> Image.Image:
     """Open a path, PIL image or array as an upright PIL image.
 
@@ -337,7 +348,7 @@ def _test_pipeline(config: Config) -> list[dict[str, Any]]:
 
 
 def _result(
-    sample: GroundingSample, calibration: Calibration | None, images: dict[str, Image.Image]
+    sample: GroundingSample, calibration: Calibration | None, images: dict[str, Image.Image], name: str | None
 ) -> GroundingResult:
     height, width = sample.ori_shape
     warnings = list(sample.get("warnings") or ())
@@ -356,7 +367,7 @@ def _result(
             boxes, scores = boxes[scores >= calibration.threshold], scores[scores >= calibration.threshold]
         scores = calibration.apply(scores).astype(np.float32)
     mask = sample.pred_mask.cpu().numpy() if "pred_mask" in sample else None
-    return GroundingResult(sample.expression, boxes, scores, images, mask, tuple(warnings))
+    return GroundingResult(sample.expression, boxes, scores, images, mask, tuple(warnings), name)
 
 
 def _pairs(rgb: Any, thermal: Any, expression: Any) -> list[Question]:

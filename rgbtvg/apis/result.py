@@ -34,6 +34,7 @@ class GroundingResult:
         mask: (H, W) bool of the image, for models that segment.
         warnings: reasons not to trust the result: an image without content, an expression that was cut or has words
             that the model does not know, an output that is NaN.
+        name: file name of the RGB image, or of the thermal one; None if neither came from a file.
     """
 
     expression: str
@@ -42,6 +43,7 @@ class GroundingResult:
     images: dict[str, Image.Image]
     mask: NDArray[np.bool_] | None = None
     warnings: tuple[str, ...] = ()
+    name: str | None = None
 
     def __repr__(self) -> str:
         boxes = ", ".join(f"[{', '.join(f'{value:.1f}' for value in box)}]" for box in self.boxes_xyxy)
@@ -87,7 +89,11 @@ class GroundingResult:
             "scores": self.scores.tolist(),
             "warnings": list(self.warnings),
         }
-        return fields if self.mask is None else {**fields, "mask": encode_binary_mask(self.mask)}
+        if self.name is not None:
+            fields["name"] = self.name
+        if self.mask is not None:
+            fields["mask"] = encode_binary_mask(self.mask)
+        return fields
 
     def to_json(self) -> str:
         """:meth:`to_dict` as JSON."""

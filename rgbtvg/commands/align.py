@@ -68,19 +68,9 @@ def main() -> None:
 
 
 def pairs_of(rgb: Path, thermal: Path) -> list[tuple[Path, Path]]:
-    """Images of equal names up to the suffix, sorted."""
-    from rgbtvg.datasets.conversion.detection import by_stem
-    from rgbtvg.errors import DataError
+    """The two images, or those of equal names in two folders."""
+    from rgbtvg.datasets.image_folder import image_pairs
 
-    for path in (rgb, thermal):
-        if not path.exists():
-            raise DataError(f"no such file or folder: {path}")
     if rgb.is_file() and thermal.is_file():
         return [(rgb, thermal)]
-    if not (rgb.is_dir() and thermal.is_dir()):
-        raise DataError("RGB and THERMAL must be two images or two folders")
-    colour, warm = by_stem(rgb), by_stem(thermal)
-    names = sorted(colour.keys() & warm.keys())
-    if not names:
-        raise DataError(f"no image of {rgb} has one of the same name in {thermal}")
-    return [(colour[name], warm[name]) for name in names]
+    return [(colour, warm) for colour, warm in image_pairs(rgb, thermal) if colour and warm]

@@ -7,7 +7,8 @@ python tools/analysis/benchmark.py configs/vlm/qwen3_vl_8b_residual.py --plan
 
 C1 is the CLIP's forward pass at batch 1 (no gradients, eager), C2 its forward and backward pass at batch 4. Weights
 are random. `--all` makes one table of every method, each in a process of its own.
-`--plan` computes the memory and the steps of training a vision-language model without running it.
+`--plan` computes the memory and the steps of training a vision-language model with batches of 1, 4 and 16, without
+running it.
 """
 
 import argparse
@@ -36,6 +37,8 @@ def parse_args() -> argparse.Namespace:
         parser.error("name a config, or say --all")
     if args.all and args.plan:
         parser.error("--plan is for one config")
+    if args.plan and (args.batch_size, args.train_batch_size) != (1, 4):
+        parser.error("--plan is for batches of 1, 4 and 16: leave out --batch-size and --train-batch-size")
     return args
 
 

@@ -7,7 +7,7 @@ uncertain.jsonl with kept rows whose expression is not sure of its object.
 Annotation files are only read.
 
 python tools/data/check.py data/synthetic
-python tools/data/check.py configs/quickstart/quickstart.py --cfg-options dataset=rgbtvg_m3fd
+python tools/data/check.py configs/clip_vg/clip_vg_b16.py --cfg-options dataset=rgbtvg_m3fd
 python tools/data/check.py mine.jsonl --cfg-options box_format=xywh
 
 Exit status: 0 no finding of the severity --fail-on or above, 3 some, 1 the data could not be checked, 2 wrong usage.

@@ -3,6 +3,7 @@
 python tools/demo.py --out answer.png
 python tools/demo.py rgb.png thermal.png "the warm car left of the bus" --load-from work_dirs/quickstart/best.pth --out answer.png
 python tools/demo.py - thermal.png "the person at the crossing" --load-from ir_model.pth
+python tools/demo.py rgb_folder thermal_folder "the warm car" --load-from work_dirs/quickstart/best.pth --out answers --json answers.jsonl
 python tools/demo.py --video rgb.mp4 thermal.mp4 "the person on the left" --load-from work_dirs/quickstart/best.pth --out answer.mp4
 
 ``-`` or ``none`` stands for a missing image. Without images a pair that comes with the package is shown, and without
@@ -19,12 +20,14 @@ from rgbtvg.cli import add_cfg_options, add_config
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rgb", nargs="?", help="RGB image, or -")
-    parser.add_argument("thermal", nargs="?", help="thermal image, or -")
+    parser.add_argument("rgb", nargs="?", help="RGB image, folder of RGB images, or -")
+    parser.add_argument("thermal", nargs="?", help="thermal image, folder of thermal images with equal names, or -")
     parser.add_argument("expression", nargs="?", help="the expression")
     add_config(parser, "config; default: the one in the checkpoint")
     parser.add_argument("--load-from", metavar="CHECKPOINT", help="checkpoint or ONNX file; zero-shot models need none")
-    parser.add_argument("--out", metavar="FILE", help="write the drawn result here (.png, .jpg; .mp4 for videos)")
+    parser.add_argument(
+        "--out", metavar="FILE", help="write the drawn result here (.png, .jpg; a folder for folders; .mp4 for videos)"
+    )
     parser.add_argument("--video", action="store_true", help="the two files are videos whose frames belong together")
     parser.add_argument("--smoothing", type=float, default=0.0, help="of boxes in a video, 0 (none) to 1 (%(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON lines, one per image pair or frame")
@@ -58,6 +61,9 @@ def main() -> None:
         ground_frames(inferencer, rgb, thermal, args)
         return
     inferencer.logs_warnings = False  # the summary has them
+    if any(path is not None and Path(path).is_dir() for path in (rgb, thermal)):
+        ground_folders(inferencer, rgb, thermal, args)
+        return
     result = inferencer(rgb, thermal, args.expression)
     print(result.summary())
     if args.out:
@@ -65,6 +71,23 @@ def main() -> None:
         print(f"wrote {args.out}")
     if args.json:
         Path(args.json).write_text(f"{result.to_json()}\n", encoding="utf-8")
+
+
+def ground_folders(inferencer: Any, rgb: str | None, thermal: str | None, args: argparse.Namespace) -> None:
+    """Ground the expression in every pair of two folders, one after the other."""
+    from rgbtvg.datasets.image_folder import image_pairs
+
+    pairs = image_pairs(*(None if folder is None else Path(folder) for folder in (rgb, thermal)))
+    results = inferencer.stream((first, second, args.expression) for first, second in pairs)
+    with ExitStack() as stack:
+        if args.json:
+            results = logged(results, stack.enter_context(open(args.json, "w", encoding="utf-8")))
+        for result in results:
+            print(f"{result.name}:", *result.summary().splitlines(), sep="\n  ")
+            if args.out:
+                Path(args.out).mkdir(parents=True, exist_ok=True)
+                result.save(Path(args.out, result.name).with_suffix(".png"))
+    print(f"{len(pairs)} pairs" + (f"; images in {args.out}" if args.out else ""))
 
 
 def ground_frames(inferencer: Any, rgb: str | None, thermal: str | None, args: argparse.Namespace) -> None:

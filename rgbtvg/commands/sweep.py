@@ -1,6 +1,6 @@
 """Train and test every row of a table of models, and print them side by side with paired 95 % intervals.
 
-python tools/analysis/sweep.py configs/comparisons/lora.py
+python tools/analysis/sweep.py configs/comparisons/adapters.py
 python tools/analysis/sweep.py configs/comparisons/methods.py --jobs 2 --cfg-options max_epochs=2
 python tools/analysis/sweep.py configs/comparisons/rgbt_ground.py --gpus 0 1 2 3 --dry-run
 

@@ -3,12 +3,48 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from rgbtvg.datasets.records.names import folded, is_image, relative_name, stem
 from rgbtvg.errors import DataError
+
+
+def by_stem(folder: Path, suffixes: set[str] | None = None) -> dict[str, Path]:
+    """Name without suffix -> file, of the images in a folder, or of the files with certain suffixes.
+
+    Names are composed Unicode (NFC), since macOS stores them decomposed. Hidden files are passed over.
+    """
+    found = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        fits = is_image(path.name) if suffixes is None else path.suffix.lower() in suffixes
+        if fits and not path.name.startswith("."):
+            name = stem(path.name) if suffixes is None else path.stem
+            found[unicodedata.normalize("NFC", name)] = path
+    return found
+
+
+def image_pairs(rgb: Path | None, thermal: Path | None) -> list[tuple[Path | None, Path | None]]:
+    """Images of equal names up to the suffix in two folders, sorted; those of one folder if the other is None.
+
+    Raises:
+        DataError: no such folder, or the folders have no pair.
+    """
+    for folder in filter(None, (rgb, thermal)):
+        if not folder.is_dir():
+            raise DataError(f"{folder} is no folder; give two images, or two folders whose images have equal names")
+    first, second = (by_stem(folder) if folder else None for folder in (rgb, thermal))
+    if first is None or second is None:
+        pairs = [(path if rgb else None, None if rgb else path) for _, path in sorted((first or second or {}).items())]
+        if not pairs:
+            raise DataError(f"{rgb or thermal} has no images")
+        return pairs
+    names = sorted(first.keys() & second.keys())
+    if not names:
+        raise DataError(f"no image of {rgb} has one of the same name in {thermal}")
+    return [(first[name], second[name]) for name in names]
 
 
 class ImageFolder:

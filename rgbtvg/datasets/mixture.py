@@ -94,13 +94,15 @@ class MixtureSampler(Sampler[int]):
             ``'size'``. Rows without it are the group ``'unknown'``.
 
     Raises:
-        ConfigError: no mixture where groups are sources, no row has the condition, a weight names no group, is
-            negative, or all are 0.
+        ConfigError: no mixture where groups are sources, no row has the condition, `by` without weights, a weight names
+            no group, is negative, or all are 0.
     """
 
     def __init__(
         self, dataset: Dataset, weights: Mapping[str, float] | str | None = None, seed: int = 0, by: str = "source"
     ) -> None:
+        if by != "source" and not weights:
+            raise ConfigError(f"by={by!r} balances nothing without weights: 'equal', 'sqrt' or a mapping")
         inner: Any = dataset if hasattr(dataset, "get_data_info") else getattr(dataset, "dataset", dataset)
         groups = source_groups(inner) if by == "source" else value_groups(inner, by)
         sizes = {name: len(rows) for name, rows in groups.items()}

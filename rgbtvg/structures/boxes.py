@@ -1,4 +1,4 @@
-"""Box formats and overlaps. The only place where boxes are converted.
+"""Box formats and overlaps.
 
 Names carry format and frame: ``boxes_cxcywh`` is relative to the padded network input and lies in [0, 1];
 ``boxes_xyxy`` is in pixels of the original image. Every function takes a tensor (..., 4).

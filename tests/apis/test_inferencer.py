@@ -1,7 +1,9 @@
 import dataclasses
 import io
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -248,6 +250,37 @@ def test_demo_prints_the_box_and_draws_it(checkpoints, images, tmp_path, capsys)
     assert run_tool("demo.py", "-", images[1], EXPRESSION, "--load-from", checkpoints["ir"], "--out", image) == 0
     assert capsys.readouterr().out.startswith("box x0 y0 x1 y1: ")
     assert Image.open(image).width >= 480
+
+
+@pytest.fixture
+def folders(images, tmp_path):
+    """Two pairs in two folders, one RGB image without thermal."""
+    for name in ("rgb", "ir"):
+        (tmp_path / name).mkdir()
+    for name in ("b", "a", "alone"):
+        shutil.copy(images[0], tmp_path / f"rgb/{name}{Path(images[0]).suffix}")
+    for name in ("a", "b"):
+        shutil.copy(images[1], tmp_path / f"ir/{name}{Path(images[1]).suffix}")
+    return tmp_path / "rgb", tmp_path / "ir"
+
+
+def test_folders_give_their_pairs_by_name(inferencer, images, folders):
+    results = inferencer(*folders, EXPRESSION)
+    assert [Path(result.name).stem for result in results] == ["a", "b"]
+    np.testing.assert_allclose(results[0].boxes_xyxy, inferencer(*images, EXPRESSION).boxes_xyxy, rtol=1e-4)
+    with pytest.raises(DataError, match="is no folder"):
+        inferencer(folders[0], images[1], EXPRESSION)
+    with pytest.raises(DataError, match="has one of the same name"):
+        inferencer(folders[0], folders[0].parent, EXPRESSION)
+
+
+def test_demo_on_folders_writes_an_image_and_a_line_per_pair(checkpoints, folders, tmp_path, capsys):
+    out, lines = tmp_path / "out", tmp_path / "answers.jsonl"
+    assert run_tool("demo.py", *folders, EXPRESSION, "--load-from", checkpoints["rgbt"],
+                    "--out", out, "--json", lines) == 0  # fmt: skip
+    assert "2 pairs" in capsys.readouterr().out
+    assert [path.name for path in sorted(out.iterdir())] == ["a.png", "b.png"]
+    assert [Path(json.loads(line)["name"]).stem for line in lines.read_text().splitlines()] == ["a", "b"]
 
 
 def test_demo_takes_options(checkpoints, images, tmp_path, capsys):

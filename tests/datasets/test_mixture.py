@@ -128,7 +128,7 @@ LIGHTS = {"normal": 64, "weak": 16, "no light": 4, None: 1}
 @pytest.mark.parametrize(
     ("weights", "expected"),
     [
-        (None, {"normal": 64, "weak": 16, "no light": 4, "unknown": 1}),
+        ({"weak": 1}, {"normal": 64, "weak": 16, "no light": 4, "unknown": 1}),
         ("equal", {"normal": 22, "weak": 21, "no light": 21, "unknown": 21}),
         ("sqrt", {"normal": 45, "weak": 23, "no light": 11, "unknown": 6}),  # 85 rows as 8 : 4 : 2 : 1
         ({"no light": 5, "normal": 0.25, "unknown": 0}, {"normal": 16, "weak": 16, "no light": 20}),
@@ -162,7 +162,8 @@ def test_what_an_epoch_draws_is_logged(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr("rgbtvg.datasets.mixture.print_log", lambda text, **kwargs: said.append(text))
     dataset = labelled(tmp_path, {"normal": 9, "weak": 1})
-    MixtureSampler(dataset, by="lighting")
+    with pytest.raises(ConfigError, match="by='lighting' balances nothing without weights"):
+        MixtureSampler(dataset, by="lighting")
     MixtureSampler(dataset, "sqrt", by="lighting")
     assert said == ["an epoch draws by lighting: normal 8 of 9 rows, weak 2 of 1 rows; 10 in all"]
 

@@ -4,7 +4,7 @@
 ``--cfg-options "source_weights={'flickr': 0.2}"``.
 """
 
-source_weights = {}
+source_weights = None
 
 train_dataloader = dict(
     sampler=dict(_delete_=True, type="MixtureSampler", weights="$source_weights"),

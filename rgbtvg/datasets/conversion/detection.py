@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,8 +27,8 @@ from rgbtvg.datasets.conversion.split_lists import (
     names_images,
 )
 from rgbtvg.datasets.image_files import image_size
+from rgbtvg.datasets.image_folder import by_stem
 from rgbtvg.datasets.records.box_sets import BoxReader, diagnose_boxes
-from rgbtvg.datasets.records.names import is_image, stem
 from rgbtvg.errors import DataError
 from rgbtvg.registry import DETECTION_READERS
 
@@ -316,17 +315,3 @@ def first_with(root: Path, needed: Sequence[str], places: Iterable[str], pattern
 def folders_in(path: Path) -> list[Path]:
     """Subfolders in order of their names."""
     return sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
-
-
-def by_stem(folder: Path, suffixes: set[str] | None = None) -> dict[str, Path]:
-    """Name without suffix -> file, of the images in a folder, or of the files with certain suffixes.
-
-    Names are composed Unicode (NFC), since macOS stores them decomposed. Hidden files are passed over.
-    """
-    found = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        fits = is_image(path.name) if suffixes is None else path.suffix.lower() in suffixes
-        if fits and not path.name.startswith("."):
-            name = stem(path.name) if suffixes is None else path.stem
-            found[unicodedata.normalize("NFC", name)] = path
-    return found

@@ -14,9 +14,9 @@ from rgbtvg.datasets.conversion.annotation_files import (
     read_yolo,
     yolo_names,
 )
-from rgbtvg.datasets.conversion.detection import UNSPLIT, AnnotatedPair, DetectionReader, by_stem, folders_in
+from rgbtvg.datasets.conversion.detection import UNSPLIT, AnnotatedPair, DetectionReader, folders_in
 from rgbtvg.datasets.image_files import image_size
-from rgbtvg.datasets.image_folder import ImageFolders
+from rgbtvg.datasets.image_folder import ImageFolders, by_stem
 from rgbtvg.datasets.records import (
     BoxReader,
     LeftOut,

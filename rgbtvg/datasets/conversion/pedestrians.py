@@ -10,11 +10,11 @@ from rgbtvg.datasets.conversion.annotation_files import LabelledObject, Size, re
 from rgbtvg.datasets.conversion.detection import (
     AnnotatedPair,
     DetectionReader,
-    by_stem,
     first_with,
     folder_of,
     folders_in,
 )
+from rgbtvg.datasets.image_folder import by_stem
 from rgbtvg.errors import DataError
 from rgbtvg.registry import DETECTION_READERS
 

@@ -9,7 +9,7 @@ split_root = "data/annotations"
 modality = "rgb"
 statistics = "imagenet"
 expressions = "drawn"
-source_weights = {}  # source -> passes per epoch, 1 where left out
+source_weights = None  # source -> passes per epoch, 1 where left out; "equal" or "sqrt"
 
 # Source -> its test parts.
 test_splits = {
