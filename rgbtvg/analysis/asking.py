@@ -15,7 +15,7 @@ from rich.progress import Progress
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from rgbtvg.analysis.changes import Change
-from rgbtvg.analysis.subject import Subject
+from rgbtvg.analysis.evaluated_model import EvaluatedModel
 from rgbtvg.datasets.corruptions import Images
 from rgbtvg.datasets.image_files import read_image
 from rgbtvg.datasets.repeatable import pair_key
@@ -32,11 +32,11 @@ CLEAN = "clean"
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about one record.
+    """One query to the model about one record.
 
     Attributes:
         record: its index.
-        name: of the kind of question; a record is asked each name once.
+        name: type of the query; a record has at most one query of each type.
         change: of its images.
         expression: in place of its own; ``""`` gives the special tokens alone.
         lag: number of frames by which its thermal image is late; the file of that frame must exist.
@@ -94,20 +94,20 @@ class Answers:
         return self.ious(first, [[] if np.isnan(box).any() else [box.tolist()] for box in boxes])
 
 
-def ask(subject: Subject, questions: Sequence[Question], progress: bool = True) -> Answers:
+def ask(model: EvaluatedModel, questions: Sequence[Question], progress: bool = True) -> Answers:
     """Ask all questions; the images of each pair are decoded once.
 
     Args:
-        subject: the model and its records.
+        model: the model and its records.
         questions: in any order.
         progress: show a bar.
     """
-    records, find = subject.records, subject.find
+    records, find = model.records, model.find
     boxes = {name: np.full((len(records), 4), np.nan) for name in dict.fromkeys(one.name for one in questions)}
     asked = {name: np.zeros(len(records), dtype=bool) for name in boxes}
     rows: dict[int, dict[str, Any]] = {}
     unreadable: dict[str, str] = {}
-    batches = _Batches(subject, questions)
+    batches = _Batches(model, questions)
     loader = DataLoader(batches, batch_size=None, num_workers=_workers(), prefetch_factor=2 if _workers() else None)
     with Progress(disable=not progress) as bar, torch.inference_mode():
         task = bar.add_task("predicting", total=len(questions))
@@ -146,12 +146,12 @@ def _workers() -> int:
 class _Batches(IterableDataset):
     """Batches of prepared samples with the indices of their questions, pair by pair."""
 
-    def __init__(self, subject: Subject, questions: Sequence[Question]) -> None:
-        self.subject = subject
+    def __init__(self, model: EvaluatedModel, questions: Sequence[Question]) -> None:
+        self.model = model
         self.questions = questions
         self.pairs: dict[str, list[int]] = {}
         for index, question in enumerate(questions):
-            self.pairs.setdefault(pair_key(subject.records[question.record]), []).append(index)
+            self.pairs.setdefault(pair_key(model.records[question.record]), []).append(index)
         self.keys = list(self.pairs)
 
     def __iter__(self) -> Iterator[tuple[list[int], dict[str, Any], dict[str, str]]]:
@@ -164,16 +164,14 @@ class _Batches(IterableDataset):
                 for index, sample in self._pair(place):
                     indices.append(index)
                     samples.append(sample)
-                    if len(samples) == self.subject.batch_size:
-                        yield indices, self.subject.find.collate(samples), {}
+                    if len(samples) == self.model.batch_size:
+                        yield indices, self.model.find.collate(samples), {}
                         indices, samples = [], []
             except DataError as error:
-                ids = {
-                    self.subject.records[self.questions[i].record]["sample_id"] for i in self.pairs[self.keys[place]]
-                }
+                ids = {self.model.records[self.questions[i].record]["sample_id"] for i in self.pairs[self.keys[place]]}
                 yield [], {}, dict.fromkeys(ids, str(error))
         if samples:
-            yield indices, self.subject.find.collate(samples), {}
+            yield indices, self.model.find.collate(samples), {}
 
     def _pair(self, place: int) -> Iterator[tuple[int, dict[str, Any]]]:
         """Prepared samples of all questions about one pair, with the indices of the questions."""
@@ -185,28 +183,28 @@ class _Batches(IterableDataset):
 
         def other() -> Images:
             neighbour = (place + 1) % len(self.keys)
-            record = self.subject.records[self.questions[self.pairs[self.keys[neighbour]][0]].record]
-            return self.subject.find.load({**record, "images": self._opened(neighbour)})["images"]
+            record = self.model.records[self.questions[self.pairs[self.keys[neighbour]][0]].record]
+            return self.model.find.load({**record, "images": self._opened(neighbour)})["images"]
 
         for index in sorted(asked, key=lambda index: self.questions[index].name):
             question = self.questions[index]
             source = question.record, question.lag
             if source not in loaded:
-                record = self.subject.records[question.record]
+                record = self.model.records[question.record]
                 images = {**opened, **_late(record, question.lag)}
-                loaded[source] = self.subject.find.load({**record, "images": images})
+                loaded[source] = self.model.find.load({**record, "images": images})
             results = loaded[source]
             if question.change is not None:
                 name = question.name
                 if name not in changed:
                     changed = {name: question.change(results["images"], key, other)}
                 results = {**results, "images": changed[name]}
-            yield index, self.subject.sample(results, question.expression)
+            yield index, self.model.sample(results, question.expression)
 
     def _opened(self, place: int) -> dict[str, Any]:
-        record = self.subject.records[self.questions[self.pairs[self.keys[place]][0]].record]
+        record = self.model.records[self.questions[self.pairs[self.keys[place]][0]].record]
         return {
-            stream: read_image(record["image_paths"][stream], stream=stream)[0] for stream in self.subject.find.streams
+            stream: read_image(record["image_paths"][stream], stream=stream)[0] for stream in self.model.find.streams
         }
 
 

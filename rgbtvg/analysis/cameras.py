@@ -9,7 +9,7 @@ import numpy as np
 from rgbtvg.analysis.asking import CLEAN, Answers, Question, ask
 from rgbtvg.analysis.audit import Audit, estimate
 from rgbtvg.analysis.changes import Change, Corrupted, Swapped, Without
-from rgbtvg.analysis.subject import Subject
+from rgbtvg.analysis.evaluated_model import EvaluatedModel
 from rgbtvg.analysis.tables import difference, line, share
 from rgbtvg.errors import ConfigError
 from rgbtvg.evaluation.groups import Group
@@ -20,14 +20,14 @@ SHIFT_SEVERITY = 4
 """Of the shifted thermal image among the controls: 7 % of the long side."""
 
 
-def audit_cameras(subject: Subject, progress: bool = True) -> Audit:
+def audit_cameras(model: EvaluatedModel, progress: bool = True) -> Audit:
     """Measure what each camera contributes.
 
     Four predictions per sample, with no camera, RGB, thermal and both, give Shapley values of acc@0.5: the mean gain
     from adding a camera first or second. They sum to the accuracy with both minus that with none. The image of a
     missing camera is the data set's mean. Two more predictions have one image of another pair.
     """
-    means = subject.means
+    means = model.means
     changes: dict[str, Change | None] = {
         CLEAN: None,
         "rgb": Without(("ir",), means),
@@ -36,7 +36,7 @@ def audit_cameras(subject: Subject, progress: bool = True) -> Audit:
         "swapped rgb": Swapped("rgb"),
         "swapped thermal": Swapped("ir"),
     }
-    answers = _ask(subject, changes, progress)
+    answers = _ask(model, changes, progress)
     hits = {name: answers.ious(name) >= 0.5 for name in changes}
     of_rgb, of_thermal = shapley(hits["none"], hits["rgb"], hits["thermal"], hits[CLEAN])
     records = []
@@ -53,7 +53,7 @@ def audit_cameras(subject: Subject, progress: bool = True) -> Audit:
             scores[f"swapped_{stream}"] = share(hits[f"swapped {stream}"], answers, places)
             scores[f"unmoved_by_{stream}"] = share(same, answers, places)
         records.append(line(group, len(places), **scores))
-    return _cameras(records, subject, answers)
+    return _cameras(records, model, answers)
 
 
 def shapley(none: np.ndarray, rgb: np.ndarray, thermal: np.ndarray, both: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +68,7 @@ def thermal_share(of_rgb: float, of_thermal: float) -> float | None:
     return of_thermal / total if total > 0 else None
 
 
-def _cameras(records: list[dict[str, Any]], subject: Subject, answers: Answers) -> Audit:
+def _cameras(records: list[dict[str, Any]], model: EvaluatedModel, answers: Answers) -> Audit:
     names = ("both", "rgb", "thermal", "none", "shapley_rgb", "shapley_thermal")
     rows = []
     for record in records:
@@ -89,10 +89,10 @@ def _cameras(records: list[dict[str, Any]], subject: Subject, answers: Answers) 
         )
     )
     headers = ["samples", "count", "both", "RGB", "thermal", "none", "Shapley RGB", "Shapley thermal", "thermal %"]
-    return Audit("cameras", records, _plain(whole), subject.facts, answers.unreadable, headers, rows, note)
+    return Audit("cameras", records, _plain(whole), model.facts, answers.unreadable, headers, rows, note)
 
 
-def audit_controls(subject: Subject, progress: bool = True) -> Audit:
+def audit_controls(model: EvaluatedModel, progress: bool = True) -> Audit:
     """Compare the right thermal image with none, and with three that should not help.
 
     A sample is *rescued* by a condition if it is right with it and wrong without thermal, *harmed* if it is the other
@@ -101,9 +101,9 @@ def audit_controls(subject: Subject, progress: bool = True) -> Audit:
     Raises:
         ConfigError: the model reads one camera only.
     """
-    if len(subject.find.streams) < 2:
+    if len(model.find.streams) < 2:
         raise ConfigError("the controls compare thermal images for a model that reads both cameras; this one reads one")
-    means = subject.means
+    means = model.means
     changes: dict[str, Change | None] = {
         CLEAN: None,
         "absent": Without(("ir",), means),
@@ -111,7 +111,7 @@ def audit_controls(subject: Subject, progress: bool = True) -> Audit:
         "shifted": Corrupted("shift", SHIFT_SEVERITY),
         "blank": Corrupted("missing_thermal_black", None),
     }
-    answers = _ask(subject, changes, progress)
+    answers = _ask(model, changes, progress)
     hits = {name: answers.ious(name) >= 0.5 for name in changes}
     base = hits["absent"]
     records = []
@@ -137,7 +137,7 @@ def audit_controls(subject: Subject, progress: bool = True) -> Audit:
     summary = {record["thermal"]: _plain(record) for record in whole}
     note = "Rescued and harmed are relative to an absent thermal image, which is the data set's mean."
     headers = ["thermal", "acc@0.5", "rescued", "harmed", "gain"]
-    return Audit("controls", records, summary, subject.facts, answers.unreadable, headers, rows, note)
+    return Audit("controls", records, summary, model.facts, answers.unreadable, headers, rows, note)
 
 
 def _gains_by_gate(answers: Answers, gain: np.ndarray) -> list[dict[str, Any]]:
@@ -158,11 +158,11 @@ def _gains_by_gate(answers: Answers, gain: np.ndarray) -> list[dict[str, Any]]:
     return records
 
 
-def _ask(subject: Subject, changes: dict[str, Change | None], progress: bool) -> Answers:
+def _ask(model: EvaluatedModel, changes: dict[str, Change | None], progress: bool) -> Answers:
     questions = [
-        Question(index, name, change) for index in range(len(subject.records)) for name, change in changes.items()
+        Question(index, name, change) for index in range(len(model.records)) for name, change in changes.items()
     ]
-    return ask(subject, questions, progress)
+    return ask(model, questions, progress)
 
 
 def _plain(record: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from rgbtvg.analysis.audit import Audit
 from rgbtvg.analysis.changes import Corrupted
-from rgbtvg.analysis.subject import Subject
+from rgbtvg.analysis.evaluated_model import EvaluatedModel
 from rgbtvg.datasets.corruptions import FAMILIES, get_corruption, names_of
 from rgbtvg.datasets.repeatable import pair_key
 from rgbtvg.evaluation.plots import COLOURS, colours, panels_of
@@ -134,10 +134,10 @@ def _bars(
             axes.plot([position] * 2, [100 * one["low"], 100 * one["high"]], color="0.2", linewidth=0.9)
 
 
-def draw_strips(subject: Subject, kinds: Sequence[str] = ()) -> dict[str, Image.Image]:
+def draw_strips(model: EvaluatedModel, kinds: Sequence[str] = ()) -> dict[str, Image.Image]:
     """Family -> a sheet with every kind in a row: one pair of the samples at every severity, after the clean image."""
-    record = _typical(subject)
-    images = subject.find.load(dict(record))["images"]
+    record = _typical(model)
+    images = model.find.load(dict(record))["images"]
     names = [name for name in names_of(kinds) if get_corruption(name).applies_to(images)]
     sheets = {}
     for family in FAMILIES:
@@ -146,7 +146,7 @@ def draw_strips(subject: Subject, kinds: Sequence[str] = ()) -> dict[str, Image.
             kind = get_corruption(name)
             tiles.append(_tile(images[kind.stream], "clean"))
             for severity in kind.severities:
-                change = Corrupted(name, severity, subject.means)
+                change = Corrupted(name, severity, model.means)
                 changed = change(images, pair_key(record), lambda: images)[kind.stream]
                 tiles.append(_tile(changed, name if severity is None else f"{name} {severity}"))
             tiles += [Image.new("RGB", tiles[-1].size, PAPER)] * (-len(tiles) % 6 if family != "missing" else 0)
@@ -156,10 +156,10 @@ def draw_strips(subject: Subject, kinds: Sequence[str] = ()) -> dict[str, Image.
     return sheets
 
 
-def _typical(subject: Subject) -> Mapping[str, Any]:
+def _typical(model: EvaluatedModel) -> Mapping[str, Any]:
     """The first record by day in clear weather, or the first one."""
-    clear = [one for one in subject.records if one["conditions"].get("lighting") in ("normal", "strong")]
-    return (clear or subject.records)[0]
+    clear = [one for one in model.records if one["conditions"].get("lighting") in ("normal", "strong")]
+    return (clear or model.records)[0]
 
 
 def _tile(image: np.ndarray, label: str) -> Image.Image:

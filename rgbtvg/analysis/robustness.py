@@ -11,7 +11,7 @@ import numpy as np
 
 from rgbtvg.analysis.asking import CLEAN, Answers, Question, ask
 from rgbtvg.analysis.changes import Corrupted
-from rgbtvg.analysis.subject import Subject
+from rgbtvg.analysis.evaluated_model import EvaluatedModel
 from rgbtvg.analysis.tables import difference, line, percent, share, write_results
 from rgbtvg.datasets.corruptions import FAMILIES, SEVERITIES, get_corruption, names_of
 from rgbtvg.datasets.sequences import earlier_frame
@@ -88,12 +88,12 @@ class RobustnessResult:
 
 
 def measure_robustness(
-    subject: Subject, kinds: Sequence[str] = (), severities: Sequence[int] = SEVERITIES, progress: bool = True
+    model: EvaluatedModel, kinds: Sequence[str] = (), severities: Sequence[int] = SEVERITIES, progress: bool = True
 ) -> RobustnessResult:
     """Measure a model on corrupted images.
 
     Args:
-        subject: the model and its samples.
+        model: the model and its samples.
         kinds: names of corruptions or families, or :data:`LAG`; all corruptions by default.
         severities: from 1 to 5.
         progress: show a bar.
@@ -103,9 +103,9 @@ def measure_robustness(
     """
     if not set(severities) <= set(SEVERITIES) or not severities:
         raise ConfigError(f"severities are from {SEVERITIES[0]} to {SEVERITIES[-1]}, got {list(severities)}")
-    streams = {*subject.find.streams}
+    streams = {*model.find.streams}
     names = corruptions_of(kinds)
-    lags = _lag_questions(subject, severities) if LAG in kinds else []
+    lags = _lag_questions(model, severities) if LAG in kinds else []
     skipped = [name for name in names if not get_corruption(name).applies_to(streams)]
     names = [name for name in names if name not in skipped]
     if not names and not lags:
@@ -116,16 +116,16 @@ def measure_robustness(
         for severity in get_corruption(name).severities
         if severity is None or severity in severities
     ]
-    changes = {_label(*case): Corrupted(*case, subject.means) for case in cases}
+    changes = {_label(*case): Corrupted(*case, model.means) for case in cases}
     questions = [
         Question(index, label, change)
-        for index in range(len(subject.records))
+        for index in range(len(model.records))
         for label, change in {CLEAN: None, **changes}.items()
     ]
-    answers = ask(subject, [*questions, *lags], progress)
+    answers = ask(model, [*questions, *lags], progress)
     late = [(LAG, severity) for severity in severities if _label(LAG, severity) in answers.asked]
     records = _records(answers, [(CLEAN, None), *cases, *late])
-    return RobustnessResult(records, _summary(records), skipped, subject.facts, answers.unreadable)
+    return RobustnessResult(records, _summary(records), skipped, model.facts, answers.unreadable)
 
 
 def corruptions_of(kinds: Sequence[str]) -> list[str]:
@@ -138,12 +138,12 @@ def corruptions_of(kinds: Sequence[str]) -> list[str]:
     return names_of(others) if others or not kinds else []
 
 
-def _lag_questions(subject: Subject, severities: Sequence[int]) -> list[Question]:
-    if "ir" not in subject.find.streams:
+def _lag_questions(model: EvaluatedModel, severities: Sequence[int]) -> list[Question]:
+    if "ir" not in model.find.streams:
         raise ConfigError(f"{LAG} is of the thermal image, which the model does not read")
     questions = [
         Question(index, _label(LAG, frames), lag=frames)
-        for index, record in enumerate(subject.records)
+        for index, record in enumerate(model.records)
         for frames in severities
         if earlier_frame(record["image_paths"]["ir"], frames)
     ]

@@ -9,12 +9,12 @@ import numpy as np
 from rgbtvg.analysis.asking import CLEAN, Answers, Question, ask
 from rgbtvg.analysis.audit import Audit, estimate
 from rgbtvg.analysis.edits import FAR, Edit, edits_of
-from rgbtvg.analysis.subject import Subject
+from rgbtvg.analysis.evaluated_model import EvaluatedModel
 from rgbtvg.analysis.tables import line, share
 from rgbtvg.errors import DataError
 
 
-def audit_words(subject: Subject, progress: bool = True) -> Audit:
+def audit_words(model: EvaluatedModel, progress: bool = True) -> Audit:
     """Compare the box of every sentence with the boxes of edited sentences (:func:`edits_of`).
 
     A box has *changed* if its IoU with the box of the original sentence is below 0.5.
@@ -22,12 +22,12 @@ def audit_words(subject: Subject, progress: bool = True) -> Audit:
     Raises:
         DataError: no sentence could be edited.
     """
-    edits = edits_of(subject.records)
+    edits = edits_of(model.records)
     questions = [Question(index) for index in range(len(edits))]
     for index, of_record in enumerate(edits):
         questions += [Question(index, edit.name, expression=edit.expression) for edit in of_record]
-    answers = ask(subject, questions, progress)
-    by_id = {record["sample_id"]: one for record, one in zip(subject.records, edits, strict=True)}
+    answers = ask(model, questions, progress)
+    by_id = {record["sample_id"]: one for record, one in zip(model.records, edits, strict=True)}
     found = {
         name: {
             index: edit
@@ -43,7 +43,7 @@ def audit_words(subject: Subject, progress: bool = True) -> Audit:
         records += _records(name, of_rows, answers)
     if not records:
         raise DataError("no sentence could be edited")
-    return _audit(records, subject, answers)
+    return _audit(records, model, answers)
 
 
 def _records(name: str, edits: dict[int, Edit], answers: Answers) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def _records(name: str, edits: dict[int, Edit], answers: Answers) -> list[dict[s
     return records
 
 
-def _audit(records: list[dict[str, Any]], subject: Subject, answers: Answers) -> Audit:
+def _audit(records: list[dict[str, Any]], model: EvaluatedModel, answers: Answers) -> Audit:
     whole = [record for record in records if not record["by"]]
     rows = [
         [
@@ -101,7 +101,7 @@ def _audit(records: list[dict[str, Any]], subject: Subject, answers: Answers) ->
         parts.append(f"Where it should not, the box does in {100 * spurious:.1f} %")
     note = ". ".join([*parts, ""]).strip()
     headers = ["edit", "box should", "count", "box changes", "acc@0.5 before", "acc@0.5 after", "on old target"]
-    return Audit("words", records, summary, subject.facts, answers.unreadable, headers, rows, note)
+    return Audit("words", records, summary, model.facts, answers.unreadable, headers, rows, note)
 
 
 def _mean_change(whole: list[dict[str, Any]], expected: str) -> float | None:

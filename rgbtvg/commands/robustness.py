@@ -9,12 +9,12 @@ python tools/analysis/robustness.py --load-from work_dirs/quickstart/best.pth --
 
 import argparse
 
-from rgbtvg.commands._subject import add_subject, results_folder, subject_arguments
+from rgbtvg.commands._evaluated_model import add_model_arguments, model_arguments, results_folder
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_subject(parser)
+    add_model_arguments(parser)
     parser.add_argument(
         "--kinds",
         nargs="*",
@@ -28,20 +28,20 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from rgbtvg.analysis.evaluated_model import open_model
     from rgbtvg.analysis.figures import draw_robustness, draw_strips
     from rgbtvg.analysis.robustness import corruptions_of, measure_robustness
-    from rgbtvg.analysis.subject import open_subject
     from rgbtvg.evaluation.plots import save_figure
 
     corruptions = corruptions_of(args.kinds)
-    subject = open_subject(**subject_arguments(args))
-    result = measure_robustness(subject, args.kinds, args.severities)
+    model = open_model(**model_arguments(args))
+    result = measure_robustness(model, args.kinds, args.severities)
     out = results_folder(args, "robustness")
     result.save(out / "robustness.json")
     print(result.table(), result.table_by(args.by), sep="\n\n")
     if result.skipped:
         print(f"Left out, for the model does not read that camera: {', '.join(result.skipped)}")
     save_figure(draw_robustness(result.records), out / "curves.png")
-    for family, sheet in draw_strips(subject, corruptions).items() if corruptions else ():
+    for family, sheet in draw_strips(model, corruptions).items() if corruptions else ():
         sheet.save(out / f"strip_{family}.jpg", quality=88)
     print(f"Results and pictures: {out}")

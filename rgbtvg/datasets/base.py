@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 
 from rgbtvg.datasets.image_files import image_size
 from rgbtvg.datasets.published import report_rows
-from rgbtvg.datasets.records import BoxReader, Intake, diagnose_boxes, read_reasons
+from rgbtvg.datasets.records import BoxReader, RecordCollector, diagnose_boxes, read_reasons
 from rgbtvg.datasets.records.box_sets import boxes_of
 from rgbtvg.datasets.transforms import build_transforms
 from rgbtvg.errors import ConfigError, DataError
@@ -114,7 +114,7 @@ class GroundingDataset(BaseDataset):
                 f"leave_out is for training: an evaluation of {dataset} counts every row of {', '.join(self.splits)}; "
                 "evaluate a list of your own with data=json_lines"
             )
-        self.intake = Intake(dataset, strict)
+        self.intake = RecordCollector(dataset, strict)
         self.expression_counts: dict[str, int | None] = {}
         super().__init__(data_root=str(data_root), pipeline=build_transforms(pipeline), **kwargs)
 

@@ -172,7 +172,7 @@ def evaluation_dataloader(config: dict) -> dict:
 
 
 def _for_this_machine(config: dict) -> dict:
-    """Pinned memory for a GPU, whose copies then need no waiting, and living workers only where there are workers."""
+    """Pinned memory for asynchronous copies to a GPU, and persistent workers only if there are workers."""
     persistent = config.get("persistent_workers", False) and config.get("num_workers", 0) > 0
     machine = dict(worker_init_fn=dict(type="outlive_termination"), pin_memory=torch.cuda.is_available())
     return {**machine, **config, "persistent_workers": persistent}
@@ -191,7 +191,7 @@ def end_workers_at_exit() -> None:
 
 
 def _end_workers() -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's handler takes their end for a failure
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's handler would report killed workers as failures
     for child in multiprocessing.active_children():
         if child.daemon:
             child.kill()

@@ -28,7 +28,7 @@ class GroundingPreprocessor(BaseDataPreprocessor):
         statistics: name in `rgbtvg.datasets.pixel_statistics` (a dataset's, ``'imagenet'``, ``'clip'``), or
             ``{stream: dict(mean=[...], std=[...])}`` on [0, 1].
         thermal_normalisation: name in `rgbtvg.datasets.thermal`. Where it has statistics of its own, they take the
-            place of the named ones for thermal. :class:`LoadImages` does the other half and must have the same name.
+            place of the named ones for thermal. It must be that of :class:`LoadImages`, which makes the 8-bit image.
         thermal_channels: copies of the thermal channel, three for every published encoder. An encoder built with
             ``in_channels=1`` takes 1.
     """

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rgbtvg.analysis import asking
-from rgbtvg.analysis.subject import open_subject
+from rgbtvg.analysis.evaluated_model import open_model
 from rgbtvg.engine.config import load_config
 from rgbtvg.registry import MODELS
 from tests.engine.synthetic import make_small, paths_of
@@ -55,13 +55,13 @@ class Constructed:
 
 
 @pytest.fixture
-def subject_of(checkpoints):
-    """Subject on the synthetic test split whose model follows a rule."""
+def evaluated(checkpoints):
+    """An evaluated model on the synthetic test split whose model follows a rule."""
 
     def make(rule, **kwargs):
-        subject = open_subject(checkpoints["rgbt"], device="cpu", **kwargs)
-        subject.find.model = Constructed(subject.find.model, rule)
-        return subject
+        model = open_model(checkpoints["rgbt"], device="cpu", **kwargs)
+        model.find.model = Constructed(model.find.model, rule)
+        return model
 
     return make
 

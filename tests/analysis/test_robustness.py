@@ -13,9 +13,9 @@ from tests.analysis.conftest import sees_either, sees_rgb, sees_thermal
 from tests.run_tool import run_tool
 
 
-def test_dark_scenes_live_from_thermal(subject_of):
-    subject = subject_of(sees_either)
-    result = measure_robustness(subject, ["missing_thermal_mean", "missing_rgb_mean"], progress=False)
+def test_dark_scenes_live_from_thermal(evaluated):
+    model = evaluated(sees_either)
+    result = measure_robustness(model, ["missing_thermal_mean", "missing_rgb_mean"], progress=False)
     for dark in ("no light", "very weak"):
         clean = result.accuracy("clean", by="lighting", value=dark)
         assert clean > 0.8
@@ -26,8 +26,8 @@ def test_dark_scenes_live_from_thermal(subject_of):
     assert change["high"] < 0
 
 
-def test_a_model_without_thermal_does_not_feel_it(subject_of):
-    result = measure_robustness(subject_of(sees_rgb, num=20), ["shift", "stripes", "fog"], progress=False)
+def test_a_model_without_thermal_does_not_feel_it(evaluated):
+    result = measure_robustness(evaluated(sees_rgb, num=20), ["shift", "stripes", "fog"], progress=False)
     clean = result.accuracy("clean")
     by_kind = {entry["kind"]: entry for entry in result.summary}
     for entry in result.summary:
@@ -41,7 +41,7 @@ def test_a_model_without_thermal_does_not_feel_it(subject_of):
     assert by_kind["fog"]["relative"] == pytest.approx(by_kind["fog"]["mean"] / clean)
 
 
-def test_every_image_is_decoded_once_and_results_repeat(subject_of, monkeypatch):
+def test_every_image_is_decoded_once_and_results_repeat(evaluated, monkeypatch):
     opened = []
 
     def counted(path, *args, **kwargs):
@@ -50,8 +50,8 @@ def test_every_image_is_decoded_once_and_results_repeat(subject_of, monkeypatch)
 
     read_image = asking.read_image
     monkeypatch.setattr(asking, "read_image", counted)
-    subject = subject_of(sees_either, num=12)
-    results = [measure_robustness(subject, ["low_light", "stripes"], [2, 4], progress=False) for _ in range(2)]
+    model = evaluated(sees_either, num=12)
+    results = [measure_robustness(model, ["low_light", "stripes"], [2, 4], progress=False) for _ in range(2)]
     assert results[0].records == results[1].records
     assert len(opened) == 2 * len(set(opened))
     assert [(r["kind"], r["severity"]) for r in results[0].records if not r["by"]] == [
@@ -64,35 +64,35 @@ def test_every_image_is_decoded_once_and_results_repeat(subject_of, monkeypatch)
 
 
 @pytest.mark.slow
-def test_several_processes_give_the_same(subject_of, monkeypatch):
-    subject = subject_of(sees_either, num=12)
-    alone = measure_robustness(subject, ["stripes"], [3], progress=False)
+def test_several_processes_give_the_same(evaluated, monkeypatch):
+    model = evaluated(sees_either, num=12)
+    alone = measure_robustness(model, ["stripes"], [3], progress=False)
     monkeypatch.setattr(asking, "_workers", lambda: 2)
-    assert measure_robustness(subject, ["stripes"], [3], progress=False).records == alone.records
+    assert measure_robustness(model, ["stripes"], [3], progress=False).records == alone.records
 
 
-def test_an_unreadable_image_is_named_and_left_out(subject_of, tmp_path):
-    subject = subject_of(sees_either, num=12)
+def test_an_unreadable_image_is_named_and_left_out(evaluated, tmp_path):
+    model = evaluated(sees_either, num=12)
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no image")
-    subject.records[0] = {**subject.records[0], "image_paths": {"rgb": str(broken), "ir": str(broken)}}
-    result = measure_robustness(subject, ["inverted"], progress=False)
-    assert list(result.unreadable) == [subject.records[0]["sample_id"]]
-    assert result.records[0]["count"] == len(subject.records) - 1
-    subject.records = subject.records[:1]
+    model.records[0] = {**model.records[0], "image_paths": {"rgb": str(broken), "ir": str(broken)}}
+    result = measure_robustness(model, ["inverted"], progress=False)
+    assert list(result.unreadable) == [model.records[0]["sample_id"]]
+    assert result.records[0]["count"] == len(model.records) - 1
+    model.records = model.records[:1]
     with pytest.raises(DataError, match="none of 1 samples could be read"):
-        measure_robustness(subject, ["inverted"], progress=False)
+        measure_robustness(model, ["inverted"], progress=False)
 
 
-def test_wrong_arguments_are_one_sentence(subject_of):
-    subject = subject_of(sees_either, num=5)
+def test_wrong_arguments_are_one_sentence(evaluated):
+    model = evaluated(sees_either, num=5)
     with pytest.raises(ConfigError, match="no corruption is named 'smog'"):
-        measure_robustness(subject, ["smog"])
+        measure_robustness(model, ["smog"])
     with pytest.raises(ConfigError, match="severities are from 1 to 5, got"):
-        measure_robustness(subject, ["fog"], [0])
-    subject.find.streams = ("rgb",)
+        measure_robustness(model, ["fog"], [0])
+    model.find.streams = ("rgb",)
     with pytest.raises(ConfigError, match="the model reads rgb only, which stripes cannot change"):
-        measure_robustness(subject, ["stripes"])
+        measure_robustness(model, ["stripes"])
 
 
 def test_the_command_writes_results_and_pictures(checkpoints, tmp_path, capsys):
@@ -123,21 +123,21 @@ def test_an_unknown_split_is_one_sentence(checkpoints, capsys):
     assert "has no split 'night'; there are" in capsys.readouterr().err
 
 
-def test_late_thermal_is_an_earlier_frame_where_there_is_one(subject_of, tmp_path):
-    subject = subject_of(sees_thermal)
-    warm = next(one for one in subject.records if one["conditions"]["lighting"] == "no light")
+def test_late_thermal_is_an_earlier_frame_where_there_is_one(evaluated, tmp_path):
+    model = evaluated(sees_thermal)
+    warm = next(one for one in model.records if one["conditions"]["lighting"] == "no light")
     thermal = read_image(warm["image_paths"]["ir"], stream="ir")[0]
     for number, image in {12: thermal, 11: Image.new(thermal.mode, thermal.size), 10: thermal}.items():
         image.save(tmp_path / f"I{number:05}.png")
     late = {**warm, "image_paths": {**warm["image_paths"], "ir": str(tmp_path / "I00012.png")}}
     first = {**warm, "sample_id": "first", "image_paths": {**warm["image_paths"], "ir": str(tmp_path / "I00010.png")}}
-    subject.records = [late, first]
-    result = measure_robustness(subject, ["lag"], [1, 2, 3], progress=False)
+    model.records = [late, first]
+    result = measure_robustness(model, ["lag"], [1, 2, 3], progress=False)
     whole = {record["severity"]: record for record in result.records if not record["by"]}
     assert list(whole) == [None, 1, 2]
     assert whole[None]["acc@0.5"]["value"] == 1
     assert [whole[frames]["acc@0.5"]["value"] for frames in (1, 2)] == [0, 1]
     assert [whole[frames]["count"] for frames in (1, 2)] == [1, 1]
-    subject.records = [first]
+    model.records = [first]
     with pytest.raises(ConfigError, match="no thermal image has earlier frames"):
-        measure_robustness(subject, ["lag"], progress=False)
+        measure_robustness(model, ["lag"], progress=False)

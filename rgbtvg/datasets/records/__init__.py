@@ -26,7 +26,7 @@ from rgbtvg.datasets.records.files import (
     read_reasons,
     read_text,
 )
-from rgbtvg.datasets.records.intake import Fault, Intake
+from rgbtvg.datasets.records.intake import Fault, RecordCollector
 from rgbtvg.datasets.records.names import relative_name
 
 __all__ = [
@@ -34,8 +34,8 @@ __all__ = [
     "BOX_UNITS",
     "BoxReader",
     "Fault",
-    "Intake",
     "LeftOut",
+    "RecordCollector",
     "check_expression",
     "check_id",
     "check_size",

@@ -43,8 +43,8 @@ class Fault:
     subject: str = ""
 
 
-class Intake:
-    """Counts of one reader.
+class RecordCollector:
+    """Collects the records of one reader, and counts what is repaired or left out.
 
     Args:
         dataset: its name, for messages.
@@ -110,7 +110,7 @@ class Intake:
         self.faults.append(Fault("set", message, subject))
 
     def repair(self, what: str, where: str) -> None:
-        """Count a row that is read in the one sense that it can have, though its file says otherwise."""
+        """Count a row whose format is corrected, which must be possible in one way only."""
         self._repairs.setdefault(what, []).append(where)
 
     def check_paths(self, records: list[Record]) -> None:

@@ -1,4 +1,4 @@
-"""Pairs that are not perfect, as training augmentation: a missing camera, misaligned thermal, faulty images."""
+"""Augmentations that imitate imperfect pairs: a missing camera, misaligned thermal, faulty images."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ class Repeatable(BaseTransform):
 
     Args:
         transforms: what to apply, one after another.
-        name: of the change; with another name the choices are others.
+        name: seed of the choices; another name gives other choices.
     """
 
     def __init__(self, transforms: Sequence[dict | Callable], name: str = "") -> None:

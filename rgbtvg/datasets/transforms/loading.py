@@ -64,7 +64,7 @@ class LoadImages(BaseTransform):
             of the image), ``'full'`` (0 to 65535 for integers) or (low, high); see `rgbtvg.datasets.thermal.as_stored`.
         draft_size: None decodes exactly. With a number of pixels, JPEG files are decoded at 1/2, 1/4 or 1/8 as long as
             their long side keeps this many; several times faster for large files, and close to but not the same as
-            decoding and shrinking. The frame knows.
+            decoding and shrinking. ``frame`` records the scale.
 
     Reads ``image_paths``, ``size``, ``boxes`` and ``masks`` (the last three may be absent); an entry of ``images`` that
     is there already (PIL image or array) is converted instead of read. Adds ``images``, ``ori_shape``, ``frame``,

@@ -56,7 +56,7 @@ class LowRank(nn.Module):
         nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
 
     def factors(self) -> tuple[Tensor, Tensor]:
-        """(down, up) with the scale in the smaller one's place, so that the update is ``up @ down``."""
+        """(down * scale, up): the update is their product ``up @ down``."""
         down, up = self.down * self.scale, self.up
         return (down.detach(), up.detach()) if self.detached else (down, up)
 

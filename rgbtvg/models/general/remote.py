@@ -33,7 +33,7 @@ class Endpoint(GeneralModel):
         name: name of the model on the server.
         form: how the model counts coordinates: ``'thousandths'``, ``'thousandths_rows_first'``, ``'pixels'`` or
             ``'fractions'``; the question says it too.
-        prompt: as in :class:`Writer`.
+        prompt: as in :class:`GenerativeModel`.
         api_key_env: environment variable with the key.
         max_tokens: longest answer; models that think first need more.
         retries, timeout: of one request, see :class:`EndpointModel`.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters import adapt_linears
-from rgbtvg.models.general.writers import Writer
+from rgbtvg.models.general.writers import GenerativeModel
 
 
 class ThermalResidual(nn.Module):
@@ -31,7 +31,9 @@ class ThermalResidual(nn.Module):
         ConfigError: the encoder has no such layer.
     """
 
-    def __init__(self, writer: Writer, layers: Sequence[int], rank: int, alpha: float, dropout: float = 0.0) -> None:
+    def __init__(
+        self, writer: GenerativeModel, layers: Sequence[int], rank: int, alpha: float, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         tower = writer.model.get_submodule(writer.tower)
         widths = writer.layer_widths()

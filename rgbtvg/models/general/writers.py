@@ -30,8 +30,8 @@ Pictures = Sequence[Image.Image]
 """The images of one prompt, in their order; boxes are pixels of the first one."""
 
 
-class Writer(FolderModel):
-    """A model that generates its answer; a subclass names its classes, its parts, its question and its form of boxes.
+class GenerativeModel(FolderModel):
+    """A model that generates its answer as text; a subclass defines its classes, parts, prompt and box format.
 
     The score of a box is the mean probability of its coordinate tokens. On the meta device nothing is read but a
     ``config.json``, and the model has no processor.
@@ -78,7 +78,7 @@ class Writer(FolderModel):
         self.model.generation_config = transformers.GenerationConfig(**kept)
 
     def inputs(self, pictures: Sequence[Pictures], questions: Sequence[str]) -> Any:
-        """The processor's batch, on the device and in the number format of the model.
+        """The processor's batch, on the device and in the dtype of the model.
 
         A prompt begins with the places of its images where the model has them.
         """
@@ -120,8 +120,8 @@ class Writer(FolderModel):
         vision = self.model.config.vision_config
         return [vision.hidden_size] * vision.num_hidden_layers
 
-    def asked(self, expressions: Sequence[str], note: str) -> list[str]:
-        """The questions about expressions."""
+    def build_prompts(self, expressions: Sequence[str], note: str) -> list[str]:
+        """The prompts of expressions."""
         return [prompts.filled(self.prompt, expression, note) for expression in expressions]
 
     def encoded(self, answer: str) -> list[int]:
@@ -142,10 +142,10 @@ class Writer(FolderModel):
     def locate(self, images: Sequence[Image.Image], expressions: Sequence[str], note: str = "") -> list[Located]:
         """See :class:`GeneralModel`."""
         pictures = [(image,) for image in images]
-        return self.written(self.inputs(pictures, self.asked(expressions, note)), pictures)
+        return self.generate_boxes(self.inputs(pictures, self.build_prompts(expressions, note)), pictures)
 
     @torch.no_grad()
-    def written(self, batch: Any, pictures: Sequence[Pictures], constrained: bool = False) -> list[Located]:
+    def generate_boxes(self, batch: Any, pictures: Sequence[Pictures], constrained: bool = False) -> list[Located]:
         """Boxes in the greedy answers to a batch of :meth:`inputs`.
 
         Args:
@@ -260,7 +260,7 @@ def _shares(mask: Tensor, rows: int, columns: int) -> Tensor:
 
 
 @MODELS.register_module()
-class Florence2(Writer):
+class Florence2(GenerativeModel):
     """Florence-2 (Xiao et al. 2023): open-vocabulary detection of the whole expression; boxes as location tokens.
 
     A layer of its vision encoder is a stage. A prompt has one image.
@@ -274,16 +274,16 @@ class Florence2(Writer):
     max_pictures = 1
 
     def layer_widths(self) -> list[int]:
-        """See :class:`Writer`."""
+        """See :class:`GenerativeModel`."""
         return list(self.model.config.vision_config.embed_dim)
 
     def vision_inputs(self, batch: Any) -> dict[str, Any]:
-        """See :class:`Writer`."""
+        """See :class:`GenerativeModel`."""
         return dict(hidden_states=batch["pixel_values"])
 
 
 @MODELS.register_module()
-class PaliGemma(Writer):
+class PaliGemma(GenerativeModel):
     """PaliGemma and PaliGemma 2 (Beyer et al. 2024): ``detect``; boxes as location tokens, rows first."""
 
     model_class = "PaliGemmaForConditionalGeneration"
@@ -294,18 +294,18 @@ class PaliGemma(Writer):
     layers = "encoder.layers"
 
     def inputs(self, pictures: Sequence[Pictures], questions: Sequence[str]) -> Any:
-        """See :class:`Writer`."""
+        """See :class:`GenerativeModel`."""
         marked = ["<image>" * len(row) + question for row, question in zip(pictures, questions, strict=True)]
         batch = super().inputs(pictures, marked)
         batch.pop("labels", None)
         return batch
 
 
-class QwenVL(Writer):
+class QwenVL(GenerativeModel):
     """What both Qwen models share: the chat template of the folder, JSON, and images of any size.
 
     Args:
-        weights, prompt, arch: see :class:`Writer`.
+        weights, prompt, arch: see :class:`GenerativeModel`.
         max_pixels: images with more are made smaller; None for the limit of the folder's processor.
     """
 
@@ -329,7 +329,7 @@ class QwenVL(Writer):
             self.processor.image_processor.size = {"shortest_edge": least, "longest_edge": max_pixels}
 
     def inputs(self, pictures: Sequence[Pictures], questions: Sequence[str]) -> Any:
-        """See :class:`Writer`."""
+        """See :class:`GenerativeModel`."""
         texts = [
             self.processor.apply_chat_template(
                 [{"role": "user", "content": [*[{"type": "image"}] * len(row), {"type": "text", "text": question}]}],
@@ -341,16 +341,16 @@ class QwenVL(Writer):
         return super().inputs(pictures, texts)
 
     def image_inputs(self, pictures: Sequence[Pictures]) -> Any:
-        """See :class:`Writer`; without the tokens of a prompt."""
+        """See :class:`GenerativeModel`; without the tokens of a prompt."""
         batch = self.processor.image_processor(images=[image for row in pictures for image in row], return_tensors="pt")
         return batch.to(self.model.device, self.model.dtype)
 
     def vision_inputs(self, batch: Any) -> dict[str, Any]:
-        """See :class:`Writer`."""
+        """See :class:`GenerativeModel`."""
         return dict(hidden_states=batch["pixel_values"], grid_thw=batch["image_grid_thw"])
 
     def valid_tokens(self, valid: Sequence[Tensor], batch: Any, state: Tensor) -> Tensor:
-        """See :class:`Writer`; tokens of all images stand behind each other, those that are merged side by side."""
+        """See :class:`GenerativeModel`; tokens of all images follow each other, merged ones side by side."""
         merge = self.model.config.vision_config.spatial_merge_size
         rows = []
         for mask, (_, height, width) in zip(valid, batch["image_grid_thw"].tolist(), strict=True):
@@ -374,7 +374,7 @@ class Qwen2_5VL(QwenVL):
     projector = ("model.visual.merger",)
 
     def resized(self, batch: Any, index: int) -> tuple[int, int]:
-        """See :class:`Writer`."""
+        """See :class:`GenerativeModel`."""
         _, rows, columns = batch["image_grid_thw"][index].tolist()
         patch = self.processor.image_processor.patch_size
         return rows * patch, columns * patch

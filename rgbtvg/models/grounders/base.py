@@ -179,8 +179,8 @@ class BaseGrounder(BaseModel):
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
         """Relevance maps for visualization: name -> (B, h, w), non-negative, over the padded input.
 
-        What it is, the name says: attention (shares of one, nothing on padding), likeness, confidence. Every method of
-        this project has one.
+        The name gives the kind: ``attention`` (sums to one, zero on padding), ``likeness`` or ``confidence``. Every
+        method of this project has one.
         """
         return {}
 

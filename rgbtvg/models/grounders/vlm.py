@@ -15,7 +15,7 @@ from rgbtvg.errors import CheckpointError, ConfigError
 from rgbtvg.models.adapters import adapt_linears
 from rgbtvg.models.general.prompts import note
 from rgbtvg.models.general.residual import ThermalResidual
-from rgbtvg.models.general.writers import Pictures, Writer
+from rgbtvg.models.general.writers import GenerativeModel, Pictures
 from rgbtvg.models.grounders.general import GeneralGrounder, images_of
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample
@@ -29,7 +29,7 @@ HASH = "base_sha256"
 
 @MODELS.register_module()
 class VLMGrounder(GeneralGrounder):
-    """Trains a model of `transformers` that writes boxes as text (:class:`Writer`) on the tokens of the right answers.
+    """Trains a :class:`GenerativeModel`, which writes boxes as text, on the tokens of the right answers.
 
     Its checkpoints hold what has been trained and the SHA-256 of the base model, which is read from its own folder.
 
@@ -53,7 +53,7 @@ class VLMGrounder(GeneralGrounder):
         CheckpointError: the base model is missing or damaged, see :func:`load_folder`.
     """
 
-    general: Writer
+    general: GenerativeModel
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class VLMGrounder(GeneralGrounder):
         images = images_of(inputs, self.streams)
         pictures = self._pictures(images)
         batch = self.general.inputs(
-            pictures, self.general.asked([sample.expression for sample in data_samples], note(self.thermal))
+            pictures, self.general.build_prompts([sample.expression for sample in data_samples], note(self.thermal))
         )
         device = cast(nn.Parameter, next(self.general.model.parameters())).device
         with (
@@ -152,7 +152,7 @@ class VLMGrounder(GeneralGrounder):
                 loss = self.general.answer_loss(batch, pictures, boxes)
                 gates = {} if self.residual is None else self.residual.gates()
                 return dict(loss_answer=loss, **{f"thermal_gate_{layer}": gate for layer, gate in gates.items()})
-            found = self.general.written(batch, pictures, self.constrained)
+            found = self.general.generate_boxes(batch, pictures, self.constrained)
         self.add_located(data_samples, found)
         return data_samples
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import single_targets
-from rgbtvg.models.layers.detr_layers import mean_place, sine_grid
+from rgbtvg.models.layers.detr_layers import expected_position, sine_grid
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingSample
 from rgbtvg.structures.boxes import cxcywh_to_xyxy
@@ -46,9 +46,9 @@ class PatchChoice(nn.Module):
     The regression token of a joint transformer has to find the object by attention alone. Small models learn that very
     late: until then they look at whatever stands out and ignore the sentence. Here every patch gets a score from the
     sentence vector before the fusion, and a correction from the fused sentence token. The patches are averaged with
-    the softmax of the scores as weights, together with the sine codes of their places, and added to the regression
-    token. The centre of the box is an offset from their mean place, as from the reference points of Conditional DETR
-    (Meng et al. 2021). The scores of the streams of a pair are added up.
+    the softmax of the scores as weights, together with sinusoidal embeddings of their positions, and added to the
+    regression token. The centre of the box is an offset from their expected position, as from the reference points of
+    Conditional DETR (Meng et al. 2021). The scores of the streams of a pair are added up.
 
     Args:
         width: channels of patches and fused tokens.
@@ -89,7 +89,7 @@ class PatchChoice(nn.Module):
         values = self.patch_value(after) + places.to(after.dtype)
         weights = logits.softmax(-1)
         token = torch.einsum("bn,bnd->bd", weights, values)
-        return ChosenPatches((early, logits), token, mean_place(weights, grids), grids)
+        return ChosenPatches((early, logits), token, expected_position(weights, grids), grids)
 
 
 def chosen_map(outputs: dict[str, Any]) -> dict[str, Tensor]:
@@ -103,7 +103,8 @@ def chosen_map(outputs: dict[str, Any]) -> dict[str, Tensor]:
 
 @MODELS.register_module()
 class PatchChoiceHead(Head):
-    """Cross-entropy over the patches: which of them the sentence means. Teaches :class:`PatchChoice`.
+    """Cross-entropy over the patches: which of them the sentence means. Provides the loss of
+    :class:`PatchChoice`.
 
     The patches compete, so that telling the object from the others in the image lowers the loss at once; with focal
     and Dice loss, which ask of each patch by itself, small models from scratch mark whatever stands out.

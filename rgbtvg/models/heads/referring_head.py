@@ -13,7 +13,7 @@ from rgbtvg.errors import ConfigError, DataError
 from rgbtvg.models.heads.base import Head
 from rgbtvg.models.heads.box_head import box_losses, single_targets
 from rgbtvg.models.layers import MLP
-from rgbtvg.models.layers.detr_layers import mean_place
+from rgbtvg.models.layers.detr_layers import expected_position
 from rgbtvg.models.layers.padding import masked_mean
 from rgbtvg.models.layers.precision import full_precision
 from rgbtvg.models.losses import contrastive_loss, dice_loss, focal_loss
@@ -101,7 +101,7 @@ class ReferringHead(Head):
         centre = None
         if self.centred:
             streams = share.shape[1] // (grid[0] * grid[1])
-            centre = mean_place(share, [grid] * streams)
+            centre = expected_position(share, [grid] * streams)
         return {
             "vision_embedding": seen,
             "text_embedding": words,

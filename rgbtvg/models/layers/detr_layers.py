@@ -57,7 +57,7 @@ def cell_centres(grid: tuple[int, int], device: torch.device | None = None) -> T
     return torch.stack((x, y), dim=-1).flatten(0, 1)
 
 
-def mean_place(shares: Tensor, grids: Sequence[tuple[int, int]]) -> Tensor:
+def expected_position(shares: Tensor, grids: Sequence[tuple[int, int]]) -> Tensor:
     """Mean centre (B, 2), (x, y) in [0, 1], of the cells of `grids`, which are N together, with weights (B, N)."""
     centres = torch.cat([cell_centres(grid, shares.device) for grid in grids])
     return shares @ centres.to(shares.dtype)

@@ -18,10 +18,10 @@ class PairNeck(nn.Module):
     """Two streams of (B, P + N, D) in, one of the same shape out; a single stream passes unchanged.
 
     Mask, grid and levels are the first stream's: the pair is aligned. Thermal tokens that are left out are zero; with
-    `rgb_stands_in` the RGB token of the place takes their part, so that a mean or a weighted share of both is RGB.
+    `fill_invalid_with_rgb` the RGB token of the same place replaces them, so that a weighted mean of both is RGB.
     """
 
-    rgb_stands_in: ClassVar[bool] = False
+    fill_invalid_with_rgb: ClassVar[bool] = False
 
     def num_tokens(self, num_grid: int, num_prefix: int, num_streams: int) -> int:
         """Tokens that come out for streams of `num_prefix` + `num_grid` tokens."""
@@ -38,7 +38,7 @@ class PairNeck(nn.Module):
         if not others:
             return first
         thermal = others[0]
-        absent = self.absent(thermal) if self.rgb_stands_in else None
+        absent = self.absent(thermal) if self.fill_invalid_with_rgb else None
         if absent is not None:
             thermal = replace(thermal, tokens=torch.where(absent[..., None], first.tokens, thermal.tokens))
         return replace(first, tokens=self.fuse(first, thermal, inputs), left_out=None)
@@ -73,7 +73,7 @@ class AddStreams(PairNeck):
 class AverageStreams(PairNeck):
     """Mean of the streams."""
 
-    rgb_stands_in = True
+    fill_invalid_with_rgb = True
 
     def fuse(self, rgb: ImageFeatures, thermal: ImageFeatures, inputs: GroundingInputs) -> Tensor:
         return (rgb.tokens + thermal.tokens) / 2
@@ -106,7 +106,7 @@ class CrossFormer(PairNeck):
             thousands of times larger than the tokens: False for its checkpoints.
     """
 
-    rgb_stands_in = True
+    fill_invalid_with_rgb = True
 
     def __init__(self, width: int, num_heads: int = 8, residual: bool = True, softmax: bool = True) -> None:
         super().__init__()
@@ -129,14 +129,14 @@ class RawAttention(CLIPAttention):
 
 @MODELS.register_module()
 class IlluminationWeighted(PairNeck):
-    """One weight per image, guessed from how the RGB image is lit, shares the image between the streams.
+    """Weights the streams by a scalar per image that is predicted from the illumination of the RGB image.
 
     Args:
         num_levels: classes of lighting, of which a softmax is taken. The reference builds one class, whose softmax is
             always 1: the RGB stream passes as it is and thermal is thrown away. 1 for its checkpoints.
     """
 
-    rgb_stands_in = True
+    fill_invalid_with_rgb = True
 
     def __init__(self, num_levels: int = 5) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ class TriPrior(PairNeck):
         width: channels.
     """
 
-    rgb_stands_in = True
+    fill_invalid_with_rgb = True
 
     def __init__(self, width: int) -> None:
         super().__init__()

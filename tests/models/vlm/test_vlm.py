@@ -146,7 +146,7 @@ def test_without_adapters_it_is_the_plain_model(name, folders):
     by_hand = getattr(transformers, model.general.model_class).from_pretrained(folders[name]).eval()
     by_hand.requires_grad_(False)
     picture = [(Image.new("RGB", (64, 48), "red"),), (Image.new("RGB", (64, 48), "green"),)]
-    batch = model.general.inputs(picture, model.general.asked(EXPRESSIONS[:2], prompts.note("rgb")))
+    batch = model.general.inputs(picture, model.general.build_prompts(EXPRESSIONS[:2], prompts.note("rgb")))
     decoder = {"decoder_input_ids": torch.tensor([[3], [3]])} if name == "Florence2" else {}
     with torch.no_grad():
         logits, plain = (part(**batch, **decoder).logits for part in (model.general.model, by_hand))

@@ -9,8 +9,8 @@ from typing import Any
 from rgbtvg.cli import add_cfg_options
 
 
-def add_subject(parser: argparse.ArgumentParser) -> None:
-    """Checkpoint, samples and output folder of an analysis, for :func:`subject_arguments`."""
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Checkpoint, samples and output folder of an analysis, for :func:`model_arguments`."""
     parser.add_argument("--load-from", metavar="CHECKPOINT", help="weights")
     parser.add_argument("--config", help="config file (default: the config in the checkpoint)")
     parser.add_argument("--split", default="test", help="split of the test set (default: test)")
@@ -20,8 +20,8 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
     add_cfg_options(parser)
 
 
-def subject_arguments(args: argparse.Namespace) -> dict[str, Any]:
-    """Keyword arguments of :func:`rgbtvg.analysis.subject.open_subject` from the arguments of :func:`add_subject`."""
+def model_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """Keyword arguments of :func:`rgbtvg.analysis.evaluated_model.open_model`, from :func:`add_model_arguments`."""
     from rgbtvg.engine.options import parse_options  # not before the arguments are known to be right
 
     names = ("config", "split", "num", "device")

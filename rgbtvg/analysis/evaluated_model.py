@@ -23,7 +23,7 @@ SEED = 0
 
 
 @dataclass
-class Subject:
+class EvaluatedModel:
     """A model with records of its test set.
 
     Attributes:
@@ -65,7 +65,7 @@ class Subject:
         return sample
 
 
-def open_subject(
+def open_model(
     checkpoint: str | Path | None,
     config: str | Path | None = None,
     *,
@@ -73,7 +73,7 @@ def open_subject(
     num: int | None = None,
     device: str | None = None,
     options: Mapping[str, Any] | None = None,
-) -> Subject:
+) -> EvaluatedModel:
     """Load a checkpoint and the records of its test set.
 
     Args:
@@ -85,7 +85,7 @@ def open_subject(
         options: overrides of the config.
 
     Raises:
-        ConfigError: the checkpoint or config cannot be used, or the test set has not this split.
+        ConfigError: the checkpoint or config cannot be used, or the test set does not have this split.
         DataError: the split has no sentence with a target.
     """
     if config is not None:
@@ -108,7 +108,7 @@ def open_subject(
         data=data_manifest(records),
         **code_and_command(),
     )
-    return Subject(find, records, split, loaded.test_dataloader.get("batch_size", 64), facts)
+    return EvaluatedModel(find, records, split, loaded.test_dataloader.get("batch_size", 64), facts)
 
 
 def records_of_test(config: Config, split: str) -> list[dict[str, Any]]:
