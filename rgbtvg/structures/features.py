@@ -18,7 +18,7 @@ class ImageFeatures:
         num_prefix: P.
         levels: outputs of the layers that were asked for, each (B, P + h*w, D) or (B, D, h, w), early to late.
         pooled: (B, D') image vector in the image-text space, where the encoder has one.
-        left_out: (B, P + h*w) bool, True at thermal patches that show nothing. They are zero, no keys of attention, and
+        invalid: (B, P + h*w) bool, True at thermal patches that show nothing. They are zero, no keys of attention, and
             True in `padding_mask` too. None where nothing is left out.
         gate: (B,) scale of thermal in a stream that :class:`ZeroGatedFusion` joined.
     """
@@ -29,7 +29,7 @@ class ImageFeatures:
     num_prefix: int = 0
     levels: tuple[Tensor, ...] = ()
     pooled: Tensor | None = None
-    left_out: Tensor | None = None
+    invalid: Tensor | None = None
     gate: Tensor | None = None
 
 

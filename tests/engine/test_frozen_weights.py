@@ -21,7 +21,7 @@ from rgbtvg.errors import CheckpointError
 from rgbtvg.registry import MODELS
 from tests.engine.tiny import TinyGrounder, tiny_config
 
-OPTIONS = {"default_hooks.checkpoint.smallest_left_out": 1000}
+OPTIONS = {"default_hooks.checkpoint.min_frozen_bytes": 1000}
 
 
 class Memory(BaseModule):
@@ -88,7 +88,7 @@ def test_what_is_left_out_comes_back_from_its_file(weights):
 
 
 def test_everything_is_written_in_for_a_release(weights):
-    checkpoint = trained("run", weights, {"default_hooks.checkpoint.smallest_left_out": None})
+    checkpoint = trained("run", weights, {"default_hooks.checkpoint.min_frozen_bytes": None})
     assert "memory.table" in torch.load(checkpoint, weights_only=False)["state_dict"]
 
 

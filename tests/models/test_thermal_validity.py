@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from rgbtvg.models.layers.padding import left_out_patches
+from rgbtvg.models.layers.padding import find_invalid_patches
 from rgbtvg.structures import GroundingInputs
 from tests.models.batches import collated_batch
 from tests.models.test_methods import build
@@ -130,11 +130,11 @@ def test_a_patch_is_left_out_where_more_of_it_is_invalid_than_valid():
     valid = ~padding
     valid[:, :2, :2] = False  # half of the first patch
     inputs = GroundingInputs({}, padding, torch.zeros(1, 1), torch.zeros(1, 1), valid)
-    assert left_out_patches(inputs, ("rgb", "ir"), (1, 2)).tolist() == [[False, False], [False, False]]
+    assert find_invalid_patches(inputs, ("rgb", "ir"), (1, 2)).tolist() == [[False, False], [False, False]]
     valid[:, :3, :3] = False
-    assert left_out_patches(inputs, ("rgb", "ir"), (1, 2)).tolist() == [[False, False], [True, False]]
-    assert left_out_patches(inputs, ("ir",), (1, 2)).tolist() == [[False, False]], "nothing would be left"
-    assert left_out_patches(inputs, ("rgb",), (1, 2)) is None
+    assert find_invalid_patches(inputs, ("rgb", "ir"), (1, 2)).tolist() == [[False, False], [True, False]]
+    assert find_invalid_patches(inputs, ("ir",), (1, 2)).tolist() == [[False, False]], "nothing would be left"
+    assert find_invalid_patches(inputs, ("rgb",), (1, 2)) is None
 
 
 @pytest.mark.slow

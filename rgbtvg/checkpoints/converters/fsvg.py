@@ -12,7 +12,7 @@ CONVERTER = Converter(
         Rename("text_resize.fc.{kind}", "text_proj.0.{kind}"),
         Rename("text_resize.layer_norm.{kind}", "text_proj.1.{kind}"),
         Rename("rgbt_fusion.{kind}", "stream_proj.{kind}"),
-        Rename("neck.{kind}", "neck.{kind}"),
+        Rename("neck.{kind}", "output_proj.{kind}"),
         Rename("bbox_embed.{rest*}", "head.mlp.{rest}"),
     ],
 )

@@ -31,7 +31,7 @@ class DurableCheckpointHook(CheckpointHook):
 
     Args:
         interval_iters: also save every so many steps, at the next step of the optimizer.
-        smallest_left_out: bytes. Frozen weights of an encoder that are still those of its file of initial weights, and
+        min_frozen_bytes: bytes. Frozen weights of an encoder that are still those of its file of initial weights, and
             are at least this many, are left out and read from that file again (:mod:`rgbtvg.checkpoints.frozen`); None
             writes everything in, for a release. With sharded or averaged weights everything is written in.
         **kwargs: of MMEngine's hook: `interval` (epochs), `max_keep_ckpts`, `save_best` (one metric), `rule`, ...
@@ -41,12 +41,12 @@ class DurableCheckpointHook(CheckpointHook):
         TrainingError: at the end of a run that could not save what it should.
     """
 
-    def __init__(self, interval_iters: int | None = None, smallest_left_out: int | None = 2**22, **kwargs: Any) -> None:
+    def __init__(self, interval_iters: int | None = None, min_frozen_bytes: int | None = 2**22, **kwargs: Any) -> None:
         super().__init__(by_epoch=True, **kwargs)
         if self.save_best is not None and (len(self.save_best) != 1 or self.save_best == ["auto"]):
             raise ConfigError(f"save_best of the checkpoint hook takes the name of one metric, got {self.save_best}")
         self.interval_iters = interval_iters
-        self.smallest_left_out = smallest_left_out
+        self.min_frozen_bytes = min_frozen_bytes
         self.frozen: FrozenWeights | None = None
         self.overdue = False
         self.position: dict[str, int] = {}
@@ -85,9 +85,9 @@ class DurableCheckpointHook(CheckpointHook):
         """Store the position, since after a validation MMEngine's runner with a strategy gives one epoch too many, and
         leave out the frozen weights of initial files."""
         checkpoint["meta"].update(self.position)
-        if self.smallest_left_out is None or getattr(runner, "strategy", None) or "ema_state_dict" in checkpoint:
+        if self.min_frozen_bytes is None or getattr(runner, "strategy", None) or "ema_state_dict" in checkpoint:
             return
-        self.frozen = self.frozen or FrozenWeights(unwrapped_model(runner), self.smallest_left_out)
+        self.frozen = self.frozen or FrozenWeights(unwrapped_model(runner), self.min_frozen_bytes)
         leave_out(checkpoint, self.frozen.entries())
 
     def keep_best_of_stage(self, runner: Runner, number: int) -> None:

@@ -19,7 +19,7 @@ from rgbtvg.errors import ConfigError
 from rgbtvg.models.backbones.beit3_weights import load_beit3_weights, resize_positions
 from rgbtvg.models.layers.clip_layers import Groups, Linear
 from rgbtvg.models.layers.convolution import patch_embedding
-from rgbtvg.models.layers.padding import left_out_patches, nearest_padding
+from rgbtvg.models.layers.padding import find_invalid_patches, nearest_padding
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 from rgbtvg.structures.grid_tables import resize_grid_table
@@ -237,7 +237,7 @@ class BEiT3(BaseModule):
         extra_tokens: Tensor | None = None,
         masked_patches: Tensor | None = None,
         groups: Groups = (),
-        left_out: Tensor | None = None,
+        invalid: Tensor | None = None,
     ) -> BEiT3Features:
         """Encode together.
 
@@ -248,7 +248,7 @@ class BEiT3(BaseModule):
             extra_tokens: (B, E, D), put between images and words with the vision weights; positions are the caller's.
             masked_patches: (B, h*w) bool, patches of every stream that the mask token replaces.
             groups: streams that the equal parts of the batch belong to, for adapters.
-            left_out: (B, h*w) bool, patches of every stream that no token attends to; their outputs are zero.
+            invalid: (B, h*w) bool, patches of every stream that no token attends to; their outputs are zero.
         """
         parts = [self.embed_image(image, masked_patches) for image in images]
         if extra_tokens is not None:
@@ -259,8 +259,8 @@ class BEiT3(BaseModule):
             parts.append(self.embed_text(token_ids, token_padding_mask))
             attention_mask = ~F.pad(token_padding_mask, (split, 0), value=False)[:, None, None]  # (B, 1, 1, L)
         unseen = None
-        if left_out is not None:
-            unseen = F.pad(left_out, (1, 0), value=False)  # class tokens are always seen
+        if invalid is not None:
+            unseen = F.pad(invalid, (1, 0), value=False)  # class tokens are always seen
             length = sum(part.shape[1] for part in parts)
             hidden = unseen.repeat(1, len(images))
             seen = ~F.pad(hidden, (0, length - hidden.shape[1]), value=False)[:, None, None]
@@ -280,7 +280,7 @@ class BEiT3(BaseModule):
         """
         count = len(streams)
         height, width = inputs.input_shape
-        left_out = left_out_patches(inputs, streams, (height // self.patch_size, width // self.patch_size))
+        invalid = find_invalid_patches(inputs, streams, (height // self.patch_size, width // self.patch_size))
         joined = self(
             [torch.cat([inputs.images[stream] for stream in streams])],
             inputs.padding_mask.repeat(count, 1, 1),
@@ -288,14 +288,14 @@ class BEiT3(BaseModule):
             inputs.token_padding_mask.repeat(count, 1),
             masked_patches=None if masked_patches is None else masked_patches.repeat(count, 1),
             groups=tuple(streams),
-            left_out=left_out,
+            invalid=invalid,
         )
         image, text = joined.images[0], joined.text
-        hidden = [None] * count if image.left_out is None else image.left_out.chunk(count)
+        hidden = [None] * count if image.invalid is None else image.invalid.chunk(count)
         words = map(TextFeatures, text.tokens.chunk(count), text.padding_mask.chunk(count))
         parts = zip(streams, image.tokens.chunk(count), image.padding_mask.chunk(count), hidden, words, strict=True)
         return {
-            stream: BEiT3Features((replace(image, tokens=x, padding_mask=padded, left_out=unseen),), sentence, None)
+            stream: BEiT3Features((replace(image, tokens=x, padding_mask=padded, invalid=unseen),), sentence, None)
             for stream, x, padded, unseen, sentence in parts
         }
 
@@ -347,7 +347,7 @@ class BEiT3(BaseModule):
             padded = self._patch_padding(tokens, padding_mask, grid)
             if unseen is not None:
                 tokens, padded = tokens.masked_fill(unseen[..., None], 0), padded | unseen
-            streams.append(ImageFeatures(tokens, padded, grid, num_prefix=1, left_out=unseen))
+            streams.append(ImageFeatures(tokens, padded, grid, num_prefix=1, invalid=unseen))
         return BEiT3Features(tuple(streams), text, extra)
 
     @staticmethod

@@ -144,7 +144,7 @@ class CLIPVisionEncoder(CLIPTower):
     """
 
     part = "vision"
-    takes_left_out = True
+    takes_invalid = True
 
     def __init__(
         self,
@@ -214,7 +214,7 @@ class CLIPVisionEncoder(CLIPTower):
         padding_mask: Tensor,
         language: TextFeatures | None = None,
         groups: Groups = (),
-        left_out: Tensor | None = None,
+        invalid: Tensor | None = None,
     ) -> ImageFeatures:
         """Encode images.
 
@@ -223,10 +223,10 @@ class CLIPVisionEncoder(CLIPTower):
             padding_mask: (B, H, W) bool, True where padded.
             language: passed to the modules in the layers' slots.
             groups: streams that the equal parts of the batch belong to, for adapters: ``('rgb', 'ir')``.
-            left_out: (B, h*w) bool, True at patches that no token attends to; their outputs are zero.
+            invalid: (B, h*w) bool, True at patches that no token attends to; their outputs are zero.
         """
         grid = self.grid_of((images.shape[-2], images.shape[-1]))
-        unseen = None if left_out is None else F.pad(left_out, (1, 0), value=False)  # the class token is always seen
+        unseen = None if invalid is None else F.pad(invalid, (1, 0), value=False)  # the class token is always seen
         seen = None if unseen is None else ~unseen[:, None, None]  # (B, 1, 1, 1 + h*w)
         last, levels = self.run_layers(self.pre_layernorm(self.embed(images)), language, groups, attention_mask=seen)
         if self.project_tokens:

@@ -132,8 +132,8 @@ class JointEncoder(nn.Module):
         if logits is not None:
             cells = dict(zip(parts, logits.split(sizes, dim=-1), strict=True))["image"][..., image.num_prefix :]
             attention = cells.softmax(-1)
-        if image.left_out is not None:
-            out["image"] = out["image"].masked_fill(image.left_out[..., None], 0)
+        if image.invalid is not None:
+            out["image"] = out["image"].masked_fill(image.invalid[..., None], 0)
         return JointFeatures(regression, out["image"], out["text"], sequence, fused, padding_mask, attention)
 
     def answer_attention(self, joint: JointFeatures) -> Tensor:

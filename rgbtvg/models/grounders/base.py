@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from rgbtvg.errors import ConfigError
 from rgbtvg.models.adapters import LoRA, adapted_linears
 from rgbtvg.models.heads.base import Head
-from rgbtvg.models.layers.padding import left_out_patches
+from rgbtvg.models.layers.padding import find_invalid_patches
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import (
     MODALITY_STREAMS,
@@ -208,15 +208,15 @@ class BaseGrounder(BaseModel):
         mask = inputs.padding_mask.repeat(len(self.streams), 1, 1)
         if inputs.thermal_valid is None:
             return encoder(images, mask, language, **options)
-        if getattr(encoder, "takes_left_out", False):
-            left_out = left_out_patches(inputs, self.streams, cast(Any, encoder).grid_of(inputs.input_shape))
-            return encoder(images, mask, language, left_out=left_out, **options)
-        return mark_left_out(encoder(images, mask, language, **options), inputs, self.streams)
+        if getattr(encoder, "takes_invalid", False):
+            invalid = find_invalid_patches(inputs, self.streams, cast(Any, encoder).grid_of(inputs.input_shape))
+            return encoder(images, mask, language, invalid=invalid, **options)
+        return mask_invalid_patches(encoder(images, mask, language, **options), inputs, self.streams)
 
     def split_streams(self, features: ImageFeatures) -> dict[str, ImageFeatures]:
         """Stream name -> its part of features whose streams are stacked along the batch."""
         count = len(self.streams)
-        names = ("tokens", "padding_mask", "pooled", "left_out")
+        names = ("tokens", "padding_mask", "pooled", "invalid")
         parts = {name: value.chunk(count) for name in names if (value := getattr(features, name)) is not None}
         levels = [level.chunk(count) for level in features.levels]
         return {
@@ -259,16 +259,16 @@ def thermal_gate(outputs: Mapping[str, Any]) -> Tensor | None:
     return image.gate if isinstance(image, ImageFeatures) else None
 
 
-def mark_left_out(features: ImageFeatures, inputs: GroundingInputs, streams: Sequence[str]) -> ImageFeatures:
+def mask_invalid_patches(features: ImageFeatures, inputs: GroundingInputs, streams: Sequence[str]) -> ImageFeatures:
     """Features (S*B, ...) of stacked streams whose thermal patches that show nothing are zero and masked."""
-    left_out = left_out_patches(inputs, streams, features.grid)
-    if left_out is None:
+    invalid = find_invalid_patches(inputs, streams, features.grid)
+    if invalid is None:
         return features
-    left_out = F.pad(left_out, (features.num_prefix, 0), value=False)
-    if left_out.shape != features.padding_mask.shape:  # tokens of several levels
+    invalid = F.pad(invalid, (features.num_prefix, 0), value=False)
+    if invalid.shape != features.padding_mask.shape:  # tokens of several levels
         return features
-    tokens, padded = features.tokens.masked_fill(left_out[..., None], 0), features.padding_mask | left_out
-    return replace(features, tokens=tokens, padding_mask=padded, left_out=left_out)
+    tokens, padded = features.tokens.masked_fill(invalid[..., None], 0), features.padding_mask | invalid
+    return replace(features, tokens=tokens, padding_mask=padded, invalid=invalid)
 
 
 def cell_layout(streams: Mapping[str, ImageFeatures], num_cells: int) -> tuple[list[tuple[int, int]], int]:

@@ -176,8 +176,8 @@ class CLIPGrounder(RegressionGrounder):
         levels = self.adapt_levels(features)
         tokens = self.level_proj(torch.cat(levels, dim=-1), groups=self.streams)
         tokens = self.image_proj(tokens, groups=self.streams)
-        if features.left_out is not None:
-            tokens = tokens.masked_fill(features.left_out[..., None], 0)
+        if features.invalid is not None:
+            tokens = tokens.masked_fill(features.invalid[..., None], 0)
         return self.split_streams(replace(features, tokens=tokens, levels=levels))
 
     def adapt_levels(self, features: ImageFeatures) -> tuple[Tensor, ...]:

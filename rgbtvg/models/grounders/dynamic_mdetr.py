@@ -111,7 +111,7 @@ class DynamicMDETR(TwoEncoderGrounder):
     def cells(self, image: ImageFeatures) -> ImageFeatures:
         """The grid without prefix tokens."""
         tokens, padded = image.tokens[:, image.num_prefix :], image.padding_mask[:, image.num_prefix :]
-        left_out = None if image.left_out is None else image.left_out[:, image.num_prefix :]
+        invalid = None if image.invalid is None else image.invalid[:, image.num_prefix :]
         if not self.mask_image_padding:
-            padded = padded.new_zeros(padded.shape) if left_out is None else left_out
-        return replace(image, tokens=tokens, padding_mask=padded, num_prefix=0, left_out=left_out)
+            padded = padded.new_zeros(padded.shape) if invalid is None else invalid
+        return replace(image, tokens=tokens, padding_mask=padded, num_prefix=0, invalid=invalid)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from rgbtvg.models.backbones.clip import patch_mask
 from rgbtvg.models.grounders.base import BaseGrounder
 from rgbtvg.models.heads.patch_choice import ChosenPatches, chosen_map
-from rgbtvg.models.layers.padding import left_out_patches
+from rgbtvg.models.layers.padding import find_invalid_patches
 from rgbtvg.models.layers.patch_selection import PatchSelection, attend_and_score, attention_weights
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, TextFeatures
@@ -56,7 +56,7 @@ class FSVG(BaseGrounder):
         )
         self.selection = PatchSelection(**selection or {})
         self.stream_proj = nn.Linear(len(self.streams) * width, width) if len(self.streams) > 1 else nn.Identity()
-        self.neck = nn.Linear(width, head["width"])
+        self.output_proj = nn.Linear(width, head["width"])
         sizes = dict(width=width, text_width=self.text_encoder.embed_dim)
         self.patch_choice = None if patch_choice is None else MODELS.build({**sizes, **patch_choice})
         # The class token is read before CLIP's last norm and projection.
@@ -71,13 +71,13 @@ class FSVG(BaseGrounder):
         images = torch.cat([inputs.images[stream] for stream in self.streams])  # (S*B, C, H, W)
         grid = self.image_encoder.grid_of(inputs.input_shape)
         padded = patch_mask(inputs.padding_mask, grid).repeat(count, 1)  # (S*B, N)
-        left_out = left_out_patches(inputs, self.streams, grid)
+        invalid = find_invalid_patches(inputs, self.streams, grid)
         weights = self.word_weights(words).repeat(count, 1)
-        tower = self.run_tower(images, text.repeat(count, 1, 1), weights, padded, left_out)
+        tower = self.run_tower(images, text.repeat(count, 1, 1), weights, padded, invalid)
         classes = tower["sequence"][:, 0].chunk(count)  # S x (B, D)
         joined = self.stream_proj(torch.cat(classes, dim=-1))
         chosen = self.choose_patches(tower, words, joined, grid)
-        token = self.neck(joined if chosen is None else joined + chosen.token)
+        token = self.output_proj(joined if chosen is None else joined + chosen.token)
         boxes = self.head(token, None if chosen is None else chosen.centre)
         return {
             **tower,
@@ -113,7 +113,7 @@ class FSVG(BaseGrounder):
         return (~padding if self.selection.words_only else torch.ones_like(padding)).float()
 
     def run_tower(
-        self, images: Tensor, text: Tensor, word_weights: Tensor, padded: Tensor, left_out: Tensor | None = None
+        self, images: Tensor, text: Tensor, word_weights: Tensor, padded: Tensor, invalid: Tensor | None = None
     ) -> dict[str, Any]:
         """Run the image tower over ``[class | patches | words]``.
 
@@ -122,7 +122,7 @@ class FSVG(BaseGrounder):
             text: (B, L, D).
             word_weights: (B, L).
             padded: (B, N) bool, True where padded.
-            left_out: (B, N) bool, True at patches that no token attends to; they are dropped first.
+            invalid: (B, N) bool, True at patches that no token attends to; they are dropped first.
 
         Returns:
             ``sequence`` (B, 1 + K + L, D), the last layer's ``last_input``, ``kept`` (B, K) the original indices of
@@ -140,8 +140,8 @@ class FSVG(BaseGrounder):
             num_patches = kept.shape[1]
             num_kept = self.selection.num_kept(index, num_patches)
             mask = None
-            if left_out is not None:  # class token and words are always attended to
-                mask = ~F.pad(left_out.gather(1, kept), (1, text.shape[1]), value=False)[:, None, None]
+            if invalid is not None:  # class token and words are always attended to
+                mask = ~F.pad(invalid.gather(1, kept), (1, text.shape[1]), value=False)[:, None, None]
             if num_kept == num_patches:
                 x = layer(x, attention_mask=mask)
                 continue

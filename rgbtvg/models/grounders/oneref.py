@@ -63,13 +63,13 @@ class OneRef(BaseGrounder):
         patches = torch.cat([image.tokens[:, 1:] for image in images], dim=1)  # (B, S*N, D)
         vision = torch.cat([image.tokens[:, :1] for image in images] + [patches], dim=1)  # (B, S + S*N, D)
         outputs = {"streams": streams, "vision": vision, "text": text, "image": images[0], "grid": images[0].grid}
-        left_out = None
-        if images[0].left_out is not None:
-            left_out = torch.cat([image.left_out[:, 1:] for image in images], dim=1)  # (B, S*N)
-        outputs.update(self.head(vision, len(images), text, images[0].grid, left_out))
+        invalid = None
+        if images[0].invalid is not None:
+            invalid = torch.cat([image.invalid[:, 1:] for image in images], dim=1)  # (B, S*N)
+        outputs.update(self.head(vision, len(images), text, images[0].grid, invalid))
         outputs["patch_logits"], outputs["patch_grids"] = (outputs["similarity"],), [images[0].grid] * len(images)
         if self.mask_head is not None:
-            outputs["mask_logits"] = self.mask_head(patches, images[0].grid, outputs["sentence_embedding"], left_out)
+            outputs["mask_logits"] = self.mask_head(patches, images[0].grid, outputs["sentence_embedding"], invalid)
         return outputs
 
     def relevance(self, outputs: dict[str, Any]) -> dict[str, Tensor]:

@@ -71,13 +71,13 @@ class StreamExchange(nn.Module):
         self.rgb = nn.ModuleList(CLIPAttention(width, num_heads) for _ in range(num_levels))
         self.ir = nn.ModuleList(CLIPAttention(width, num_heads) for _ in range(num_levels))
 
-    def forward(self, levels: tuple[Tensor, ...], left_out: Tensor | None = None) -> tuple[Tensor, ...]:
+    def forward(self, levels: tuple[Tensor, ...], invalid: Tensor | None = None) -> tuple[Tensor, ...]:
         """Levels (2*B, N, D), RGB then thermal, each plus its attention to the other stream.
 
-        Tokens that `left_out` (2*B, N) names are not attended to.
+        Tokens that `invalid` (2*B, N) names are not attended to.
         """
         exchanged = []
-        thermal_mask = None if left_out is None else ~left_out.chunk(2)[1][:, None, None]  # (B, 1, 1, N)
+        thermal_mask = None if invalid is None else ~invalid.chunk(2)[1][:, None, None]  # (B, 1, 1, N)
         for level, rgb_to_ir, ir_to_rgb in zip(levels, self.rgb, self.ir, strict=True):
             rgb, thermal = level.chunk(2)
             seen = rgb + rgb_to_ir(rgb, thermal, attention_mask=thermal_mask)
@@ -129,4 +129,4 @@ class RGBTVGNet(CLIPGrounder):
             self.level_adapters[str(index)](level, groups=self.streams) if str(index) in self.level_adapters else level
             for index, level in enumerate(features.levels)
         )
-        return levels if self.stream_exchange is None else self.stream_exchange(levels, features.left_out)
+        return levels if self.stream_exchange is None else self.stream_exchange(levels, features.invalid)

@@ -91,7 +91,7 @@ class SimVG(BaseGrounder):
         words = self.text_proj(text.tokens)  # (B, L, D)
         patch_padding = image.padding_mask[:, image.num_prefix :]
         # Places are measured from the image's border, whether thermal shows something there or not.
-        outside = patch_padding if image.left_out is None else patch_padding & ~image.left_out[:, image.num_prefix :]
+        outside = patch_padding if image.invalid is None else patch_padding & ~image.invalid[:, image.num_prefix :]
         positions = self.image_positions(outside.unflatten(1, image.grid)).flatten(2).transpose(1, 2)  # (B, N, D)
         queries, sentence = self.queries(words, text.padding_mask)
         outputs = {

@@ -77,7 +77,7 @@ class ReferringHead(Head):
         num_prefix: int,
         text: TextFeatures,
         grid: tuple[int, int],
-        left_out: Tensor | None = None,
+        invalid: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Compare, pool, regress.
 
@@ -86,7 +86,7 @@ class ReferringHead(Head):
             num_prefix: P.
             text: words (B, L, D) and their padding.
             grid: (h, w), the patches of a stream.
-            left_out: (B, N) bool, True at patches that have no share in the result; they are zero.
+            invalid: (B, N) bool, True at patches that have no share in the result; they are zero.
         """
         seen = F.normalize(self.vision_head(vision), dim=-1)  # (B, P + N, D)
         words = self.language_head(text.tokens)  # (B, L, D)
@@ -94,8 +94,8 @@ class ReferringHead(Head):
         words, meant = F.normalize(words, dim=-1), F.normalize(sentence, dim=-1)
         similarity = self.scale * torch.einsum("bnd,bd->bn", seen[:, num_prefix:], meant)
         logits = similarity
-        if left_out is not None:  # a finite value: thermal alone may have nothing else
-            logits = similarity.masked_fill(left_out, torch.finfo(similarity.dtype).min)
+        if invalid is not None:  # a finite value: thermal alone may have nothing else
+            logits = similarity.masked_fill(invalid, torch.finfo(similarity.dtype).min)
         share = logits.softmax(-1)
         pooled = torch.einsum("bn,bnd->bd", share, self.visual_proj(vision[:, num_prefix:]))
         centre = None
@@ -176,10 +176,10 @@ class ReferringMaskHead(Head):
         self.convolutions = nn.ModuleList(nn.ConvTranspose2d(width, width, 2, 2, bias=False) for _ in range(3))
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(3))
 
-    def forward(self, patches: Tensor, grid: tuple[int, int], meant: Tensor, left_out: Tensor | None = None) -> Tensor:
+    def forward(self, patches: Tensor, grid: tuple[int, int], meant: Tensor, invalid: Tensor | None = None) -> Tensor:
         """patches (B, S*h*w, D) of S streams, meant (B, D) normalised -> logits (B, 1, 8h, 8w), a cosine.
 
-        Patches that `left_out` (B, S*h*w) names have no part in the average.
+        Patches that `invalid` (B, S*h*w) names have no part in the average.
         """
         num_streams = patches.shape[1] // (grid[0] * grid[1])
         if self.stacked_streams:
@@ -190,9 +190,9 @@ class ReferringMaskHead(Head):
         x = F.normalize(self.norms[-1](self.convolutions[-1](x)), dim=1)
         x = x.unflatten(0, (-1, num_streams))  # (B, S, D, 8h, 8w)
         logits = torch.einsum("bsdhw,bd->bshw", x, meant)
-        if left_out is None:
+        if invalid is None:
             return logits.mean(1, keepdim=True)
-        counted = (~left_out).unflatten(1, (num_streams, *grid)).to(logits.dtype)
+        counted = (~invalid).unflatten(1, (num_streams, *grid)).to(logits.dtype)
         counted = F.interpolate(counted, logits.shape[-2:])  # nearest: a patch grows as a whole
         return (logits * counted).sum(1, keepdim=True) / counted.sum(1, keepdim=True).clamp(min=1)
 

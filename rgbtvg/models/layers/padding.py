@@ -27,7 +27,7 @@ def masked_mean(tokens: Tensor, padding_mask: Tensor) -> Tensor:
     return torch.einsum("bld,bl->bd", tokens, weights) / weights.sum(1, keepdim=True).clamp(min=1)
 
 
-def left_out_patches(inputs: GroundingInputs, streams: Sequence[str], grid: tuple[int, int]) -> Tensor | None:
+def find_invalid_patches(inputs: GroundingInputs, streams: Sequence[str], grid: tuple[int, int]) -> Tensor | None:
     """Patches that attention and fusion leave out, since thermal shows nothing there.
 
     A thermal patch is left out where more of its pixels are invalid than valid. Padding counts as neither. Thermal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rgbtvg.models.layers.padding import left_out_patches
+from rgbtvg.models.layers.padding import find_invalid_patches
 from rgbtvg.registry import MODELS
 from rgbtvg.structures import GroundingInputs, ImageFeatures, TextFeatures
 
@@ -35,11 +35,11 @@ class ConcatTokens(nn.Module):
         prefix = first.num_prefix
         tokens = torch.cat([first.tokens] + [other.tokens[:, prefix:] for other in others], dim=1)
         mask = torch.cat([first.padding_mask] + [other.padding_mask[:, prefix:] for other in others], dim=1)
-        left_out = None
-        if first.left_out is not None:
-            parts = [first.left_out] + [other.left_out[:, prefix:] for other in others if other.left_out is not None]
-            left_out = torch.cat(parts, dim=1)
-        return ImageFeatures(tokens, mask, first.grid, prefix, first.levels, first.pooled, left_out)
+        invalid = None
+        if first.invalid is not None:
+            parts = [first.invalid] + [other.invalid[:, prefix:] for other in others if other.invalid is not None]
+            invalid = torch.cat(parts, dim=1)
+        return ImageFeatures(tokens, mask, first.grid, prefix, first.levels, first.pooled, invalid)
 
 
 @MODELS.register_module()
@@ -67,16 +67,18 @@ class ConcatChannels(nn.Module):
             levels_without(stream, inputs) if name == "ir" else stream.levels for name, stream in features.items()
         ]
         levels = tuple(torch.cat(maps, dim=1 if maps[0].dim() == 4 else -1) for maps in zip(*of_streams, strict=True))
-        left_out = None if others else first.left_out  # a place that RGB shows is not left out
-        return ImageFeatures(tokens, first.padding_mask, first.grid, first.num_prefix, levels, first.pooled, left_out)
+        invalid = None if others else first.invalid  # a place that RGB shows is not left out
+        return ImageFeatures(tokens, first.padding_mask, first.grid, first.num_prefix, levels, first.pooled, invalid)
 
 
 def levels_without(thermal: ImageFeatures, inputs: GroundingInputs) -> tuple[Tensor, ...]:
     """Levels whose maps (B, D, h, w) are zero where thermal shows nothing; levels of tokens are zero there already."""
     levels = []
     for level in thermal.levels:
-        left_out = left_out_patches(inputs, ("ir",), (level.shape[-2], level.shape[-1])) if level.dim() == 4 else None
+        invalid = (
+            find_invalid_patches(inputs, ("ir",), (level.shape[-2], level.shape[-1])) if level.dim() == 4 else None
+        )
         levels.append(
-            level if left_out is None else level.masked_fill(left_out.unflatten(1, level.shape[-2:])[:, None], 0)
+            level if invalid is None else level.masked_fill(invalid.unflatten(1, level.shape[-2:])[:, None], 0)
         )
     return tuple(levels)

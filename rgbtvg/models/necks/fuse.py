@@ -41,16 +41,16 @@ class PairNeck(nn.Module):
         absent = self.absent(thermal) if self.fill_invalid_with_rgb else None
         if absent is not None:
             thermal = replace(thermal, tokens=torch.where(absent[..., None], first.tokens, thermal.tokens))
-        return replace(first, tokens=self.fuse(first, thermal, inputs), left_out=None)
+        return replace(first, tokens=self.fuse(first, thermal, inputs), invalid=None)
 
     @staticmethod
     def absent(thermal: ImageFeatures) -> Tensor | None:
         """Thermal tokens (B, P + N) that say nothing: patches left out, and prefix tokens where all patches are."""
-        if thermal.left_out is None:
+        if thermal.invalid is None:
             return None
         prefix = thermal.num_prefix
         nothing = thermal.padding_mask[:, prefix:].all(1, keepdim=True)  # (B, 1)
-        return torch.cat((nothing.expand(-1, prefix), thermal.left_out[:, prefix:]), dim=1)
+        return torch.cat((nothing.expand(-1, prefix), thermal.invalid[:, prefix:]), dim=1)
 
     def join_words(self, words: list[Tensor]) -> Tensor:
         """One sentence (B, L, D) from those of towers that read it once per stream: their mean."""

@@ -56,7 +56,7 @@ class ZeroGatedFusion(PairNeck):
         thermal, absent = self.proj(others[0].tokens), self.absent(others[0])
         if absent is not None:
             thermal = thermal.masked_fill(absent[..., None], 0)
-        return replace(first, tokens=first.tokens + gate[:, None, None] * thermal, left_out=None, gate=gate)
+        return replace(first, tokens=first.tokens + gate[:, None, None] * thermal, invalid=None, gate=gate)
 
     def gate(self, inputs: GroundingInputs, language: TextFeatures | None) -> Tensor:
         """Scale (B,) of thermal in each sample, in (-4, 4)."""

@@ -61,9 +61,9 @@ def test_image_encoder(config):
     assert features.padding_mask.shape == features.tokens.shape[:2]
     channels = [level.shape[1] if level.ndim == 4 else level.shape[2] for level in features.levels]
     assert encoder.level_widths == tuple(channels)
-    takes_left_out = "left_out" in inspect.signature(encoder.forward).parameters
-    assert getattr(encoder, "takes_left_out", False) == takes_left_out
-    assert not takes_left_out or encoder.grid_of((SIZE, SIZE)) == features.grid
+    takes_invalid = "invalid" in inspect.signature(encoder.forward).parameters
+    assert getattr(encoder, "takes_invalid", False) == takes_invalid
+    assert not takes_invalid or encoder.grid_of((SIZE, SIZE)) == features.grid
 
 
 @pytest.mark.parametrize("config", TEXT_ENCODERS, ids=name)
