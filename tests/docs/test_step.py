@@ -33,7 +33,7 @@ def assert_in_order(names: Sequence[str], calls: Sequence[str]) -> None:
 def test_the_functions_of_a_step_run_in_this_order():
     first, *names = listed("A training step")
     assert first == f"engine/loops.py:{GroundingTrainLoop.run_epoch.__qualname__}"
-    assert len(names) == 16
+    assert len(names) == 19
     assert_in_order(names, step_calls(CONFIG))
 
 
@@ -57,5 +57,5 @@ def test_the_functions_of_a_prediction_run_in_this_order(tmp_path, monkeypatch):
     calls = calls_during(lambda: run_tool(*arguments))
     assert (tmp_path / "tested" / "predictions.json").exists()
     names = listed("A prediction")
-    assert len(names) == 16
+    assert len(names) == 19
     assert_in_order(names, calls)
