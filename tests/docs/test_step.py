@@ -33,7 +33,7 @@ def assert_in_order(names: Sequence[str], calls: Sequence[str]) -> None:
 def test_the_functions_of_a_step_run_in_this_order():
     first, *names = listed("A training step")
     assert first == f"engine/loops.py:{GroundingTrainLoop.run_epoch.__qualname__}"
-    assert len(names) == 19
+    assert len(names) == 16
     assert_in_order(names, step_calls(CONFIG))
 
 
