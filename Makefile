@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help install lock demo learn test slow parity lint docs format clean
 
 help:
-	@echo "make demo    generate data, train, test and draw the quickstart model (about 425 processor seconds)"
+	@echo "make demo    generate data, train, test and draw a small model (about four minutes on two cores)"
 	@echo "make learn   train every method in small for two epochs; fails below the floors of learn.py"
 	@echo "make test    the test suite"
 	@echo "make slow    the slow tests, but for the exhaustive ones"
@@ -39,8 +39,8 @@ demo: $(INSTALLED)
 	$(PYTHON) tools/demo.py --out work_dirs/answer.png
 	@echo "The shipped model's answer, until yours is trained: work_dirs/answer.png"
 	$(PYTHON) tools/data/make_synthetic.py --out $(DEMO_DATA)
-	$(PYTHON) tools/train.py configs/quickstart/quickstart.py --work-dir $(DEMO_DIR) --resume \
-	    --cfg-options data_root=$(DEMO_DATA) split_root=$(DEMO_DATA)/splits tokenizer=$(DEMO_DATA)/tokenizer
+	$(PYTHON) tools/train.py configs/quickstart/sentence_encoder.py --work-dir $(DEMO_DIR) --resume \
+	    --cfg-options data_root=$(DEMO_DATA) split_root=$(DEMO_DATA)/splits
 	$(PYTHON) tools/test.py --load-from $(DEMO_DIR)/best.pth --work-dir $(DEMO_DIR)/test
 	$(PYTHON) tools/analysis/draw_predictions.py $(DEMO_DIR)/test/predictions.json --split test --num 16 \
 	    --out $(DEMO_DIR)/predictions.png

@@ -16,6 +16,7 @@ seeds = [0, 1, 2]
 splits = ["test", "reworded"]
 compared = "reworded"
 config = "configs/quickstart/sentence_encoder.py"
+lstm = dict(_delete_=True, type="LSTMEncoder", vocabulary_size=2000, embedding_width=64, hidden_width=48, dropout=0.0)
 random = {"model.text_encoder.pretrained": None}
 rows = {
     "sentence": dict(config=config),
@@ -25,11 +26,7 @@ rows = {
         options={**random, "model.text_encoder.frozen": False, "model.text_encoder.cached_sentences": 0},
         against="sentence",
     ),
-    "lstm": dict(
-        config="configs/quickstart/quickstart.py",
-        options={"tokenizer": "pretrain_weights/miniature/tokenizer", "model.text_encoder.vocabulary_size": 2000},
-        against="sentence",
-    ),
+    "lstm": dict(config=config, options={"model.text_encoder": lstm}, against="sentence"),
 }
 options = {"num_workers": 0, "persistent_workers": False}
-del config, random
+del config, lstm, random

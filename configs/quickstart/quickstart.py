@@ -1,4 +1,4 @@
-"""The model that `make demo` trains: a small ReSC on the synthetic set, in minutes on a laptop.
+"""The model that comes with the package: a small ReSC on the synthetic set, in minutes on a laptop.
 
 Few convolutions stand for the image side and an LSTM for the sentence; four rounds of sub-queries join them. The
 convolutions start from a miniature that has seen RGB only (docs/miniatures.md), or with ``pretrained=None`` from
