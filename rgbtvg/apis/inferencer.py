@@ -148,8 +148,7 @@ class GroundingInferencer:
                 the lists differ in length, or the folders have no pair.
         """
         if is_folder(rgb) or is_folder(thermal):
-            pairs = image_pairs(*(None if folder is None else Path(folder) for folder in (rgb, thermal)))
-            rgb, thermal = ([pair[place] for pair in pairs] for place in (0, 1))
+            rgb, thermal = map(list, zip(*image_pairs(rgb, thermal), strict=True))
         if isinstance(rgb, (list, tuple)) or isinstance(thermal, (list, tuple)):
             return self._results(_pairs(rgb, thermal, expression))
         if isinstance(expression, (list, tuple)):

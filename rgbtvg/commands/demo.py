@@ -77,7 +77,7 @@ def ground_folders(inferencer: Any, rgb: str | None, thermal: str | None, args: 
     """Ground the expression in every pair of two folders, one after the other."""
     from rgbtvg.datasets.image_folder import image_pairs
 
-    pairs = image_pairs(*(None if folder is None else Path(folder) for folder in (rgb, thermal)))
+    pairs = image_pairs(rgb, thermal)
     results = inferencer.stream((first, second, args.expression) for first, second in pairs)
     with ExitStack() as stack:
         if args.json:

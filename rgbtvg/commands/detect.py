@@ -46,7 +46,7 @@ def main() -> None:
     from rgbtvg.datasets.image_folder import image_pairs
     from rgbtvg.engine import parse_options
 
-    rgb, thermal = (None if folder == "-" else Path(folder) for folder in (args.rgb, args.thermal))
+    rgb, thermal = (None if folder == "-" else folder for folder in (args.rgb, args.thermal))
     pairs = image_pairs(rgb, thermal)
     options = {"modality": "rgbt" if rgb and thermal else "rgb" if rgb else "ir"}
     if args.weights:

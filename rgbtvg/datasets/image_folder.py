@@ -26,25 +26,22 @@ def by_stem(folder: Path, suffixes: set[str] | None = None) -> dict[str, Path]:
     return found
 
 
-def image_pairs(rgb: Path | None, thermal: Path | None) -> list[tuple[Path | None, Path | None]]:
+def image_pairs(rgb: str | Path | None, thermal: str | Path | None) -> list[tuple[Path | None, Path | None]]:
     """Images of equal names up to the suffix in two folders, sorted; those of one folder if the other is None.
 
     Raises:
         DataError: no such folder, or the folders have no pair.
     """
-    for folder in filter(None, (rgb, thermal)):
-        if not folder.is_dir():
+    for folder in (rgb, thermal):
+        if folder and not Path(folder).is_dir():
             raise DataError(f"{folder} is no folder; give two images, or two folders whose images have equal names")
-    first, second = (by_stem(folder) if folder else None for folder in (rgb, thermal))
-    if first is None or second is None:
-        pairs = [(path if rgb else None, None if rgb else path) for _, path in sorted((first or second or {}).items())]
-        if not pairs:
-            raise DataError(f"{rgb or thermal} has no images")
-        return pairs
-    names = sorted(first.keys() & second.keys())
-    if not names:
+    first, second = (by_stem(Path(folder)) if folder else {} for folder in (rgb, thermal))
+    names = first.keys() & second.keys() if rgb and thermal else first.keys() | second.keys()
+    if not names and rgb and thermal:
         raise DataError(f"no image of {rgb} has one of the same name in {thermal}")
-    return [(first[name], second[name]) for name in names]
+    if not names:
+        raise DataError(f"{rgb or thermal} has no images")
+    return [(first.get(name), second.get(name)) for name in sorted(names)]
 
 
 class ImageFolder:
